@@ -39,8 +39,9 @@ pub use runtime::{
     AffinityError, CloseError, LaunchError, MediaDriver, ResolverError, Role, SharedMemoryError, StopHandle, StopReason,
 };
 
-/// The commit that this was built from, or `unknown`: builds for release ask git, others are told by `GANNET_COMMIT`.
+/// The commit that this was built from: the environment variable `GANNET_COMMIT` of the build if it was set, else git's
+/// answer in a release build, else `unknown`.
 pub const COMMIT: &str = env!("GANNET_COMMIT");
 
-/// Version and commit in the words of `--version`.
+/// Version and commit as printed by `--version`.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " git ", env!("GANNET_COMMIT"));

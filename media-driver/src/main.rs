@@ -22,9 +22,10 @@ use tracing_subscriber::EnvFilter;
 
 use cli::Cli;
 
-/// What was asked for could not be done.
+/// The exit code for a failure.
 const FAILED: u8 = 1;
-/// The configuration was not understood, and nothing was touched: trying again does not help. The parser of the command line says the same.
+/// The exit code for an invalid configuration. Nothing was changed, and trying again does not help. The command line
+/// parser uses the same code.
 const NOT_UNDERSTOOD: u8 = 2;
 
 fn main() -> ExitCode {
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads every source of the configuration.
+/// Reads all sources of the configuration.
 fn load(cli: &Cli) -> Result<Loaded, String> {
     let mut layers = Layers::new();
     layers.environment(variables()?);
@@ -52,7 +53,7 @@ fn load(cli: &Cli) -> Result<Loaded, String> {
         layers.config_file(path, &read(path)?);
     }
     for path in &cli.properties {
-        // The reference driver takes URLs as well. It also passes over a file that is not there; here that is an error.
+        // The reference driver also fetches URLs, and ignores a file that does not exist. Here both are errors.
         let path = match path.to_str() {
             Some(url) if url.starts_with("http://") => {
                 return Err(format!("cannot read {url}: properties are read from files only; fetch it first"));
@@ -66,7 +67,7 @@ fn load(cli: &Cli) -> Result<Loaded, String> {
     layers.load().map_err(|errors| errors.to_string())
 }
 
-/// The environment, as far as it may concern the driver.
+/// The environment variables that may concern the driver.
 fn variables() -> Result<Vec<(String, String)>, String> {
     let texts = std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
     let ours = texts.filter(|(name, _)| name.starts_with("AERON_") || name.starts_with("GANNET_"));
@@ -100,7 +101,7 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     let config = loaded.config;
     restrict_new_files(config.directory.access);
     let (profile, mode) = (config.process.profile, config.threads.mode);
-    // Before clients, or an operator's script, can see that the driver is there: none of its signals may be missed.
+    // Before clients, or an operator's script, can see the driver, so that no signal is missed.
     let signals = match StopSignals::watch() {
         Ok(signals) => signals,
         Err(error) => return refuse(FAILED, &format!("cannot watch for signals: {error}")),
@@ -137,20 +138,20 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     }
 }
 
-/// Writes the log to standard error; standard output is for what was asked for.
+/// Writes the log to standard error, because standard output is for requested output.
 fn start_logging(loaded: &Loaded) -> Result<(), String> {
     let directives = &loaded.config.process.log;
     let filter = EnvFilter::try_new(directives).map_err(|error| {
         let source = loaded.source("gannet.log").map_or_else(String::new, ToString::to_string);
         format!("gannet.log={directives} ({source}): {error}; expected a level, as in info, or target=level,...")
     })?;
-    // Whoever read the log may have left: that is no reason to end, nor to complain to nobody.
+    // A closed standard error is no reason to end, or to report anything.
     let log = tracing_subscriber::fmt().log_internal_errors(false);
     log.with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     Ok(())
 }
 
-/// Files are made with the modes that the access calls for; the mask must neither widen nor narrow them.
+/// Files are created with the modes for the access setting. The umask must neither widen nor narrow them.
 fn restrict_new_files(access: DirectoryAccess) {
     let mask = match access {
         DirectoryAccess::Private => 0o077,
@@ -159,10 +160,10 @@ fn restrict_new_files(access: DirectoryAccess) {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
 }
 
-/// Writes what was asked for to standard output, which is all that there is to do.
+/// Prints the requested text to standard output, and ends.
 fn print_and_end(text: &str) -> ExitCode {
     match print(text) {
-        // Whoever reads it has seen enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => refuse(FAILED, &format!("cannot write to standard output: {error}")),
         Ok(()) => ExitCode::SUCCESS,
@@ -180,12 +181,12 @@ fn refuse(status: u8, message: &str) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Writes a line to standard error. Nobody may be listening there any more.
+/// Prints a line to standard error, which may be closed.
 fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "gannet-driver: {line}");
 }
 
-/// The version in the reference driver's words, which scripts may look for.
+/// The version in the reference driver's format, which scripts may look for.
 fn version_line() -> String {
     format!(
         "gannet-driver <{}> major {} minor {} patch {} git {}",

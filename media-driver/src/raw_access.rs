@@ -1,5 +1,5 @@
-//! The driver's promise to keep to the protocols of the memory that it shares with its clients. It is used where the
-//! driver's files are made, and never handed out of this crate.
+//! The driver's promise to follow the protocols of the memory that it shares with its clients. Used where the driver's
+//! files are created. It never leaves this crate.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: promises what the driver's agents keep")]
 
 use gannet::memory::RawAccess;

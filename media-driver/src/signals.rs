@@ -10,20 +10,20 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
-/// Signals that come so soon after the first are one wish with it.
+/// Signals within this time after the first one count as the same request.
 const TOGETHER_NS: i64 = 500_000_000;
 
-/// The signals that are watched for from now on: SIGTERM, SIGINT and SIGHUP.
+/// The signals that are watched: SIGTERM, SIGINT and SIGHUP.
 #[derive(Debug)]
 pub struct StopSignals(Signals);
 
 impl StopSignals {
-    /// Starts to watch. SIGHUP, which a terminal sends when it is closed, is left alone by a process that was started to ignore it, as by
-    /// `nohup`.
+    /// Starts watching. SIGHUP, which a terminal sends when it is closed, stays ignored if the process was started with
+    /// it ignored, for example by `nohup`.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// An error of the operating system.
     pub fn watch() -> io::Result<Self> {
         let signals = Signals::new([SIGTERM, SIGINT])?;
         if !is_ignored(SIGHUP) {
@@ -32,12 +32,13 @@ impl StopSignals {
         Ok(Self(signals))
     }
 
-    /// Has each of them call `stop` with its name, on a thread of their own, and a later SIGTERM or SIGINT end the process as if nobody
-    /// had watched. SIGHUP does not: who closes a terminal or ends a session sends it beside others, or twice.
+    /// Calls `stop` with the name of each signal, on a separate thread. A later SIGTERM or SIGINT ends the process as
+    /// if it were not watched. A later SIGHUP does not, because closing a terminal or ending a session sends it
+    /// together with other signals, or twice.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the thread.
+    /// An error of the operating system if the thread cannot be started.
     pub fn call(mut self, mut stop: impl FnMut(&'static str) + Send + 'static) -> io::Result<()> {
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut wish = Wish::default();
@@ -52,24 +53,24 @@ impl StopSignals {
     }
 }
 
-/// Tells a second wish to stop, which is not to be put off any longer, from what belongs to the first. What comes within half a
-/// second of that is one wish with it: `timeout` sends every signal twice, to the process and to its group.
+/// Distinguishes a second request to stop, which must not be delayed, from signals of the first one. Signals within
+/// half a second count as the same request: `timeout` sends every signal twice, to the process and to its group.
 #[derive(Debug, Default)]
 struct Wish(Option<MonotonicNanos>);
 
 impl Wish {
-    /// Notes a signal, and says whether the wish was uttered before.
+    /// Records a signal. Returns whether there was an earlier request.
     fn is_uttered_again(&mut self, now: MonotonicNanos) -> bool {
         now.since(*self.0.get_or_insert(now)) >= TOGETHER_NS
     }
 }
 
-/// Whether this process ignores a signal. The system's list says so; where there is none, nobody is known to have asked for it.
+/// Whether this process ignores a signal, according to its status file. False if the file cannot be read.
 fn is_ignored(signal: c_int) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
 }
 
-/// Whether the status of a process has the signal among those that it ignores: in hexadecimal digits, the first signal last.
+/// Whether the status of a process lists the signal as ignored: in hexadecimal digits, the first signal last.
 fn ignores(status: &str, signal: c_int) -> bool {
     let digits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());

@@ -15,32 +15,32 @@ use gannet::types::{Position, TermLength};
 
 use crate::shared::{FRAME_STEP, MAX_CLEANED_PER_CYCLE, Span, is_clean_for};
 
-/// Subscribers get at most this far ahead of the cleaning, in bytes: what they have just read is still in a processor's cache, from
-/// where it need not be written to memory before it is zeroed.
+/// The maximum distance of subscribers from the cleaned position in bytes. What they have just read is still in a
+/// processor's cache, and need not be written to memory before it is zeroed.
 const MAX_UNCLEANED: i64 = 128 << 10;
 
-/// The positions that the conductor keeps of one IPC publication.
+/// The positions of an IPC publication that the conductor tracks.
 #[derive(Debug)]
 pub(super) struct Limits {
     term_length: i64,
     max_position: i64,
     window: i64,
-    /// What publishers see.
+    /// The position limit that publishers see.
     limit: i64,
-    /// The most that they have ever seen.
+    /// The highest position limit so far.
     highest_limit: i64,
-    /// The limit is moved only past this, so that it is not stored for every message (trap 49).
+    /// The limit only advances beyond this, so that it is not stored for every message (trap 49).
     trip_limit: i64,
-    /// The highest position that any subscriber has claimed; bounded by the producer's position when it is used.
+    /// The highest position that any subscriber has stored. Limited to the producer position when it is used.
     consumer: i64,
-    /// Everything below is zero.
+    /// The clean position: everything below is zero.
     clean: i64,
-    /// How far it is to be zeroed.
+    /// The position up to which to clean.
     clean_target: i64,
 }
 
 impl Limits {
-    /// Everything starts where the stream starts. `window` is in bytes, and at most half a term.
+    /// All positions start at the stream's start. `window` is in bytes, at most half a term.
     pub(super) fn new(start: Position, window: i32, term_length: TermLength) -> Self {
         let start = start.get();
         Self {
@@ -56,19 +56,19 @@ impl Limits {
         }
     }
 
-    /// Brings what was read from the log's tail into the range that an honest publisher can have reached: it never starts a
-    /// message past the limit, and the longest one, padding included, ends within a term of it.
+    /// Limits a tail from the log to the range that a valid publisher can have reached. It never starts a message
+    /// beyond the position limit, and the longest message, padding included, ends within a term of it.
     pub(super) fn bound_producer(&self, found: i64) -> i64 {
         self.bound(found, self.furthest())
     }
 
-    /// Brings what a subscriber has stored into the range that it can have read.
+    /// Limits a subscriber's position to the range that it can have read.
     pub(super) fn bound_subscriber(&self, found: i64, producer: i64) -> i64 {
         self.bound(found, producer)
     }
 
-    /// Takes in the positions of the working subscribers, as found. Returns whether the limit or the cleaning may have to move;
-    /// only then is the producer's position needed, whose cache line publishers are busy with.
+    /// Takes the positions of the working subscribers, as found. Returns whether the limit or the cleaning may have to
+    /// advance. Only then is the producer position needed, whose cache line publishers keep busy.
     #[inline]
     pub(super) fn observe(&mut self, working: Option<Span>) -> bool {
         let Some(Span { min, max }) = working else { return self.limit > self.consumer };
@@ -78,8 +78,8 @@ impl Limits {
         min.saturating_add(self.window) > self.trip_limit || min.saturating_sub(self.clean_target) > MAX_UNCLEANED
     }
 
-    /// Moves the limit, if it is to be moved, and returns it. `working` is what was observed; `producer` was read after it,
-    /// and is bounded.
+    /// Advances the limit, if necessary, and returns it. `working` is what was observed. `producer` was loaded after
+    /// it, and is valid.
     pub(super) fn advance(&mut self, working: Option<Span>, producer: i64) -> Option<i64> {
         let consumer = self.consumer(producer);
         match working {
@@ -106,7 +106,7 @@ impl Limits {
         Some(self.limit)
     }
 
-    /// The range to zero now, as position and length; it does not cross the end of a term.
+    /// The range to zero now, as position and length. It does not cross the end of a term.
     #[inline]
     pub(super) fn next_to_clean(&self) -> Option<(i64, i64)> {
         let to_term_end = self.term_length - (self.clean & (self.term_length - 1));
@@ -114,24 +114,24 @@ impl Limits {
         (length > 0).then_some((self.clean, length))
     }
 
-    /// That many bytes more have been zeroed.
+    /// Records that this many further bytes were zeroed.
     pub(super) fn on_cleaned(&mut self, length: i64) {
         self.clean += length;
     }
 
-    /// A working subscriber leaves, and has been seen at `position` (trap 75). `producer` is bounded.
+    /// Records that a working subscriber leaves at `position` (trap 75). `producer` is valid.
     pub(super) fn on_left(&mut self, position: i64, producer: i64) {
         let position = self.bound_subscriber(position, producer);
         self.consumer = self.consumer(producer).max(position);
     }
 
-    /// Where the stream ends is known: nothing may be written past it. Returns the limit.
+    /// Ends the stream, so that nothing is published beyond its end. Returns the limit.
     pub(super) fn end_at(&mut self, producer: i64) -> i64 {
         self.limit = self.limit.min(producer);
         self.limit
     }
 
-    /// The highest position that any subscriber has reached. `producer` is bounded.
+    /// The highest position that any subscriber has reached. `producer` is valid.
     pub(super) fn consumer(&mut self, producer: i64) -> i64 {
         self.consumer = self.consumer.min(producer).max(self.clean_target);
         self.consumer
@@ -142,12 +142,12 @@ impl Limits {
         self.window
     }
 
-    /// The furthest position that an honest publisher can have reached.
+    /// The highest position that a valid publisher can have reached.
     fn furthest(&self) -> i64 {
         (self.highest_limit + self.term_length).min(self.max_position)
     }
 
-    /// Nothing that is consumed or cleaned is ever taken back.
+    /// Limits a position to at least what was consumed or cleaned, and at most `most`.
     fn bound(&self, found: i64, most: i64) -> i64 {
         (found & -FRAME_STEP).min(most).max(self.clean_target)
     }

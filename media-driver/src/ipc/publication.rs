@@ -17,43 +17,43 @@ use crate::shared::{BlockedWatch, Counter, LinkId, ShownPosition, Subscriber, Su
 /// The response correlation id of `response-correlation-id=prototype`.
 pub const RESPONSE_PROTOTYPE: i64 = -2;
 
-/// What a publication is made of.
+/// The properties of a new publication.
 #[derive(Debug)]
 pub struct NewIpcPublication {
-    /// The command that asked for it first.
+    /// The correlation id of the command that first added it.
     pub registration_id: RegistrationId,
-    /// Its session.
+    /// The session id.
     pub session_id: SessionId,
-    /// Its stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// Whether one publisher owns it.
+    /// Whether it is exclusive.
     pub exclusive: bool,
-    /// What its channel gives as `response-correlation-id`; -1 for nothing, -2 for a prototype.
+    /// The `response-correlation-id` of its channel. -1 for none, -2 for a prototype.
     pub response_correlation_id: i64,
-    /// Where it starts.
+    /// The start position.
     pub start_position: Position,
-    /// How far publishers may run ahead, in bytes; at most half a term.
+    /// The publication window in bytes, at most half a term.
     pub window: i32,
-    /// After how long a dead publisher's claim is given up, in nanoseconds.
+    /// How long a claim may be open before it is unblocked, in nanoseconds.
     pub unblock_timeout_ns: i64,
-    /// What becomes of untethered subscribers.
+    /// The timeouts of untethered subscribers.
     pub untethered: UntetheredTimeouts,
     /// Its log.
     pub log: LogBuffers,
-    /// Its log's file.
+    /// The path of its log file.
     pub log_path: PathBuf,
-    /// The counter for the producer's position, at the start position.
+    /// The counter of the producer position, at the start position.
     pub position: Counter,
-    /// The counter for the limit, at the start position.
+    /// The counter of the position limit, at the start position.
     pub limit: Counter,
 }
 
-/// One IPC publication.
+/// An IPC publication.
 #[derive(Debug)]
 pub struct IpcPublication {
     made_of: NewIpcPublication,
     state: State,
-    /// How many holds clients have on it.
+    /// The number of clients' handles.
     references: usize,
     revoked: bool,
     limits: Limits,
@@ -61,34 +61,34 @@ pub struct IpcPublication {
     blocked: BlockedWatch,
     /// Until when no subscriber is admitted, after a rejection.
     closed_until: Option<MonotonicNanos>,
-    /// The last producer's position that was stored for people to see.
+    /// The producer position that was last stored in the counter.
     shown: ShownPosition,
 }
 
-/// What a timer tick did.
+/// The result of a timer tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tick {
-    /// What the conductor must tell or do.
+    /// A change that the conductor must handle.
     pub change: Option<Change>,
-    /// Whether a dead publisher's claim was turned to padding.
+    /// Whether the claim of a dead publisher was padded.
     pub unblocked: bool,
 }
 
-/// A step in a publication's life that concerns others.
+/// A change of a publication's state that concerns others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It was revoked: its subscribers have lost it.
+    /// It was revoked, and its subscribers have lost it.
     Revoked,
-    /// All was read after its last publisher went: its subscribers have lost it.
+    /// Everything was read after the last handle was removed, and its subscribers have lost it.
     Drained,
     /// It admits subscribers again after a rejection.
     Reopened,
-    /// Its counters and its log are to go.
+    /// Its counters and its log are to be freed.
     Done,
 }
 
 impl IpcPublication {
-    /// A publication that no client holds yet.
+    /// A publication without handles.
     pub fn new(made_of: NewIpcPublication, now: MonotonicNanos) -> Self {
         let start = made_of.start_position;
         Self {
@@ -104,37 +104,37 @@ impl IpcPublication {
         }
     }
 
-    /// Its original registration id: that of whoever added it first.
+    /// Its original registration id: that of the first client that added it.
     pub fn registration_id(&self) -> RegistrationId {
         self.made_of.registration_id
     }
 
-    /// Its session.
+    /// The session id.
     pub fn session_id(&self) -> SessionId {
         self.made_of.session_id
     }
 
-    /// Its stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.made_of.stream_id
     }
 
-    /// Whether one publisher owns it.
+    /// Whether it is exclusive.
     pub fn is_exclusive(&self) -> bool {
         self.made_of.exclusive
     }
 
-    /// What its channel gives as `response-correlation-id`.
+    /// The `response-correlation-id` of its channel.
     pub fn response_correlation_id(&self) -> i64 {
         self.made_of.response_correlation_id
     }
 
-    /// Whether it only holds the place of publications that will answer requests.
+    /// Whether it is a prototype of publications that will respond to requests.
     pub fn is_prototype(&self) -> bool {
         self.made_of.response_correlation_id == RESPONSE_PROTOTYPE
     }
 
-    /// Where it started.
+    /// The start position.
     pub fn start_position(&self) -> Position {
         self.made_of.start_position
     }
@@ -144,17 +144,17 @@ impl IpcPublication {
         &self.made_of.log
     }
 
-    /// Its log's file.
+    /// The path of its log file.
     pub fn log_path(&self) -> &Path {
         &self.made_of.log_path
     }
 
-    /// The counter for its limit.
+    /// The counter of the position limit.
     pub fn limit_counter(&self) -> &Counter {
         &self.made_of.limit
     }
 
-    /// Where it is in its life.
+    /// Its state.
     pub fn state(&self) -> State {
         self.state
     }
@@ -164,12 +164,12 @@ impl IpcPublication {
         &self.subscribers
     }
 
-    /// Whether another client may hold it too.
+    /// Whether another client may share it.
     pub fn is_shareable(&self) -> bool {
         self.state == State::Active && !self.revoked && !self.made_of.exclusive
     }
 
-    /// Whether its session is taken for others on the stream.
+    /// Whether its session id is not available to others on the stream.
     pub fn occupies_session(&self) -> bool {
         matches!(self.state, State::Active | State::Draining)
     }
@@ -178,13 +178,13 @@ impl IpcPublication {
     pub fn admits_subscribers(&self) -> bool {
         match self.state {
             State::Active => !self.revoked && self.closed_until.is_none(),
-            // Trap 64: what is left may still be read by whoever comes.
+            // Trap 64: new subscribers may still read the rest.
             State::Draining => self.closed_until.is_none() && !self.is_drained(self.producer_position()),
             State::Linger | State::Done => false,
         }
     }
 
-    /// Where a subscriber joins that comes now: with the slowest, or where the last one was.
+    /// The join position of a new subscriber: that of the slowest subscriber, or of the last one that left.
     pub fn join_position(&mut self) -> Position {
         let producer = self.producer_position();
         let consumer = self.limits.consumer(producer);
@@ -192,7 +192,7 @@ impl IpcPublication {
         Position::new(slowest.map_or(consumer, |slowest| slowest.min(consumer)))
     }
 
-    /// A subscriber joins. Its position counter holds the join position.
+    /// Adds a subscriber. Its position counter has the join position.
     pub fn add_subscriber(&mut self, subscriber: Subscriber) {
         self.subscribers.add(subscriber);
         if self.occupies_session() {
@@ -200,7 +200,7 @@ impl IpcPublication {
         }
     }
 
-    /// Subscribers leave; returns them for their counters to be freed.
+    /// Removes subscribers. Returns them, so that their counters can be freed.
     pub fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         let gone = self.subscribers.remove(links);
         self.sample(&gone);
@@ -210,12 +210,12 @@ impl IpcPublication {
         gone
     }
 
-    /// A client holds it.
+    /// Adds a client's handle.
     pub fn add_reference(&mut self) {
         self.references += 1;
     }
 
-    /// A client gives it back; the last one ends the stream here.
+    /// Removes a client's handle. The last one ends the stream here.
     pub fn remove_reference(&mut self) {
         self.references = self.references.saturating_sub(1);
         if self.references > 0 {
@@ -229,7 +229,7 @@ impl IpcPublication {
         self.step(if self.revoked { Event::ReleasedRevoked } else { Event::Released });
     }
 
-    /// A client takes back all that was not read yet. Subscribers hear of it on the next tick.
+    /// Revokes the publication. The next timer tick tells the subscribers.
     pub fn revoke(&mut self) {
         if self.state == State::Active {
             self.revoked = true;
@@ -237,8 +237,8 @@ impl IpcPublication {
         }
     }
 
-    /// A subscriber rejects the stream: nobody is admitted until `until`. Returns whether its subscribers are to lose it, as
-    /// they are unless it was rejected before and is still closed, or has ended.
+    /// Rejects the stream for a subscriber: no subscriber is admitted until `until`. Returns whether its subscribers
+    /// lose it. They do unless it was rejected before and is still closed, or has ended.
     pub fn reject(&mut self, until: MonotonicNanos) -> bool {
         if !self.occupies_session() {
             return false;
@@ -250,15 +250,15 @@ impl IpcPublication {
         was_open
     }
 
-    /// Takes all subscribers out, for their counters to be freed.
+    /// Removes all subscribers, so that their counters can be freed.
     pub fn take_subscribers(&mut self) -> Vec<Subscriber> {
         let gone = self.subscribers.take();
         self.sample(&gone);
         gone
     }
 
-    /// Moves the limit after the subscribers and cleans behind them. Called when it has its turn in a duty cycle, after commands; returns
-    /// whether there was anything to do.
+    /// Advances the position limit behind the subscribers and cleans the log. Called on its turn in a duty cycle, after
+    /// the commands. Returns whether there was work.
     #[inline]
     pub fn update(&mut self, now: MonotonicNanos) -> bool {
         if self.state != State::Active {
@@ -267,7 +267,7 @@ impl IpcPublication {
         let mut worked = false;
         let working = self.subscribers.working_span();
         if self.limits.observe(working) {
-            // Read after the subscribers' positions, which it cannot be behind then.
+            // Loaded after the subscribers' positions, so it is not behind them.
             let producer = self.show_position(now);
             if let Some(limit) = self.limits.advance(working, producer) {
                 // ORDERING(pos.publisher-limit): Release. Pairs with the Acquire load at the start of an offer; what lies
@@ -286,7 +286,7 @@ impl IpcPublication {
         worked
     }
 
-    /// What time asks of one subscriber, by its place among them. The conductor does it, then calls
+    /// The next step that is due for a subscriber, given its index. The conductor executes it, then calls
     /// [`IpcPublication::take_turn`].
     pub fn due_turn(&mut self, index: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
         if self.state != State::Active || self.revoked {
@@ -303,14 +303,14 @@ impl IpcPublication {
         Some((turn, subscriber.link, subscriber.position.clone()))
     }
 
-    /// The turn was carried out.
+    /// Records that the step was executed.
     pub fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
         if let Some(subscriber) = self.subscribers.get_mut(index) {
             subscriber.tether.take(turn, now);
         }
     }
 
-    /// Time has passed. Called on each timer tick, after the subscribers' turns.
+    /// Handles a timer tick, after the steps of the subscribers.
     pub fn on_tick(&mut self, now: MonotonicNanos) -> Tick {
         match self.state {
             State::Active if self.revoked => {
@@ -341,7 +341,7 @@ impl IpcPublication {
                     self.step(Event::Drained);
                     return Tick { change: Some(Change::Drained), unblocked: false };
                 }
-                // Nobody publishes any more, so there is nobody to wait for.
+                // There are no publishers any more to wait for.
                 let blocked = self.blocked_at(producer);
                 Tick { change: None, unblocked: unblock_abandoned(&self.made_of.log, blocked) }
             }
@@ -353,7 +353,7 @@ impl IpcPublication {
         }
     }
 
-    /// The log, to be deleted, and the counters, to be freed: producer's position, limit, and those of remaining subscribers.
+    /// The log, to be deleted, and the counters, to be freed: producer position and position limit.
     pub fn into_parts(self) -> (LogBuffers, PathBuf, Counter, Counter) {
         let NewIpcPublication { log, log_path, position, limit, .. } = self.made_of;
         (log, log_path, position, limit)
@@ -365,12 +365,12 @@ impl IpcPublication {
         }
     }
 
-    /// Where publishing has got to, bounded.
+    /// The producer position, limited to the valid range.
     fn producer_position(&self) -> i64 {
         self.limits.bound_producer(self.made_of.log.producer_position().get())
     }
 
-    /// The same, stored for people to see.
+    /// As [`Self::producer_position`], and stores it in the counter.
     fn show_position(&mut self, now: MonotonicNanos) -> i64 {
         let producer = self.producer_position();
         self.shown.show(now, producer);
@@ -382,7 +382,7 @@ impl IpcPublication {
         self.made_of.limit.value.store_release(limit);
     }
 
-    /// Remembers how far subscribers that leave have read (trap 75).
+    /// Records how far leaving subscribers have read (trap 75).
     fn sample(&mut self, leaving: &[Subscriber]) {
         for subscriber in leaving.iter().filter(|subscriber| subscriber.tether.is_working()) {
             // ORDERING(pos.subscriber): Acquire, as in `working_span`.
@@ -408,7 +408,7 @@ impl IpcPublication {
         unblock(&self.made_of.log, blocked)
     }
 
-    /// Where the slowest subscriber is.
+    /// The position of the slowest subscriber.
     fn blocked_at(&mut self, producer: i64) -> Position {
         if let Some(span) = self.subscribers.working_span() {
             self.limits.observe(Some(span));

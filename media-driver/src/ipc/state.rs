@@ -1,40 +1,40 @@
 //! The states of an IPC publication: one function from state and event to the next state, so the whole table is in one
 //! place. The publication calls it. It knows nothing of logs, counters or time.
 
-/// The states, in the order in which they are passed.
+/// The states, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Clients hold it and may publish.
+    /// Clients have handles and may publish.
     Active,
-    /// No client holds it; subscribers read what is left.
+    /// No client has a handle. Subscribers read the rest.
     Draining,
-    /// Subscribers have been told that it is gone; a revoked one may still be held by clients.
+    /// Subscribers were told that it is gone. Clients may still have handles if it was revoked.
     Linger,
-    /// Nothing is left to wait for: its counters and its log go.
+    /// Nothing is left to wait for. Its counters and its log are freed.
     Done,
 }
 
-/// What happens to a publication.
+/// The events of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The last client that held it gave it back.
+    /// The last handle was removed.
     Released,
-    /// The last client gave it back and a client has revoked it before.
+    /// The last handle was removed after a client had revoked the publication.
     ReleasedRevoked,
-    /// A tick found it revoked.
+    /// A timer tick found it revoked.
     RevokeSeen,
-    /// A tick found every working subscriber at its end.
+    /// A timer tick found all working subscribers at its end.
     Drained,
-    /// A tick found it held by no client.
+    /// A timer tick found no handles.
     Unheld,
 }
 
 impl State {
-    /// Where the event leads, or `None` when it means nothing in this state.
+    /// The next state. `None` if the event has no effect in this state.
     pub(super) const fn on(self, event: Event) -> Option<Self> {
         match (self, event) {
             (Self::Active, Event::Released) => Some(Self::Draining),
-            // The next tick sees the revocation, and goes where it leads.
+            // The next tick sees the revocation and acts on it.
             (Self::Active, Event::ReleasedRevoked) => Some(Self::Active),
             (Self::Active, Event::RevokeSeen) | (Self::Draining, Event::Drained) => Some(Self::Linger),
             (Self::Linger, Event::Released | Event::ReleasedRevoked) => Some(Self::Linger),

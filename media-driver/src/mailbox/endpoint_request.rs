@@ -11,7 +11,7 @@ use gannet::types::RegistrationId;
 use super::EndpointId;
 use crate::channel::{ChannelError, UdpChannel, Usage, names};
 
-/// Which agent an endpoint serves.
+/// The agent that uses an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The sender.
@@ -20,19 +20,19 @@ pub enum Side {
     Receive,
 }
 
-/// Something that is known by a name, which may lead elsewhere one day.
+/// An address that came from a name, and may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedPlace {
-    /// Where a publication's endpoint sends.
+    /// The destination of a publication's endpoint.
     Endpoint(EndpointId),
-    /// One of the places that a publication's endpoint sends to, by the command that added it.
+    /// A destination of a publication's endpoint, with the registration id of the command that added it.
     Destination(EndpointId, RegistrationId),
-    /// Where what is said through one of an endpoint's sockets goes: the endpoint, and the socket.
+    /// The control address of one of an endpoint's sockets: the endpoint, and the socket.
     Transport(EndpointId, EndpointId),
 }
 
 impl NamedPlace {
-    /// The endpoint that it belongs to.
+    /// The endpoint.
     pub const fn endpoint(&self) -> EndpointId {
         match self {
             Self::Endpoint(endpoint) | Self::Destination(endpoint, _) | Self::Transport(endpoint, _) => *endpoint,
@@ -40,7 +40,7 @@ impl NamedPlace {
     }
 }
 
-/// Names one channel that is looked into. The driver gives these names, where clients give ids of commands.
+/// The id of a channel lookup, assigned by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LookupId(u64);
 
@@ -56,44 +56,44 @@ impl LookupId {
     }
 }
 
-/// A channel whose meaning is to be found out: names resolved, interfaces looked through.
+/// A request to resolve a channel: its names and its interface.
 #[derive(Clone, Debug)]
 pub struct ResolveChannel {
-    /// Its name.
+    /// The lookup's id.
     pub id: LookupId,
     /// The channel.
     pub uri: Box<ChannelUri>,
-    /// What it is to be used for.
+    /// The use of the channel.
     pub usage: Usage,
-    /// A number that no channel has had: see [`Surroundings::unique`](crate::channel::Surroundings::unique).
+    /// A number that no other channel has had. See [`Surroundings::unique`](crate::channel::Surroundings::unique).
     pub unique: u64,
-    /// What the driver's own resolver knows of its names; the operating system is asked for all others.
+    /// The results of the driver's own resolver for its names. The operating system resolves all others.
     pub leads: Vec<(String, Lead)>,
 }
 
-/// Where a name leads, as the driver's own resolver has it.
+/// The result of the driver's own resolver for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lead {
-    /// To this address.
+    /// This address.
     Address(IpAddr),
-    /// To where this host is: an address, or a name of the operating system.
+    /// The address of this host, which is an address or a name for the operating system.
     Host(String),
-    /// Nowhere, on purpose.
+    /// No address, on purpose.
     Nowhere,
 }
 
 impl ResolveChannel {
-    /// The address of one of the channel's names. `system` is how the operating system resolves one.
+    /// The address of one of the channel's names. `system` resolves a name with the operating system.
     pub fn address_of(&self, name: &str, system: impl FnOnce(&str) -> Option<IpAddr>) -> Option<IpAddr> {
         self.known(name).unwrap_or_else(system)
     }
 
-    /// Whether the operating system is asked for any of the channel's names.
+    /// Whether the operating system is needed for any of the channel's names.
     pub fn asks_system(&self) -> bool {
         names(&self.uri).any(|name| self.known(name).is_err())
     }
 
-    /// Where a name leads without asking the operating system, or what that is to be asked for.
+    /// The address of a name without the operating system, or the name to ask it for.
     fn known<'a>(&'a self, name: &'a str) -> Result<Option<IpAddr>, &'a str> {
         match self.leads.iter().find(|(known, _)| known == name) {
             None => Err(name),
@@ -107,41 +107,41 @@ impl ResolveChannel {
     }
 }
 
-/// A driver's host that is to be looked up.
+/// A request to resolve the host of a bootstrap neighbor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveHost {
-    /// Which of those that are looked up.
+    /// The index of the bootstrap neighbor.
     pub index: usize,
     /// The host.
     pub host: String,
 }
 
-/// An endpoint, or one transport of an endpoint, to be opened: sockets bound, groups joined.
+/// A request to open an endpoint, or one socket of an endpoint.
 #[derive(Clone, Debug)]
 pub struct OpenEndpoint {
-    /// Its name.
+    /// Its id.
     pub id: EndpointId,
-    /// Whom it serves.
+    /// The agent that uses it.
     pub side: Side,
     /// Its channel.
     pub channel: Box<UdpChannel>,
-    /// What it is bound to.
+    /// The address to bind.
     pub bind: SocketAddr,
-    /// The channel of its subscription, if it is one of several places where that listens: what sockets are like is the
-    /// subscription's to say.
+    /// The subscription's channel, if this is one of its destinations. It has the socket settings.
     pub subscription: Option<Arc<UdpChannel>>,
 }
 
-/// Why a channel means nothing, or an endpoint could not be opened. The text names what was attempted, on what, and what to do.
+/// Why a channel could not be resolved, or an endpoint could not be opened. The text says what was attempted on what,
+/// and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Its channel is not one that can be opened.
+    /// The channel is not usable.
     #[error("{0}")]
     Channel(String),
-    /// A name in it is not known.
+    /// A name cannot be resolved.
     #[error("{0}")]
     UnknownHost(String),
-    /// The operating system refused it.
+    /// The operating system reported an error.
     #[error("{0}")]
     System(String),
 }

@@ -33,35 +33,36 @@ use gannet::types::RegistrationId;
 
 use crate::channel::UdpChannel;
 
-/// How many requests the conductor leaves unanswered at most. A mailbox of this capacity, either way, is never full.
+/// The maximum number of unanswered requests. A mailbox of this capacity is never full in either direction.
 pub const IN_FLIGHT_LIMIT: usize = 16;
-/// How many of these ask the operating system for names at most: a name server may leave them unanswered for long.
+/// The maximum number of requests that ask the operating system for names, because a name server may not answer for a
+/// long time.
 pub const LOOKUP_LIMIT: usize = 8;
-/// How many ask for the logs of publications at most, and one for that of an image.
+/// The maximum number of requests for logs of publications. There is one more for the log of an image.
 pub const LOGS_LIMIT: usize = 4;
-/// How many have logs deleted at most, which nobody waits for.
+/// The maximum number of requests to delete logs, for which nobody waits.
 pub const DELETIONS_LIMIT: usize = 2;
 const _: () = assert!(
     LOOKUP_LIMIT + LOGS_LIMIT + 1 + DELETIONS_LIMIT < IN_FLIGHT_LIMIT,
     "whoever waits for a socket waits for no name server and no log"
 );
 
-/// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same id.
+/// Slow work for the helper. Each request gets one [`Reply`] with the same id.
 #[derive(Debug)]
 pub enum Request {
     /// Create a log.
     CreateLog(CreateLog),
     /// Unmap a log and delete its file.
     DeleteLog(DeleteLog),
-    /// Find out what a channel means.
+    /// Resolve a channel.
     ResolveChannel(ResolveChannel),
-    /// Look up where a driver is that name resolution tells its name first.
+    /// Resolve the host of a bootstrap neighbor.
     ResolveHost(ResolveHost),
-    /// Open an endpoint, and give its sockets to the transport that serves its agent.
+    /// Open an endpoint, and pass its sockets to its agent's transport.
     OpenEndpoint(OpenEndpoint),
-    /// Have the transport connect an endpoint to another address.
+    /// Connect an endpoint to another address.
     Reconnect(Side, EndpointId, SocketAddr),
-    /// Have the transport close an endpoint.
+    /// Close an endpoint.
     CloseEndpoint(Side, EndpointId),
 }
 
@@ -76,112 +77,113 @@ impl Request {
     }
 }
 
-/// A log to be created: a new file with its space reserved, mapped, and its metadata filled in.
+/// A request to create a log: a mapped new file with reserved space and initialised metadata.
 #[derive(Debug)]
 pub struct CreateLog {
-    /// The publication whose log it will be.
+    /// The registration id of its publication or image.
     pub registration_id: RegistrationId,
-    /// The file.
+    /// The file's path.
     pub path: PathBuf,
-    /// What its metadata will say.
+    /// The content of its metadata.
     pub parameters: LogParameters,
     /// The file's permission bits, before the umask.
     pub mode: u32,
-    /// Whether its pages are faulted in as well.
+    /// Whether its pages are mapped as well.
     pub reserve: Reserve,
 }
 
-/// A log to be deleted.
+/// A request to delete a log.
 #[derive(Debug)]
 pub struct DeleteLog {
-    /// The publication whose log it was.
+    /// The registration id of its publication or image.
     pub registration_id: RegistrationId,
-    /// The file.
+    /// The file's path.
     pub path: PathBuf,
-    /// The mapping to be given up first; none when an earlier attempt has done so and then failed to remove the file.
+    /// The mapping, which is dropped first. `None` if an earlier attempt has dropped it and then failed to remove the
+    /// file.
     pub log: Option<LogBuffers>,
 }
 
-/// The answer to a [`Request`].
+/// The reply to a [`Request`].
 #[derive(Debug)]
 pub enum Reply {
-    /// What a channel means, or why it means nothing.
+    /// A channel was resolved, or could not be.
     ChannelResolved {
-        /// Which request this answers.
+        /// The id of the request.
         id: LookupId,
-        /// The channel, with all addresses found.
+        /// The channel with its addresses.
         channel: Result<Box<UdpChannel>, EndpointError>,
-        /// How long the operating system took for each name that it was asked for, in nanoseconds.
+        /// How long the operating system took for each name, in nanoseconds.
         lookups_ns: Vec<i64>,
     },
-    /// A driver's host was looked up.
+    /// The host of a bootstrap neighbor was resolved.
     HostResolved {
-        /// Which.
+        /// The index of the bootstrap neighbor.
         index: usize,
-        /// Its address, if there is one.
+        /// Its address, if it has one.
         address: Option<IpAddr>,
-        /// How long that took, in nanoseconds.
+        /// How long the lookup took, in nanoseconds.
         lookup_ns: i64,
     },
-    /// The endpoint is open, and its transport serves it.
+    /// The endpoint is open and in use by its transport.
     EndpointOpened {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
-        /// What its socket is bound to.
+        /// The address to which its socket is bound.
         local: SocketAddr,
     },
     /// The endpoint could not be opened.
     EndpointNotOpened {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
-        /// Why.
+        /// The error.
         error: EndpointError,
     },
-    /// The endpoint is connected to where it was to be.
+    /// The endpoint is connected to the new address.
     Reconnected {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
     },
-    /// The endpoint could not be connected: it sends there, and does not hear what comes from there.
+    /// The endpoint could not be connected. It sends to the new address, but does not receive from there.
     NotReconnected {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
-        /// Where to.
+        /// The new address.
         to: SocketAddr,
     },
     /// The endpoint is closed.
     EndpointClosed {
-        /// Which.
+        /// The endpoint.
         id: EndpointId,
     },
-    /// The log is there.
+    /// The log was created.
     LogCreated {
-        /// Whose log it is.
+        /// The registration id of its publication or image.
         registration_id: RegistrationId,
         /// The log.
         log: LogBuffers,
-        /// What its file system has left, in bytes, if that can be told.
+        /// The free space of its file system in bytes, if known.
         space_left: Option<u64>,
     },
-    /// The log could not be created, and nothing of it is left.
+    /// The log could not be created. Nothing is left of it.
     LogNotCreated {
-        /// Whose log it was to be.
+        /// The registration id of its publication or image.
         registration_id: RegistrationId,
-        /// Why.
+        /// The error.
         error: MapError,
     },
-    /// The log is gone.
+    /// The log was deleted.
     LogDeleted {
-        /// Whose log it was.
+        /// The registration id of its publication or image.
         registration_id: RegistrationId,
     },
-    /// The log is unmapped, and its file could not be removed.
+    /// The log was unmapped, but its file could not be removed.
     LogNotDeleted {
-        /// Whose log it was.
+        /// The registration id of its publication or image.
         registration_id: RegistrationId,
-        /// The file that is still there.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
 }

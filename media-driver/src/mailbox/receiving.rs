@@ -11,23 +11,24 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 use super::{EndpointId, NamedPlace};
 use crate::shared::ImageWords;
 
-/// How large a receiver's window is.
+/// The congestion control of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CongestionRules {
-    /// This many bytes, or half a term.
+    /// A fixed window of this many bytes, or half a term if that is less.
     Static(i32),
-    /// As CUBIC has it, and at most that.
+    /// CUBIC, with at most this window.
     Cubic(CubicConfig, i32),
 }
 
-/// The settings that all images of a driver share.
+/// The CUBIC settings that all images of a driver share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CubicConfig {
-    /// What the round trip is taken for until it is measured, in nanoseconds; also how often the window is looked at.
+    /// The assumed round-trip time until it is measured, in nanoseconds. Also the interval between updates of the
+    /// window.
     pub initial_rtt_ns: i64,
-    /// Whether the round trip is measured.
+    /// Whether the round-trip time is measured.
     pub measure_rtt: bool,
-    /// Whether the window is at least what TCP would have.
+    /// Whether the window is at least TCP's.
     pub tcp_mode: bool,
 }
 
@@ -37,59 +38,59 @@ impl Default for CubicConfig {
     }
 }
 
-/// What becomes of bytes that are missing.
+/// The handling of lost data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LossRules {
-    /// They are skipped.
+    /// Gaps are filled with padding.
     Fill,
-    /// They are asked for.
+    /// A single receiver requests a retransmit.
     Unicast {
-        /// After this long, in nanoseconds.
+        /// The delay of the first NAK in nanoseconds.
         delay_ns: i64,
-        /// And again after so many times that.
+        /// The delay of further NAKs, as a multiple of the first.
         retry_ratio: i64,
     },
-    /// They are asked for by whoever of a group is first.
+    /// One of the receivers of a group requests a retransmit.
     Group {
-        /// About how many receivers it has.
+        /// The estimated number of receivers.
         size: i32,
-        /// How long any of them waits at most, in nanoseconds.
+        /// The maximum delay of a NAK in nanoseconds.
         max_backoff_ns: i64,
     },
 }
 
-/// What an image is made of.
+/// The properties of a new image.
 #[derive(Debug)]
 pub struct NewImage {
-    /// Its name.
+    /// The registration id.
     pub registration_id: RegistrationId,
-    /// Its session.
+    /// The session id.
     pub session_id: SessionId,
-    /// Its stream.
+    /// The stream id.
     pub stream_id: StreamId,
     /// Its log.
     pub log: LogBuffers,
-    /// Where it joins the stream.
+    /// The join position.
     pub join_position: Position,
-    /// How large its window is.
+    /// The congestion control.
     pub congestion_control: CongestionRules,
-    /// What becomes of what is missing.
+    /// The handling of lost data.
     pub loss: LossRules,
-    /// Which transport its setup came from, and where answers go.
+    /// The socket that received its setup, and the address for control frames.
     pub transport: EndpointId,
     /// As above.
     pub control_address: SocketAddr,
-    /// The endpoint's name among all receivers of the stream.
+    /// The receiver id of the endpoint.
     pub receiver_id: i64,
-    /// The endpoint's group.
+    /// The endpoint's group tag.
     pub group_tag: Option<i64>,
-    /// After how long without data it is given up, in nanoseconds.
+    /// How long it may receive nothing before it is closed, in nanoseconds.
     pub liveness_timeout_ns: i64,
-    /// How often it reports when nothing else makes it, in nanoseconds.
+    /// The maximum interval between status messages in nanoseconds.
     pub status_message_timeout_ns: i64,
-    /// What the conductor and it tell each other.
+    /// The words that it shares with the conductor.
     pub words: ImageWords,
-    /// The counters that people see.
+    /// Its counters.
     pub counters: ImageCounters,
 }
 
@@ -102,123 +103,123 @@ pub struct ImageCounters {
     pub position: OwnedWord<i64>,
     /// `rcv-naks-sent`.
     pub naks_sent: OwnedWord<i64>,
-    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, where the window goes by them.
+    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, with CUBIC congestion control.
     pub cubic: Option<[OwnedWord<i64>; 2]>,
 }
 
-/// What was found to be lost.
+/// A loss that was detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// The image.
+    /// The registration id of the image.
     pub registration_id: RegistrationId,
-    /// How many bytes are missing.
+    /// The number of missing bytes.
     pub length: i32,
 }
 
-/// What an endpoint is made of.
+/// The properties of a new receive endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewReceiveEndpoint {
-    /// Its name.
+    /// Its id.
     pub id: EndpointId,
-    /// Its name among all receivers of a stream: not 0, and no other's (trap 58).
+    /// Its receiver id: not 0, and different from all others (trap 58).
     pub receiver_id: i64,
-    /// Its group.
+    /// Its group tag.
     pub group_tag: Option<i64>,
-    /// How many images one stream may have.
+    /// The maximum number of images per stream.
     pub session_limit: usize,
 }
 
-/// Where in each message the time is written when it is received.
+/// The places in each message at which receive timestamps are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiveStamps {
-    /// When the operating system had it.
+    /// For the time at which the operating system received it.
     pub media: Option<TimestampOffset>,
-    /// When the receiver had it.
+    /// For the time at which the receiver received it.
     pub channel: Option<TimestampOffset>,
 }
 
-/// How many sockets one endpoint listens at, at most.
+/// The maximum number of sockets per endpoint.
 pub const MAX_RECEIVE_TRANSPORTS: usize = 16;
 
-/// One of the sockets that an endpoint listens at.
+/// A socket of a receive endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewReceiveTransport {
-    /// Its name; the endpoint's, if it is the only one.
+    /// Its id. Equal to the endpoint's if it is the only one.
     pub id: EndpointId,
-    /// Where everything that is said through it goes, if not to where data came from: a group's control address, or one that was
-    /// stated.
+    /// The address for all control frames, if it is not the source of the data: a group's control address, or one that
+    /// the channel states.
     pub control: Option<SocketAddr>,
-    /// Whether that address is one that a publication is registered with.
+    /// Whether it registers with a publication at that address.
     pub registers: bool,
 }
 
-/// What the conductor tells the receiver.
+/// A command of the conductor to the receiver.
 #[derive(Debug)]
 pub enum ReceiverCommand {
-    /// An endpoint is open.
+    /// Adds an open endpoint.
     AddEndpoint(NewReceiveEndpoint),
-    /// An endpoint is not used any more.
+    /// Removes an endpoint.
     RemoveEndpoint(EndpointId),
-    /// Where times are written into what an endpoint receives.
+    /// Sets the places for timestamps in what an endpoint receives.
     Stamp(EndpointId, ReceiveStamps),
-    /// A socket of an endpoint is open.
+    /// Adds an open socket to an endpoint.
     AddTransport(EndpointId, NewReceiveTransport),
-    /// A socket of an endpoint is not used any more.
+    /// Removes a socket from an endpoint.
     RemoveTransport(EndpointId, EndpointId),
-    /// What is said through a socket goes here now.
+    /// Changes the control address of a socket.
     MoveControl(EndpointId, SocketAddr),
-    /// Has nothing come in there?
+    /// Asks for an event if nothing was received there for a while.
     TellIfSilent(NamedPlace),
-    /// A session presents itself to nobody who waits for it: it is asked to, where it is known to be.
+    /// Asks a session for a setup, where its sender is known. Needed if it has sent one before it was wanted.
     AskForSetup(EndpointId, StreamId, SessionId),
-    /// Which session answers the request that an image is; none once the answer has its receivers.
+    /// Sets the session that responds to the request that is this image. `None` once the response has its receivers.
     SetResponseSession(RegistrationId, Option<SessionId>),
     /// All sessions of a stream are wanted.
     AddStream(EndpointId, StreamId),
-    /// Not all are wanted any more.
+    /// Not all sessions of a stream are wanted any more.
     RemoveStream(EndpointId, StreamId),
-    /// One session is wanted.
+    /// A session is wanted.
     AddSession(EndpointId, StreamId, SessionId),
-    /// One session is not wanted any more.
+    /// A session is not wanted any more.
     RemoveSession(EndpointId, StreamId, SessionId),
-    /// The image that was asked for is made.
+    /// Adds the image that the receiver requested.
     AddImage(EndpointId, Box<NewImage>),
-    /// The image that was asked for will not be.
+    /// The image that the receiver requested is refused.
     RefuseImage(EndpointId, StreamId, SessionId),
-    /// Nobody reads an image any more, or its sender is gone: it says so.
+    /// An image leaves, because it has no subscribers or its sender is gone. It then says so to its sender.
     LeaveImage(RegistrationId),
-    /// An application rejects an image.
+    /// Rejects an image.
     RejectImage(RegistrationId, Box<[u8]>),
-    /// An image is gone.
+    /// Removes an image.
     RemoveImage(RegistrationId),
-    /// A session whose image vanished may come again.
+    /// A session whose image was removed may return.
     EndCoolDown(EndpointId, StreamId, SessionId),
 }
 
-/// What the receiver tells the conductor.
+/// An event of the receiver for the conductor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverEvent {
-    /// A session presents itself that is wanted: make an image of it.
+    /// A wanted session has sent a setup and needs an image.
     CreateImage {
-        /// Where it came in.
+        /// The endpoint.
         endpoint: EndpointId,
-        /// Through which of its sockets.
+        /// The socket that received the setup.
         transport: EndpointId,
-        /// What it says of itself.
+        /// The setup.
         setup: Setup,
-        /// Where it came from.
+        /// The sender's address.
         source: SocketAddr,
-        /// Where what it is told goes.
+        /// The address for control frames.
         control: SocketAddr,
     },
-    /// An image has left the receiver: nothing refers to it any more.
+    /// An image was removed from the receiver, which no longer refers to it.
     ImageRemoved(RegistrationId),
-    /// Something was lost.
+    /// A loss was detected.
     Loss(Loss),
-    /// An endpoint hears of more sessions, or a stream of it has more images, than there may be.
+    /// An endpoint receives more sessions, or a stream of it has more images, than permitted.
     TooManySessions(EndpointId),
-    /// Nothing has come in there for a while.
+    /// Nothing was received there for a while.
     Silent(NamedPlace),
-    /// The system does not send or receive, for a reason that does not pass by itself.
+    /// Sending or receiving fails for a permanent reason.
     Fault(Box<str>),
 }

@@ -11,93 +11,94 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 use super::{EndpointId, NamedPlace};
 use crate::shared::PublicationWords;
 
-/// How many destinations one endpoint has at most.
+/// The maximum number of destinations of an endpoint.
 pub const MAX_DESTINATIONS: usize = 256;
 
-/// How a publication is paced by its receivers.
+/// The flow control of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlowControlRules {
-    /// By its one receiver.
+    /// By its only receiver.
     Unicast,
-    /// By the furthest of a group.
+    /// By the fastest receiver of a group.
     Max,
-    /// By the slowest of a group.
+    /// By the slowest receiver of a group.
     Min(GroupRules),
-    /// By the slowest of those that state this tag.
+    /// By the slowest receiver with this group tag.
     Tagged(GroupRules, i64),
 }
 
-/// What a group asks of its receivers.
+/// The flow control parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupRules {
-    /// After how long a silent receiver is forgotten, in nanoseconds.
+    /// How long a silent receiver still counts, in nanoseconds.
     pub receiver_timeout_ns: i64,
-    /// How many there must be before anything is sent.
+    /// The number of receivers that must be present before anything is sent.
     pub min_size: i32,
 }
 
-/// How NAKs are answered.
+/// The handling of NAKs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetransmitRules {
-    /// How long an answer waits, in nanoseconds, so that one serves several receivers.
+    /// The delay of a retransmit in nanoseconds, so that one serves several receivers.
     pub delay_ns: i64,
-    /// How long NAKs for what was just sent again are ignored, in nanoseconds.
+    /// How long NAKs for a range are ignored after its retransmit, in nanoseconds.
     pub linger_ns: i64,
-    /// How many answers may be under way in a group: from 1 to 256. Between two it is one, which is reused at once.
+    /// The number of pending retransmits in a group, from 1 to 256. With a single receiver there is one, which is
+    /// reused at once.
     pub group_slots: Option<u16>,
 }
 
-/// Where a send endpoint's datagrams go.
+/// The destinations of a send endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationRules {
-    /// To this address, of a receiver or of a group.
+    /// This address, of a receiver or a group.
     Fixed(SocketAddr),
-    /// Where applications say.
+    /// The destinations that applications add.
     Manual,
-    /// To the receivers that register.
+    /// The receivers that register.
     Dynamic,
 }
 
-/// What a publication is made of.
+/// The properties of a new network publication.
 #[derive(Debug)]
 pub struct NewNetworkPublication {
-    /// The command that asked for it first.
+    /// The registration id: the correlation id of the command that first added it.
     pub registration_id: RegistrationId,
-    /// Its session.
+    /// The session id.
     pub session_id: SessionId,
-    /// Its stream.
+    /// The stream id.
     pub stream_id: StreamId,
     /// Its log.
     pub log: LogBuffers,
-    /// Where it starts.
+    /// The start position.
     pub start_position: Position,
-    /// How receivers pace it.
+    /// The flow control.
     pub flow_control: FlowControlRules,
-    /// How it answers NAKs.
+    /// The handling of NAKs.
     pub retransmit: RetransmitRules,
-    /// How many receiver windows one NAK is answered with at most.
+    /// The maximum length of a retransmit per NAK, in receiver windows.
     pub retransmit_windows: i64,
-    /// What this driver's receivers start with, in bytes.
+    /// The initial receiver window of this driver in bytes.
     pub initial_window: i32,
-    /// After how long a silent receiver counts as gone, in nanoseconds.
+    /// How long receivers may be silent before they count as gone, in nanoseconds.
     pub connection_timeout_ns: i64,
-    /// How many datagrams it may send in one duty cycle.
+    /// The maximum number of datagrams per duty cycle.
     pub max_datagrams_per_cycle: usize,
     /// Whether it has group semantics: multicast, or several destinations.
     pub group: bool,
-    /// The time to live of its channel, 0 when none is stated.
+    /// The TTL of its channel. 0 if not stated.
     pub ttl: i32,
-    /// Whether it tells receivers that the stream has ended.
+    /// Whether it signals the end of the stream to receivers.
     pub signal_eos: bool,
-    /// Whether spies alone keep it going.
+    /// Whether spies alone count as a connection.
     pub spies_simulate_connection: bool,
     /// Whether it asks for a response channel.
     pub asks_for_response: bool,
-    /// Whether it answers a request: it sends to whoever asks it to present itself.
+    /// Whether it responds to a request. It sends to the receivers that ask it for a setup.
     pub answers: bool,
-    /// What the conductor and it tell each other.
+    /// The words that it shares with the conductor.
     pub words: PublicationWords,
-    /// The counters that people see.
+    /// Its counters.
     pub counters: PublicationCounters,
 }
 
@@ -112,87 +113,87 @@ pub struct PublicationCounters {
     pub back_pressure: OwnedWord<i64>,
     /// `snd-naks-received`.
     pub naks_received: OwnedWord<i64>,
-    /// `fc-receivers`, where flow control goes by several.
+    /// `fc-receivers`, if flow control tracks several receivers.
     pub receivers: Option<OwnedWord<i64>>,
 }
 
-/// What the conductor tells the sender.
+/// A command of the conductor to the sender.
 #[derive(Debug)]
 pub enum SenderCommand {
-    /// An endpoint is open.
+    /// Adds an open endpoint.
     AddEndpoint(EndpointId, DestinationRules),
-    /// Where the time is written into what an endpoint sends, in the first frame of each datagram.
+    /// Sets the place for the send timestamp in the first frame of each datagram of an endpoint.
     Stamp(EndpointId, TimestampOffset),
-    /// How many destinations an endpoint has is shown here (`mdc-num-dest`).
+    /// Sets the counter of an endpoint's destinations (`mdc-num-dest`).
     ShowDestinations(EndpointId, OwnedWord<i64>),
-    /// An endpoint is not used any more.
+    /// Removes an endpoint.
     RemoveEndpoint(EndpointId),
-    /// A publication begins.
+    /// Adds a publication.
     AddPublication(EndpointId, Box<NewNetworkPublication>),
-    /// Nothing will be written past this position.
+    /// Ends a publication at this position.
     EndPublication {
-        /// The publication.
+        /// The registration id of the publication.
         registration_id: RegistrationId,
-        /// Where it ends.
+        /// The end-of-stream position.
         position: i64,
         /// Whether it was revoked.
         revoked: bool,
     },
-    /// A publication is gone.
+    /// Removes a publication.
     RemovePublication(RegistrationId),
-    /// An application adds a destination; it is skipped for as long as it is not known where it is.
+    /// Adds a destination of an application. It is skipped as long as its address is unknown.
     AddDestination(EndpointId, RegistrationId, Option<SocketAddr>),
-    /// A name leads here now.
+    /// Changes an address that came from a name.
     MoveDestination(NamedPlace, SocketAddr),
-    /// Has nothing been heard from there?
+    /// Asks for an event if nothing was received from there for a while.
     TellIfSilent(NamedPlace),
-    /// An application removes a destination.
+    /// Removes a destination of an application.
     RemoveDestination(EndpointId, RegistrationId),
 }
 
-/// The receiver whose window a publication waits for.
+/// The receiver whose window holds back a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Which it is.
+    /// The receiver id.
     pub receiver_id: i64,
-    /// Where its status messages come from.
+    /// The source address of its status messages.
     pub address: SocketAddr,
-    /// Since when.
+    /// Since when it holds back the publication.
     pub since: MonotonicNanos,
 }
 
-/// What the sender tells the conductor.
+/// An event of the sender for the conductor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SenderEvent {
-    /// A publication has left the sender: nothing refers to it any more.
+    /// A publication was removed from the sender, which no longer refers to it.
     PublicationRemoved(RegistrationId),
-    /// The receiver of a request says which session answers it.
+    /// The receiver of a request has reported the session that responds to it.
     ResponseSetup(RegistrationId, SessionId),
-    /// Nothing has been heard from there for a while.
+    /// Nothing was received from there for a while.
     Silent(NamedPlace),
-    /// An answer has its receivers.
+    /// A response has its receivers.
     ResponseConnected(RegistrationId),
-    /// The system does not send or receive, for a reason that does not pass by itself.
+    /// Sending or receiving fails for a permanent reason.
     Fault(Box<str>),
-    /// This receiver's window keeps a publication from being sent; or nobody's does any more.
+    /// This receiver's window holds back a publication. `None` if none does any more.
     Held(RegistrationId, Option<Holder>),
-    /// More receivers register with an endpoint than are sent to.
+    /// More receivers register with an endpoint than it can send to.
     TooManyReceivers(EndpointId),
     /// A receiver has rejected a publication.
     Rejected {
-        /// The publication.
+        /// The registration id of the publication.
         registration_id: RegistrationId,
-        /// The destination behind which the receiver is, by the command that added it, if one did.
+        /// The destination of the receiver, by its registration id, if a command added it.
         destination: Option<RegistrationId>,
-        /// Where the receiver is.
+        /// The address of the receiver.
         source: SocketAddr,
-        /// Which it is.
+        /// The receiver id.
         receiver_id: i64,
-        /// Its group.
+        /// The receiver's group tag.
         group_tag: Option<i64>,
-        /// The code of its reason.
+        /// The error code.
         error_code: i32,
-        /// Its reason.
+        /// The reason.
         text: Box<[u8]>,
     },
 }

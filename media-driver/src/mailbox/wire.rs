@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use gannet::logbuffer::LogBuffers;
 use gannet::types::{Position, RegistrationId};
 
-/// Names one endpoint of the driver: the sockets of one send channel or of one receive channel.
+/// The id of an endpoint: the sockets of one send channel or of one receive channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(u32);
 
@@ -23,10 +23,10 @@ impl EndpointId {
     }
 }
 
-/// The longest frame of control that is handed over by value, in bytes.
+/// The maximum length of a control frame that is passed by value, in bytes.
 pub const MAX_INLINE_FRAME: usize = 44;
 
-/// A frame of control, by value.
+/// A control frame, by value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineFrame {
     bytes: [u8; MAX_INLINE_FRAME],
@@ -34,11 +34,11 @@ pub struct InlineFrame {
 }
 
 impl InlineFrame {
-    /// The frame that `write` writes, whose length it returns.
+    /// The frame that `write` writes. `write` returns its length.
     ///
     /// # Panics
     ///
-    /// When that is more than there is room for.
+    /// If the length exceeds the maximum.
     pub fn new(write: impl FnOnce(&mut [u8]) -> usize) -> Self {
         let mut bytes = [0; MAX_INLINE_FRAME];
         let length = write(&mut bytes);
@@ -46,7 +46,7 @@ impl InlineFrame {
         Self { bytes, length: length as u8 }
     }
 
-    /// The frame as it is sent.
+    /// The frame's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
@@ -58,26 +58,26 @@ impl std::fmt::Debug for InlineFrame {
     }
 }
 
-/// What one datagram consists of.
+/// The content of a datagram.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Committed frames of a log, as they stand in it.
+    /// Committed frames of a log.
     Log {
-        /// The log, which stays mapped until the transport has let go of this.
+        /// The log, which stays mapped until the transport has dropped this.
         log: LogBuffers,
-        /// Where they start.
+        /// The position of the first frame.
         position: Position,
-        /// How many bytes are sent.
+        /// The number of bytes.
         length: usize,
     },
-    /// A frame of control.
+    /// A control frame.
     Frame(InlineFrame),
-    /// A frame of control that is longer than others: a rejection with its reason.
+    /// A control frame that exceeds the maximum for values: a rejection with its reason.
     Long(Box<[u8]>),
 }
 
 impl Content {
-    /// How many bytes are sent.
+    /// The number of bytes.
     pub fn length(&self) -> usize {
         match self {
             Self::Log { length, .. } => *length,
@@ -87,64 +87,64 @@ impl Content {
     }
 }
 
-/// Whose a datagram is, for whoever is told what became of it.
+/// Identifies the origin of a datagram in its completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransmitTag {
-    /// New data of a publication, from this position on.
+    /// New data of a publication.
     Data {
-        /// The publication's place in the sender.
+        /// The index of the publication in the sender.
         slot: u32,
-        /// The publication.
+        /// The registration id of the publication.
         registration_id: RegistrationId,
         /// The position of the first byte.
         position: i64,
     },
-    /// Anything that is not waited for: if it is lost, it is sent again in time.
+    /// Any other frame. If it is lost, it is sent again in time.
     Control,
 }
 
-/// One datagram to be sent.
+/// A datagram to send.
 #[derive(Clone, Debug)]
 pub struct Transmit {
-    /// From which endpoint.
+    /// The endpoint.
     pub endpoint: EndpointId,
-    /// Where to.
+    /// The destination.
     pub to: SocketAddr,
-    /// What.
+    /// The content.
     pub content: Content,
-    /// Whose.
+    /// The origin.
     pub tag: TransmitTag,
 }
 
-/// What became of a datagram.
+/// The completion of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// Whose it was.
+    /// The origin.
     pub tag: TransmitTag,
-    /// What the operating system did with it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 /// What the operating system did with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It took it.
+    /// It accepted the datagram.
     Sent,
-    /// It had no room for it, and soon has.
+    /// It has no space at the moment.
     NoRoom,
-    /// It does not send it, for a reason that does not pass by itself.
+    /// It does not send it, for a permanent reason.
     Refused,
 }
 
 impl Completion {
-    /// Whether the operating system took it.
+    /// Whether the operating system accepted it.
     pub fn is_sent(&self) -> bool {
         self.outcome == Outcome::Sent
     }
 }
 
-/// Datagrams that wait for their transport. Made once, with room for so many; whoever finds it full goes on in the next duty
-/// cycle.
+/// Datagrams for a transport. Created once with a fixed capacity. An agent that finds it full continues in the next
+/// duty cycle.
 #[derive(Debug)]
 pub struct TransmitBatch {
     waiting: Vec<Transmit>,
@@ -153,17 +153,17 @@ pub struct TransmitBatch {
 }
 
 impl TransmitBatch {
-    /// A batch with room for `capacity` datagrams.
+    /// A batch with space for `capacity` datagrams.
     pub fn new(capacity: usize) -> Self {
         Self { waiting: Vec::with_capacity(capacity), aside: Vec::with_capacity(capacity), capacity }
     }
 
-    /// For how many more there is room.
+    /// The number of datagrams for which there is space.
     pub fn room(&self) -> usize {
         self.capacity - self.waiting.len() - self.aside.len()
     }
 
-    /// Adds a datagram. Returns whether there was room.
+    /// Adds a datagram. Returns false if there is no space.
     #[inline]
     pub fn push(&mut self, transmit: Transmit) -> bool {
         let fits = self.room() > 0;
@@ -173,9 +173,9 @@ impl TransmitBatch {
         fits
     }
 
-    /// Sets the newest aside, which is the last of its stream for now, if any have come since there were `before`. The last one of a
-    /// stream is mostly shorter than those before it. Between two streams' it would end what can be handed to the kernel in one piece;
-    /// together with those of other streams there are pieces of them, too.
+    /// Sets the last datagram aside, if any were added since there were `before`. The last datagram of a stream is
+    /// usually shorter than the others. Between the datagrams of two streams it would end a segmented message. Together
+    /// with the last ones of other streams it can be part of one.
     pub fn set_last_aside(&mut self, before: usize) {
         if self.waiting.len() > before
             && let Some(last) = self.waiting.pop()
@@ -184,13 +184,13 @@ impl TransmitBatch {
         }
     }
 
-    /// What was set aside waits behind all others: of each endpoint and address the longest ones first.
+    /// Appends what was set aside after all others, by endpoint and address, the longest first.
     #[inline]
     pub fn take_up_what_is_aside(&mut self) {
         if self.aside.is_empty() {
             return;
         }
-        // Mostly they are in order, and that is found out by looking through them once.
+        // They are usually in order, which one pass detects.
         self.aside.sort_unstable_by(|one, other| {
             let key = |transmit: &Transmit| (transmit.endpoint, transmit.to, Reverse(transmit.content.length()));
             key(one).cmp(&key(other))
@@ -198,34 +198,34 @@ impl TransmitBatch {
         self.waiting.append(&mut self.aside);
     }
 
-    /// How many wait, without what was set aside.
+    /// The number of datagrams, without those set aside.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether none waits.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Those that wait, oldest first.
+    /// The datagrams, oldest first.
     pub fn as_slice(&self) -> &[Transmit] {
         &self.waiting
     }
 
-    /// Takes the first `count` out, oldest first; all, if there are fewer.
+    /// Removes the first `count` datagrams, oldest first, or all if there are fewer.
     pub fn drain_front(&mut self, count: usize) -> impl Iterator<Item = Transmit> + '_ {
         let count = count.min(self.waiting.len());
         self.waiting.drain(..count)
     }
 
-    /// Drops all that wait.
+    /// Drops all datagrams.
     #[inline]
     pub fn clear(&mut self) {
         self.waiting.clear();
     }
 
-    /// Takes all out, oldest first.
+    /// Removes all datagrams, oldest first.
     pub fn drain(&mut self) -> impl Iterator<Item = Transmit> + '_ {
         self.waiting.drain(..)
     }

@@ -4,31 +4,33 @@
 
 use std::collections::VecDeque;
 
-/// How many ranges beyond the frontier are remembered. What would be one more is not taken, and is asked for again.
+/// The maximum number of ranges beyond the frontier. Data that would need a further range is dropped and requested
+/// again.
 pub const MAX_RANGES: usize = 4096;
 
-/// What has come of one stream.
+/// The received ranges of a stream.
 #[derive(Debug)]
 pub struct Arrivals {
-    /// Everything from where the image joined up to here has come.
+    /// Everything from the join position to here was received.
     frontier: i64,
-    /// Beginnings and ends of what has come beyond, in order, neither touching nor overlapping.
+    /// The begins and ends of the ranges beyond, in order, neither touching nor overlapping.
     beyond: VecDeque<(i64, i64)>,
 }
 
 impl Arrivals {
-    /// Nothing has come of a stream that is joined here.
+    /// Nothing received, for a stream that is joined here.
     pub fn new(join: i64) -> Self {
         Self { frontier: join, beyond: VecDeque::with_capacity(64) }
     }
 
-    /// Everything from where the image joined up to here has come.
+    /// The position up to which everything was received.
     #[inline]
     pub fn frontier(&self) -> i64 {
         self.frontier
     }
 
-    /// Whether what begins there may be placed: nothing that has come covers that, and it can be remembered.
+    /// Whether a datagram that begins there may be placed: it overlaps nothing that was received, and its range can be
+    /// tracked.
     pub fn admits(&self, position: i64) -> bool {
         if position <= self.frontier || self.beyond.is_empty() {
             return position >= self.frontier;
@@ -39,7 +41,7 @@ impl Arrivals {
         position >= end_before && (self.beyond.len() < MAX_RANGES || position == end_before)
     }
 
-    /// This has come, and was placed.
+    /// Records a range that was placed.
     pub fn on_placed(&mut self, position: i64, end: i64) {
         if position <= self.frontier {
             self.complete_to(end);
@@ -63,8 +65,7 @@ impl Arrivals {
         self.beyond.insert(next, range);
     }
 
-    /// What is missing after the range that begins at `position` or behind it, and before `highest`: beginnings and ends, by rising
-    /// position.
+    /// The gaps after the range that begins at `position` or later, and before `highest`: begins and ends, in order.
     pub fn gaps_after(&self, position: i64, highest: i64) -> impl Iterator<Item = (i64, i64)> + '_ {
         let first = self.beyond.partition_point(|&(begin, _)| begin < position);
         let begins = self.beyond.iter().skip(first).map(|&(_, end)| end);
@@ -72,7 +73,7 @@ impl Arrivals {
         begins.zip(ends).filter(|(begin, end)| begin < end)
     }
 
-    /// Everything up to there has come, or was given up.
+    /// Records that everything up to there was received or filled.
     pub fn complete_to(&mut self, position: i64) {
         self.frontier = self.frontier.max(position);
         while let Some(&(begin, end)) = self.beyond.front()

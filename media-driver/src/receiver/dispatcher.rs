@@ -13,23 +13,23 @@ use std::collections::{HashMap, HashSet};
 
 use gannet::types::{SessionId, StreamId};
 
-/// How many sessions are found without a look into the tables.
+/// The number of sessions that are found without a table lookup.
 const RECENT: usize = 256;
-/// For how many sessions an endpoint keeps a state. Sessions beyond that are not heard until others are gone.
+/// The maximum number of sessions per endpoint. Further sessions are ignored until others are gone.
 pub const MAX_SESSIONS: usize = 8192;
 
-/// Where a session is.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Session {
-    /// Data was seen, and a setup was asked for.
+    /// Data was received, and a setup was requested.
     PendingSetup,
-    /// The conductor makes an image of it.
+    /// The conductor is creating an image of it.
     BeingMade,
-    /// This image is of it.
+    /// It has this image.
     Active(usize),
-    /// An image of it was here and vanished.
+    /// Its image was removed.
     CoolDown,
-    /// Nobody wants it.
+    /// No subscription wants it.
     NotWanted,
 }
 
@@ -38,7 +38,7 @@ enum Session {
 pub enum DataTurn {
     /// Nothing.
     Ignore,
-    /// Hand it to this image.
+    /// Pass it to this image.
     Image(usize),
     /// Ask its sender for a setup.
     Elicit,
@@ -51,26 +51,26 @@ pub enum DataTurn {
 pub enum SetupTurn {
     /// Nothing.
     Ignore,
-    /// Tell this image.
+    /// Pass it to this image.
     Image(usize),
-    /// Have an image made.
+    /// Request an image.
     Create,
     /// Nothing, because there are too many images or sessions.
     Full,
 }
 
-/// The dispatcher of one endpoint.
+/// The dispatcher of an endpoint.
 #[derive(Debug)]
 pub struct Dispatcher {
     streams: HashMap<StreamId, Interest>,
-    /// How many images one stream may have.
+    /// The maximum number of images per stream.
     session_limit: usize,
-    /// How many sessions have a state.
+    /// The number of sessions with a state.
     sessions: usize,
-    /// Whether some of them may be of sessions that nobody wants.
+    /// Whether some of them may be unwanted sessions.
     has_unwanted: bool,
-    /// Images that datagrams came for, each at the place of its stream and session: the tables withstand numbers that strangers choose, and
-    /// that takes its time. Emptied when any image comes or goes.
+    /// The images of recent datagrams, indexed by stream and session. The tables resist numbers that strangers choose,
+    /// which makes them slower. Cleared when an image is added or removed.
     recent: Box<[Option<Recent>]>,
 }
 
@@ -81,7 +81,7 @@ struct Recent {
     image: usize,
 }
 
-/// The place of a session among the recent ones.
+/// The index of a session among the recent ones.
 #[inline]
 fn recent_place(stream_id: StreamId, session_id: SessionId) -> usize {
     let number = session_id.get().wrapping_add(stream_id.get().wrapping_mul(31)) as u32;
@@ -103,7 +103,7 @@ impl Interest {
 }
 
 impl Dispatcher {
-    /// Interested in nothing. A stream gets at most `session_limit` images.
+    /// A dispatcher without interests. A stream gets at most `session_limit` images.
     pub fn new(session_limit: usize) -> Self {
         let recent = vec![None; RECENT].into();
         Self { streams: HashMap::new(), session_limit, sessions: 0, has_unwanted: false, recent }
@@ -114,7 +114,7 @@ impl Dispatcher {
         !self.streams.is_empty()
     }
 
-    /// All sessions of the stream are wanted; those that were not are looked at anew (trap 59).
+    /// Adds an interest in all sessions of a stream. Sessions that were not wanted are considered again (trap 59).
     pub fn add_stream(&mut self, stream_id: StreamId) {
         let interest = self.streams.entry(stream_id).or_default();
         interest.all = true;
@@ -123,7 +123,7 @@ impl Dispatcher {
         self.sessions -= before - interest.sessions.len();
     }
 
-    /// This session of the stream is wanted.
+    /// Adds an interest in a session of a stream.
     pub fn add_session(&mut self, stream_id: StreamId, session_id: SessionId) {
         let interest = self.streams.entry(stream_id).or_default();
         interest.only.insert(session_id);
@@ -133,7 +133,7 @@ impl Dispatcher {
         }
     }
 
-    /// Not all sessions of the stream are wanted any more. What is left is what is wanted by name.
+    /// Removes the interest in all sessions of a stream. Interests in single sessions stay.
     pub fn remove_stream(&mut self, stream_id: StreamId) {
         if let Some(interest) = self.streams.get_mut(&stream_id) {
             interest.all = false;
@@ -141,7 +141,7 @@ impl Dispatcher {
         self.forget_unwanted(stream_id);
     }
 
-    /// This session is not wanted by name any more.
+    /// Removes the interest in a session.
     pub fn remove_session(&mut self, stream_id: StreamId, session_id: SessionId) {
         if let Some(interest) = self.streams.get_mut(&stream_id) {
             interest.only.remove(&session_id);
@@ -149,7 +149,7 @@ impl Dispatcher {
         self.forget_unwanted(stream_id);
     }
 
-    /// A datagram with this first header has come. `ends` says whether it is marked as the stream's end.
+    /// Dispatches a datagram with this first header. `ends` tells whether it has the end-of-stream flag.
     pub fn on_data(&mut self, stream_id: StreamId, session_id: SessionId, ends: bool) -> DataTurn {
         let recent = recent_place(stream_id, session_id);
         if let Some(found) = &self.recent[recent]
@@ -165,7 +165,7 @@ impl Dispatcher {
                 DataTurn::Image(image)
             }
             Some(_) => DataTurn::Ignore,
-            // Trap 10: what ends is not worth an image.
+            // Trap 10: a stream that ends is not worth an image.
             None if ends => DataTurn::Ignore,
             None if self.sessions >= MAX_SESSIONS => DataTurn::Full,
             None => {
@@ -179,7 +179,7 @@ impl Dispatcher {
         }
     }
 
-    /// A setup has come.
+    /// Dispatches a setup.
     pub fn on_setup(&mut self, stream_id: StreamId, session_id: SessionId) -> SetupTurn {
         let limit = self.session_limit;
         self.make_room();
@@ -211,8 +211,8 @@ impl Dispatcher {
         }
     }
 
-    /// The image that was asked for is there. Returns whether anybody still wants it: that it was asked for may have been forgotten, when
-    /// its stream was not wanted for a moment.
+    /// Adds the requested image. Returns whether it is still wanted. The request may have been dropped when its stream
+    /// was not wanted for a moment.
     pub fn on_image(&mut self, stream_id: StreamId, session_id: SessionId, image: usize) -> bool {
         let limit = self.session_limit;
         let Some(interest) = self.streams.get_mut(&stream_id) else { return false };
@@ -230,30 +230,30 @@ impl Dispatcher {
         is_wanted
     }
 
-    /// The image that was asked for will not come. The next datagram asks again.
+    /// Drops the request for an image that was refused. The next datagram requests it again.
     pub fn on_refused(&mut self, stream_id: StreamId, session_id: SessionId) {
         self.leave(stream_id, session_id, |session| session == Session::BeingMade, None);
     }
 
-    /// An image goes. If its stream had not ended, what is still under way must not bring it back.
+    /// Removes an image. If its stream had not ended, datagrams in flight must not create it again.
     pub fn on_image_removed(&mut self, stream_id: StreamId, session_id: SessionId, image: usize, had_ended: bool) {
         let next = (!had_ended).then_some(Session::CoolDown);
         self.leave(stream_id, session_id, |session| session == Session::Active(image), next);
     }
 
-    /// A session that was here may come again.
+    /// Allows a session whose image was removed to return.
     pub fn end_cool_down(&mut self, stream_id: StreamId, session_id: SessionId) {
         self.leave(stream_id, session_id, |session| session == Session::CoolDown, None);
     }
 
-    /// No setup has come for too long: the next datagram asks again.
+    /// Drops the request for a setup that did not arrive. The next datagram requests it again.
     pub fn end_pending_setup(&mut self, stream_id: StreamId, session_id: SessionId) {
         self.leave(stream_id, session_id, |session| session == Session::PendingSetup, None);
     }
 
-    /// Forgets who is not wanted when there is no room for others: whoever comes again is looked at again.
+    /// Drops unwanted sessions to make space for others. If they return, they are considered again.
     fn make_room(&mut self) {
-        // Looked for only if there may be any: a flood of others must not make each datagram costly.
+        // Only if there may be any, so that a flood of other sessions does not make each datagram costly.
         if self.sessions < MAX_SESSIONS || !std::mem::take(&mut self.has_unwanted) {
             return;
         }

@@ -10,32 +10,32 @@ use gannet::time::MonotonicNanos;
 
 use super::nak_delay::NakDelay;
 
-/// How many gaps of one image are followed at most.
+/// The maximum number of gaps of an image that are tracked.
 pub const MAX_GAPS: usize = 32;
 
-/// Bytes that are missing, within one term.
+/// Missing bytes within one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The position of the first of them.
+    /// The position of the first missing byte.
     pub position: i64,
-    /// How many there are.
+    /// The number of missing bytes.
     pub length: i32,
 }
 
-/// What a scan came to.
+/// The result of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
-    /// How many of the gaps that it met are followed: each is to be asked about.
+    /// The number of tracked gaps that the scan found. Each is to be checked with [`LossDetector::report`].
     pub gaps: usize,
-    /// How many bytes are missing of which that was not known.
+    /// The number of newly missing bytes.
     pub lost: i64,
 }
 
-/// The gaps of an image that are being waited for, and until when.
+/// The gaps of an image that are tracked, and when each is due.
 #[derive(Debug)]
 pub struct LossDetector {
     delay: NakDelay,
-    /// By rising position.
+    /// Ordered by position.
     followed: Vec<Followed>,
     most: usize,
 }
@@ -47,15 +47,15 @@ struct Followed {
 }
 
 impl LossDetector {
-    /// Nothing is missing.
+    /// Without gaps.
     pub fn new(delay: NakDelay) -> Self {
         let most = if delay.is_between_two() { MAX_GAPS } else { 1 };
-        // Within a scan new ones are there beside those of the scan before.
+        // During a scan there are new gaps beside those of the previous scan.
         Self { delay, followed: Vec::with_capacity(2 * most), most }
     }
 
-    /// A scan met these gaps, by rising position; of more than are followed the later ones do not matter. A gap that has shrunk or
-    /// grown is another gap (trap 49).
+    /// Takes the gaps that a scan has found, in order. Gaps beyond the maximum are ignored. A gap whose length has
+    /// changed is a different gap (trap 49).
     pub fn on_scan(
         &mut self,
         now: MonotonicNanos,
@@ -64,7 +64,7 @@ impl LossDetector {
     ) -> Detection {
         let (mut known, mut lost) = (0, 0);
         for gap in scanned.into_iter().take(self.most) {
-            // What lies before it has come.
+            // Gaps before it were closed.
             let closed = self.followed[known..].partition_point(|followed| followed.gap.position < gap.position);
             self.followed.drain(known..known + closed);
             let is_here = |followed: &&mut Followed| followed.gap.position == gap.position;
@@ -85,14 +85,14 @@ impl LossDetector {
         Detection { gaps: known, lost }
     }
 
-    /// The gap with this number among those that the last scan met, if it is to be reported, or filled, now.
+    /// The gap with this index among those of the last scan, if it is to be reported or filled now.
     pub fn report(&mut self, now: MonotonicNanos, number: usize, random: &mut Rng) -> Option<Gap> {
         let due = self.followed.get_mut(number).filter(|followed| now >= followed.expiry)?;
         due.expiry = now.saturating_add_ns(self.delay.retry_ns(random));
         Some(due.gap)
     }
 
-    /// When a gap is due to be reported.
+    /// When the next report of a gap is due.
     pub fn next_deadline(&self) -> Option<MonotonicNanos> {
         self.followed.iter().map(|followed| followed.expiry).min()
     }

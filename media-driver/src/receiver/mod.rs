@@ -31,24 +31,26 @@ use crate::mailbox::{
 };
 use crate::shared::{IdMap, ImageWords, NetworkCounters, Seldom};
 
-/// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
+/// How long to wait for a setup before it is requested again, and the interval of registrations with control addresses,
+/// in nanoseconds.
 const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
-/// How many setups one endpoint waits for. Sessions beyond that wait for their sender's own.
+/// The maximum number of setups that an endpoint waits for. Further sessions wait for their sender's next setup.
 const MAX_PENDING_SETUPS: usize = 256;
-/// How many frames wait for room in the batch; one more is not sent.
+/// The maximum number of frames that wait for space in the batch. Further ones are not sent.
 const MAX_REPLIES: usize = 1024;
-/// With so many waiting, images wait for their turns, so that none says what is not sent.
+/// With this many waiting frames, images wait for their turns, so that no image loses its frames.
 const ENOUGH_REPLIES: usize = MAX_REPLIES / 2;
-/// With so many waiting, a question about the round trip is not answered, and comes again: whoever asks all the time keeps no image from
-/// reporting.
+/// With this many waiting frames, round-trip requests are not answered, and the sender repeats them. A sender that asks
+/// all the time cannot prevent images from reporting.
 const ENOUGH_FOR_QUESTIONS: usize = 128;
-/// How many events wait for the conductor; of what is more, setups are forgotten and come again, losses are not reported.
+/// The maximum number of events for the conductor. Further setups are dropped and return, further losses are not
+/// reported.
 const MAX_EVENTS: usize = 1024;
-/// After how long without a frame a control address that is a name is looked up again, in nanoseconds.
+/// How long nothing is received from a control address that is a name until it is resolved again, in nanoseconds.
 const SILENCE_NS: i64 = 5_000_000_000;
-/// How often the conductor is told of more sessions than there may be, in nanoseconds.
+/// The minimum interval between two reports of too many sessions, in nanoseconds.
 const FLOOD_INTERVAL_NS: i64 = 10_000_000_000;
-/// A receiver id of 0 in a round-trip question means any.
+/// The receiver id in a round-trip request that means any receiver.
 const ANY_RECEIVER: i64 = 0;
 
 /// The receiver.
@@ -56,23 +58,23 @@ const ANY_RECEIVER: i64 = 0;
 pub struct Receiver {
     counters: NetworkCounters,
     random: Rng,
-    /// Whether any endpoint ever asked for times in its frames.
+    /// Whether any endpoint has asked for timestamps.
     stamps: bool,
-    /// Endpoints keep their places for as long as they live.
+    /// Endpoints keep their index as long as they exist.
     endpoints: Vec<Option<Endpoint>>,
-    /// No setup is given up, and no control address registered with, before that.
+    /// The time before which no setup times out, and no registration is due.
     setups_due: MonotonicNanos,
-    /// Their places, by their names and by those of their sockets.
+    /// The indexes of endpoints, by the ids of endpoints and sockets.
     places: IdMap<EndpointId, usize>,
-    /// Images keep their places for as long as they live.
+    /// Images keep their index as long as they exist.
     images: Vec<Option<Entry>>,
-    /// For how long each has nothing to do, close together: all are looked through on each turn.
+    /// The rest of each image, close together, because all are checked in each duty cycle.
     rests: Vec<Rest>,
-    /// What else may have to be looked at of each, none where there is no image.
+    /// The words of each image. `None` without an image.
     words: Vec<Option<ImageWords>>,
-    /// The first image that has waited for room for what it says.
+    /// The first image that has waited for space for its frames.
     held_back: Option<usize>,
-    /// Whether something has come that likely is not the last of its kind.
+    /// Whether something was received that is probably not the last of its kind.
     is_stirred: bool,
     replies: VecDeque<Transmit>,
     events: VecDeque<ReceiverEvent>,
@@ -84,23 +86,23 @@ struct Endpoint {
     dispatcher: Dispatcher,
     pending: Vec<PendingSetup>,
     transports: Vec<ReceiveTransport>,
-    /// Where times are written.
+    /// The places of timestamps.
     stamps: ReceiveStamps,
-    /// When the conductor was last told of more sessions than there may be.
+    /// Limits the reports of too many sessions.
     flood_told: Seldom,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct ReceiveTransport {
     made_of: NewReceiveTransport,
-    /// When the control address is registered with again.
+    /// When the next registration with the control address is due.
     registration_due: MonotonicNanos,
-    /// When something came in last, or it was opened.
+    /// When something was last received, or the socket was opened.
     last_frame: MonotonicNanos,
 }
 
 impl Endpoint {
-    /// A datagram has come from there; returns where what is said about it goes.
+    /// Records a datagram from this address. Returns the address for control frames.
     fn answers_to(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr) -> SocketAddr {
         let Some(known) = self.transports.iter_mut().find(|known| known.made_of.id == transport) else { return from };
         known.last_frame = now;
@@ -117,13 +119,13 @@ struct PendingSetup {
 
 #[derive(Debug)]
 struct Entry {
-    /// Its endpoint's place.
+    /// The index of its endpoint.
     endpoint: usize,
     image: PublicationImage,
 }
 
 impl Receiver {
-    /// A receiver without endpoints. `seed` is what its random delays start from.
+    /// A receiver without endpoints. `seed` is for its random delays.
     pub fn new(counters: NetworkCounters, seed: u64) -> Self {
         Self {
             counters,
@@ -142,9 +144,9 @@ impl Receiver {
         }
     }
 
-    /// The conductor has said something.
+    /// Executes a command of the conductor.
     pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
-        // Whichever image it is about, it is a rare thing.
+        // Commands are rare, so all rests are ended, whichever image the command is about.
         self.rests.fill(Rest::OVER);
         self.setups_due = now;
         match command {
@@ -216,8 +218,8 @@ impl Receiver {
         }
     }
 
-    /// Writes the time into a datagram, where its endpoint's channel asks for it: `arrived_ns` is when the operating
-    /// system had it, `now_ns` what time it is, both in nanoseconds since 1970. Called before
+    /// Writes timestamps into a datagram, if its endpoint's channel asks for them. `arrived_ns` is when the operating
+    /// system received it, `now_ns` the present time, both in nanoseconds since 1970. Call this before
     /// [`Receiver::on_datagram`].
     pub fn stamp(
         &self,
@@ -239,12 +241,12 @@ impl Receiver {
         }
     }
 
-    /// A datagram has come to one of an endpoint's sockets. Anything may be in it.
+    /// Handles a datagram that arrived at one of an endpoint's sockets. It is untrusted.
     pub fn on_datagram(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr, datagram: &[u8]) {
         self.counters.add(SystemCounter::BytesReceived, datagram.len() as i64);
         match DataHeader::parse(datagram) {
             Ok(header) => self.on_data(now, transport, from, &header, datagram),
-            // Most are data.
+            // Most datagrams are data.
             Err(_) => self.on_other_frame(now, transport, from, datagram),
         }
     }
@@ -254,14 +256,14 @@ impl Receiver {
         match Frame::parse(datagram) {
             Ok(Frame::Setup(setup)) => self.on_setup(now, transport, from, setup),
             Ok(Frame::RttMeasurement(found)) => self.on_rtt_measurement(now, transport, from, &found),
-            // What no sender sends to a receiver is none of its business, and no fault.
+            // Frames that senders do not send to receivers are ignored, and are no error.
             Ok(_) => {}
             Err(_) => self.counters.count(SystemCounter::InvalidPackets),
         }
     }
 
-    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by: but if there is no room for all
-    /// of it, that is to be done still.
+    /// Adds the frames that are due now to the batch. Returns the work count, without periodic frames. Counts those
+    /// only if there was no space for all of them.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = if now >= self.setups_due { self.check_setups(now) } else { 0 };
@@ -277,7 +279,7 @@ impl Receiver {
         work
     }
 
-    /// The turns of the images in these places, as far as there is room for what they say.
+    /// Runs the turns of the images at these indexes, as far as there is space for their frames.
     #[inline]
     fn poll_images(&mut self, places: Range<usize>, now: MonotonicNanos) -> usize {
         let mut work = 0;
@@ -295,7 +297,7 @@ impl Receiver {
         work
     }
 
-    /// The turn of the image in this place, if there is one.
+    /// Runs the turn of the image at this index, if there is one.
     #[inline(never)]
     fn poll_image(&mut self, place: usize, now: MonotonicNanos) -> usize {
         let Self { counters, random, images, rests, replies, events, .. } = self;
@@ -322,24 +324,24 @@ impl Receiver {
         }
     }
 
-    /// Whether something has come that likely is not the last of its kind, since this was last asked. Heartbeats and setups are not that:
-    /// of a thousand streams that carry nothing there are thousands per second.
+    /// Whether something was received that is probably not the last of its kind, since the previous call. Heartbeats
+    /// and setups do not count, because a thousand idle streams have thousands of them per second.
     pub fn take_stirred(&mut self) -> bool {
         std::mem::take(&mut self.is_stirred)
     }
 
-    /// Whether the conductor is to be told something.
+    /// Whether there are events for the conductor.
     #[inline]
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// What the conductor is to be told.
+    /// Takes the next event for the conductor.
     pub fn next_event(&mut self) -> Option<ReceiverEvent> {
         self.events.pop_front()
     }
 
-    /// When it has something to do even if nothing comes.
+    /// When work is due even if nothing arrives.
     pub fn next_deadline(&self) -> MonotonicNanos {
         let images = self.images.iter().flatten().map(|entry| entry.image.next_deadline());
         let endpoints = || self.endpoints.iter().flatten();
@@ -351,7 +353,7 @@ impl Receiver {
         images.chain(registrations).chain(pending).min().unwrap_or(MonotonicNanos::NEVER)
     }
 
-    /// The images, for whoever watches over them from outside.
+    /// The images, for observers.
     pub fn images(&self) -> impl Iterator<Item = &PublicationImage> {
         self.images.iter().flatten().map(|entry| &entry.image)
     }
@@ -367,7 +369,7 @@ impl Receiver {
             DataTurn::Image(image) => {
                 self.is_stirred |= header.frame_length > 0;
                 if let Some(Some(entry)) = self.images.get_mut(image) {
-                    // Of a thousand streams that carry nothing thousands of signs of life come per second.
+                    // A thousand idle streams have thousands of heartbeats per second.
                     match entry.image.on_data(now, (id, control), header, datagram, &self.counters) {
                         Arrival::Nothing => {}
                         Arrival::Next(reads) => self.rests[image].on_more(reads),
@@ -431,8 +433,8 @@ impl Receiver {
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
     }
 
-    /// There are more sessions than are kept track of, likely made up: they are counted with what else is wrong, and now and then
-    /// somebody is told.
+    /// Handles more sessions than can be tracked, which are probably invented: counts them as invalid, and reports them
+    /// at a limited rate.
     fn on_flood(&mut self, now: MonotonicNanos, place: usize) {
         self.counters.count(SystemCounter::InvalidPackets);
         let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
@@ -441,7 +443,7 @@ impl Receiver {
         }
     }
 
-    /// Forgets setups that did not come, and registers again with control addresses.
+    /// Drops setups that did not arrive, and registers with control addresses.
     #[inline(never)]
     fn check_setups(&mut self, now: MonotonicNanos) -> usize {
         let mut work = 0;
@@ -564,13 +566,14 @@ impl Receiver {
 
     fn add_image(&mut self, now: MonotonicNanos, id: EndpointId, made_of: NewImage) {
         let Some(&endpoint) = self.places.get(&id) else {
-            // The conductor keeps an endpoint that has images; without one nobody would hear of this one's end.
+            // The conductor keeps an endpoint that has images. If it is missing, the image's end must still be
+            // reported.
             self.events.push_back(ReceiverEvent::ImageRemoved(made_of.registration_id));
             return;
         };
         let image = PublicationImage::new(made_of, now);
         let (stream_id, session_id) = (image.stream_id(), image.session_id());
-        // Trap 32: an older image of the session says nothing any more.
+        // Trap 32: an older image of the session falls silent.
         for older in self.images.iter_mut().flatten() {
             let other = &mut older.image;
             if older.endpoint == endpoint && (other.stream_id(), other.session_id()) == (stream_id, session_id) {
@@ -592,7 +595,7 @@ impl Receiver {
                 self.words.push(words);
             }
         }
-        // If nobody wants it any more, the conductor finds it without subscribers.
+        // If no subscription wants it any more, the conductor finds it without subscribers.
         self.with_dispatcher(id, |dispatcher| {
             dispatcher.on_image(stream_id, session_id, place);
         });
@@ -626,7 +629,7 @@ impl Receiver {
     }
 }
 
-/// An endpoint and its place, by its name or by that of one of its sockets.
+/// An endpoint and its index, by its id or that of one of its sockets.
 fn endpoint_of<'a>(
     endpoints: &'a mut [Option<Endpoint>],
     places: &IdMap<EndpointId, usize>,
@@ -636,7 +639,7 @@ fn endpoint_of<'a>(
     Some((place, endpoints.get_mut(place)?.as_mut()?))
 }
 
-/// What an image says, on its way into the batch.
+/// The way of an image's frames to the batch.
 struct ReplyOutlet<'a> {
     replies: &'a mut VecDeque<Transmit>,
 }

@@ -6,25 +6,25 @@ use fastrand::Rng;
 
 use crate::mailbox::LossRules;
 
-/// The least delay between two, in nanoseconds, as the reference has it.
+/// The minimum delay with a single receiver in nanoseconds, as in the reference.
 const LEAST_DELAY_NS: i64 = 1_000;
 
-/// The delays of one image.
+/// The NAK delays of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NakDelay {
-    /// Always the same.
+    /// Fixed delays.
     Fixed {
-        /// Before the first report of a gap, in nanoseconds.
+        /// The delay of the first NAK for a gap in nanoseconds.
         first_ns: i64,
-        /// Before it is reported again, in nanoseconds.
+        /// The delay of further NAKs in nanoseconds.
         retry_ns: i64,
     },
-    /// Random, each time anew.
+    /// Random delays.
     Group(GroupBackoff),
 }
 
 impl NakDelay {
-    /// Those that the rules give.
+    /// The delays according to the rules.
     pub fn new(rules: LossRules) -> Self {
         match rules {
             LossRules::Fill => Self::NONE,
@@ -33,22 +33,22 @@ impl NakDelay {
         }
     }
 
-    /// Gaps are filled, not reported: at once.
+    /// No delay: gaps are filled at once and not reported.
     pub const NONE: Self = Self::Fixed { first_ns: 0, retry_ns: 0 };
 
-    /// Between two: `delay_ns`, and `retry_ratio` times as long before a report is repeated. No delay at all would have every
-    /// duty cycle repeat it, so a repetition waits at least `retry_ratio` microseconds.
+    /// With a single receiver: `delay_ns`, and `retry_ratio` times as long for further NAKs. Without any delay every
+    /// duty cycle would repeat the NAK, so a repetition waits at least `retry_ratio` microseconds.
     pub const fn unicast(delay_ns: i64, retry_ratio: i64) -> Self {
         let base = if delay_ns < LEAST_DELAY_NS { LEAST_DELAY_NS } else { delay_ns };
         Self::Fixed { first_ns: delay_ns, retry_ns: base.saturating_mul(retry_ratio) }
     }
 
-    /// Whether they are those between two, whose reports nobody else hears.
+    /// Whether these are the delays of a single receiver, whose NAKs no other receiver sees.
     pub const fn is_between_two(&self) -> bool {
         matches!(self, Self::Fixed { retry_ns, .. } if *retry_ns > 0)
     }
 
-    /// How long the first report of a gap waits, in nanoseconds.
+    /// The delay of the first NAK for a gap in nanoseconds.
     pub fn first_ns(&self, random: &mut Rng) -> i64 {
         match self {
             Self::Fixed { first_ns, .. } => *first_ns,
@@ -56,7 +56,7 @@ impl NakDelay {
         }
     }
 
-    /// How long a repetition waits, in nanoseconds.
+    /// The delay of a further NAK in nanoseconds.
     pub fn retry_ns(&self, random: &mut Rng) -> i64 {
         match self {
             Self::Fixed { retry_ns, .. } => *retry_ns,
@@ -65,17 +65,17 @@ impl NakDelay {
     }
 }
 
-/// The random delay of receivers that hear each other's resends: exponentially more likely towards its end.
+/// The random delay of receivers that see each other's retransmits: exponentially more likely towards its maximum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupBackoff {
-    /// T / λ: the delay's scale in nanoseconds.
+    /// T / λ: the scale of the delay in nanoseconds.
     scale_ns: f64,
     /// e^λ − 1.
     spread: f64,
 }
 
 impl GroupBackoff {
-    /// For groups of about `group_size` receivers, of which none waits for more than `max_backoff_ns`.
+    /// For groups of about `group_size` receivers. No receiver waits for longer than `max_backoff_ns`.
     pub fn new(group_size: i32, max_backoff_ns: i64) -> Self {
         let lambda = f64::from(group_size.max(1)).ln() + 1.0;
         Self { scale_ns: max_backoff_ns as f64 / lambda, spread: lambda.exp_m1() }
@@ -85,7 +85,7 @@ impl GroupBackoff {
         self.delay_ns(random.f64())
     }
 
-    /// The delay of the draw `u`, from 0 to 1.
+    /// The delay for the random number `u`, from 0 to 1.
     fn delay_ns(&self, u: f64) -> i64 {
         (self.scale_ns * (u * self.spread).ln_1p()) as i64
     }

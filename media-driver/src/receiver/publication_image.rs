@@ -30,36 +30,37 @@ use super::nak_delay::NakDelay;
 use crate::mailbox::{EndpointId, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage};
 use crate::shared::{Condition, ImageWords, NetworkCounters, next_beat};
 
-/// A connection that is silent for longer is not sent anything, in nanoseconds.
+/// No frames are sent to a connection that has been silent for longer than this, in nanoseconds.
 const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
-/// The code of the one error that receivers send: the image was rejected.
+/// The error code that receivers send: the image was rejected.
 const IMAGE_REJECTED: i32 = 13;
 
-/// When something is due that was due all along.
+/// A deadline that has always passed.
 const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 
-/// One frame that an image wants sent.
+/// A frame that an image sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report<'a> {
-    /// How far it is.
+    /// Its position and window.
     Status(StatusMessage),
-    /// What it misses.
+    /// A gap.
     Nak(Nak),
-    /// A question, or the answer to one.
+    /// A round-trip request or response.
     Rtt(RttMeasurement),
     /// That it was rejected.
     Error(ErrorFrame<'a>),
-    /// Which session answers the request that it is.
+    /// The session that responds to the request that is this image.
     Response(ResponseSetup),
 }
 
-/// Where an image's frames go. The receiver implements it over the endpoint and the transport's batch.
+/// The way of an image's frames. The receiver implements it with the endpoint and the transport's batch.
 pub trait ReportOutlet {
-    /// Takes one for this address, through that transport. What there is no room for is not sent: it is said again in time.
+    /// Takes a frame for this address, through that socket. A frame without space is not sent; it is sent again in
+    /// time.
     fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>);
 }
 
-/// What a receiver remembers of an image that has nothing to do, so that it need not look at it: it may have thousands of these.
+/// What the receiver knows about an idle image, so that it need not look at the image. It may have thousands of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rest {
     reads: i64,
@@ -67,12 +68,13 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// None: it is to have a turn.
+    /// No rest: the image needs a turn.
     pub const OVER: Self = Self { reads: i64::MIN, until: AT_ONCE };
-    /// Nothing to do ever, where no image is.
+    /// An endless rest, where there is no image.
     pub const FOR_EVER: Self = Self { reads: i64::MAX, until: MonotonicNanos::NEVER };
 
-    /// More has come, and nothing is missing: there is nothing to do until subscribers have read beyond `reads`.
+    /// More data has arrived, and nothing is missing, so there is nothing to do until subscribers have read beyond
+    /// `reads`.
     #[inline]
     pub fn on_more(&mut self, reads: i64) {
         if self.reads == i64::MAX {
@@ -80,27 +82,27 @@ impl Rest {
         }
     }
 
-    /// Whether there is still nothing to do, unless something has come. `consumed` is how far subscribers are.
+    /// Whether the image still rests, if nothing has arrived. `consumed` returns the subscribers' position.
     #[inline]
     pub fn lasts(&self, now: MonotonicNanos, consumed: impl FnOnce() -> i64) -> bool {
-        // Where the one is lies far from where the other is.
+        // The two are in different cache lines.
         now < self.until && (self.reads == i64::MAX || consumed() <= self.reads)
     }
 }
 
-/// What a datagram came to, for an image.
+/// The effect of a datagram on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// A sign of life, or not even that.
+    /// A heartbeat without news, or an ignored datagram.
     Nothing,
-    /// What was to come next, and nothing is missing. Without more there is nothing to do until subscribers have read beyond this, which
-    /// is far away where they cannot.
+    /// The next data in order, with nothing missing. Without further data there is nothing to do until subscribers have
+    /// read beyond this position, which is far away if they cannot.
     Next(i64),
-    /// Anything else: the image is to have a turn.
+    /// Anything else: the image needs a turn.
     News,
 }
 
-/// An image as the receiver has it.
+/// The receiver's half of an image.
 #[derive(Debug)]
 pub struct PublicationImage {
     made_of: NewImage,
@@ -111,35 +113,35 @@ pub struct PublicationImage {
     connections: Vec<Connection>,
     /// The highest position that the stream is known to reach.
     highest: i64,
-    /// Everything below has come.
+    /// The rebuilt position: everything below was received.
     rebuilt: i64,
     arrivals: Arrivals,
-    /// What the next status message says, and the last one said.
+    /// The position in the next status message, and in the last one.
     scheduled: i64,
     scheduled_window: i32,
     announced: i64,
-    /// What ends beyond is not taken.
+    /// Data that ends beyond this is dropped.
     overrun_threshold: i64,
     status_due: MonotonicNanos,
     last_packet: MonotonicNanos,
     phase: Phase,
     end: Option<End>,
-    /// How many transports its log says that it has.
+    /// The number of transports in its log.
     shown_transports: usize,
-    /// The session that answers the request that it is, until the answer has its receivers, and when it is due to be told.
+    /// The session of the response, until the response has its receivers, and when it is to be sent next.
     response: Option<(SessionId, MonotonicNanos)>,
 }
 
-/// What an image does as time passes.
+/// The phase of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It takes data and reports.
+    /// It receives data and sends status messages.
     Active,
-    /// It says with each report that it leaves.
+    /// It tells with each status message that it leaves.
     Leaving,
-    /// It takes nothing and says why instead of reporting.
+    /// It receives nothing, and sends errors instead of status messages.
     Rejected(Box<[u8]>),
-    /// It says nothing any more.
+    /// It sends nothing any more.
     Mute,
 }
 
@@ -154,12 +156,12 @@ struct Connection {
     transport: EndpointId,
     control: Option<SocketAddr>,
     last_activity: MonotonicNanos,
-    /// Where its sender says that the stream ends.
+    /// The end-of-stream position that its sender has reported.
     end: Option<i64>,
 }
 
 impl PublicationImage {
-    /// An image that has just been made. Its first duty cycle reports (trap 42).
+    /// A new image. Its first duty cycle sends a status message (trap 42).
     pub fn new(made_of: NewImage, now: MonotonicNanos) -> Self {
         let join = made_of.join_position.get();
         let term_length = made_of.log.term_length();
@@ -195,17 +197,17 @@ impl PublicationImage {
         }
     }
 
-    /// Its name.
+    /// The registration id.
     pub fn registration_id(&self) -> RegistrationId {
         self.made_of.registration_id
     }
 
-    /// Its session.
+    /// The session id.
     pub fn session_id(&self) -> SessionId {
         self.made_of.session_id
     }
 
-    /// Its stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.made_of.stream_id
     }
@@ -215,17 +217,17 @@ impl PublicationImage {
         self.end.is_some()
     }
 
-    /// Everything below has come.
+    /// The rebuilt position: everything below was received.
     pub fn rebuilt(&self) -> i64 {
         self.rebuilt
     }
 
-    /// The position that the last status message said.
+    /// The position in the last status message.
     pub fn announced(&self) -> i64 {
         self.announced
     }
 
-    /// Datagrams that were sent before it is told that it leaves still come: it says so with each report.
+    /// Starts leaving: from now on each status message tells so. Datagrams still arrive meanwhile.
     pub fn leave(&mut self) {
         if self.phase == Phase::Active {
             self.phase = Phase::Leaving;
@@ -233,15 +235,15 @@ impl PublicationImage {
         }
     }
 
-    /// An application rejects it. From now on it takes nothing, and says why.
+    /// Rejects the image. From now on it receives nothing, and tells its sender why.
     pub fn reject(&mut self, reason: &[u8]) {
         let reason = &reason[..reason.len().min(MAX_ERROR_TEXT_LENGTH)];
         self.phase = Phase::Rejected(reason.into());
         self.status_due = AT_ONCE;
     }
 
-    /// The session that answers the request that it is. Its sender is told with the next report, which is due at once, and with each
-    /// timed one; with none not any more.
+    /// Sets the session that responds to the request that is this image. Its sender is told with the next status
+    /// message, which is due at once, and then periodically, until this is set to `None`.
     pub fn set_response_session(&mut self, session_id: Option<SessionId>) {
         self.response = session_id.map(|session_id| (session_id, AT_ONCE));
         if session_id.is_some() {
@@ -249,29 +251,30 @@ impl PublicationImage {
         }
     }
 
-    /// What is said through one of its endpoint's sockets goes there now.
+    /// Changes the control address of one of its endpoint's sockets.
     pub fn move_control(&mut self, transport: EndpointId, control: SocketAddr) {
         for connection in self.connections.iter_mut().filter(|connection| connection.transport == transport) {
             connection.control = Some(control);
         }
     }
 
-    /// One of its endpoint's sockets is not used any more.
+    /// Handles that one of its endpoint's sockets was removed.
     pub fn remove_transport(&mut self, transport: EndpointId) {
         self.connections.retain(|connection| connection.transport != transport);
     }
 
-    /// Another image of its session is there: it must not say that their common receiver leaves (trap 32).
+    /// Makes the image silent, because its session has a new image. It must not report that their common receiver
+    /// leaves (trap 32).
     pub fn fall_silent(&mut self) {
         self.phase = Phase::Mute;
     }
 
-    /// A setup of its session has come again.
+    /// Handles another setup of its session.
     pub fn on_setup(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
         self.connect(now, transport, control);
     }
 
-    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go.
+    /// Handles a datagram of data, padding, or a heartbeat. `control` is the address for control frames.
     pub fn on_data(
         &mut self,
         now: MonotonicNanos,
@@ -291,12 +294,13 @@ impl PublicationImage {
         };
         let position = position.get();
         let end = position + found.length() as i64;
-        // Trap 27: half a term past what was announced, and not the window, which padding may pass.
+        // Trap 27: the limit is half a term beyond the announced position, and not the window, which padding may
+        // exceed.
         if end > self.overrun_threshold {
             counters.count(SystemCounter::FlowControlOverRuns);
-            // A sender passes its limit by padding, and then waits. Were everything lost since the last status message, nobody would
-            // ask for it, and both would wait until the image was given up: what its heartbeat shows is asked for as far as
-            // it could be placed. The reference waits.
+            // A sender exceeds its limit by padding, and then waits. If everything since the last status message were
+            // lost, nobody would request it, and both sides would wait until the image timed out. So what its heartbeat
+            // shows is requested, as far as it could be placed. The reference waits.
             let is_news = matches!(found, Extent::Heartbeat) && self.raise_highest(self.overrun_threshold);
             return if is_news { Arrival::News } else { Arrival::Nothing };
         }
@@ -317,7 +321,8 @@ impl PublicationImage {
             }
             Extent::Frames(_) => {
                 if position < self.announced {
-                    // Trap 48: a late duplicate is normal, and no sign of life; but the slower of two transports lives.
+                    // Trap 48: a late duplicate is normal, and no sign of life; but it shows that the slower of two
+                    // transports is alive.
                     counters.count(SystemCounter::FlowControlUnderRuns);
                     if end >= self.announced - i64::from(self.congestion_control.max_window()) {
                         self.connect(now, transport, control);
@@ -325,7 +330,8 @@ impl PublicationImage {
                     return Arrival::Nothing;
                 }
                 self.connect(now, transport, control);
-                // What has come is being read, or will be; a frame that claims to start within it is a duplicate at best.
+                // Received data is being read, or will be. A frame that claims to start within it is a duplicate at
+                // best.
                 if self.arrivals.admits(position) && rebuild(&self.made_of.log, Position::new(position), datagram) {
                     self.arrivals.on_placed(position, end);
                 }
@@ -334,7 +340,7 @@ impl PublicationImage {
         };
         // Trap 53: accepted frames only.
         self.last_packet = now;
-        // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
+        // Trap 47: a heartbeat also raises it, or the loss of the last datagram would never be detected.
         if !self.raise_highest(end.max(position)) && !is_news {
             return Arrival::Nothing;
         }
@@ -342,14 +348,14 @@ impl PublicationImage {
             CongestionControl::Static(window) if self.arrivals.frontier() == self.highest && self.end.is_none() => {
                 let reads = self.scheduled + i64::from(window.get() / 4);
                 self.complete_to(self.highest);
-                // Nobody reads beyond what has come.
+                // Subscribers cannot read beyond what was received.
                 Arrival::Next(if self.highest <= reads { i64::MAX } else { reads })
             }
             _ => Arrival::News,
         }
     }
 
-    /// Everything up to there has come, or was given up.
+    /// Records that everything up to there was received or filled.
     fn complete_to(&mut self, position: i64) {
         if position > self.rebuilt {
             self.rebuilt = position;
@@ -359,7 +365,7 @@ impl PublicationImage {
         }
     }
 
-    /// The sender is known to have sent up to `position`. Returns whether that is news.
+    /// Records that the sender has sent up to `position`. Returns whether that is news.
     fn raise_highest(&mut self, position: i64) -> bool {
         let is_higher = position > self.highest;
         if is_higher {
@@ -370,7 +376,7 @@ impl PublicationImage {
         is_higher
     }
 
-    /// A round trip is being measured, by its sender or by itself.
+    /// Handles a round-trip request or response.
     pub fn on_rtt_measurement(
         &mut self,
         now: MonotonicNanos,
@@ -386,8 +392,8 @@ impl PublicationImage {
         }
     }
 
-    /// One duty cycle: finds what is missing, reports what is due. Returns how much it did, without reports that are due because time
-    /// goes by, and what it found lost, if that is news.
+    /// Runs one duty cycle: finds gaps, and sends what is due. Returns the work count without periodic frames, and a
+    /// newly detected loss.
     pub fn poll(
         &mut self,
         now: MonotonicNanos,
@@ -439,26 +445,26 @@ impl PublicationImage {
         (work, loss)
     }
 
-    /// When it has something to do even if nothing comes.
+    /// When work is due even if nothing arrives.
     pub fn next_deadline(&self) -> MonotonicNanos {
         self.next_report().min(self.next_look_at_gaps())
     }
 
-    /// When it reports again.
+    /// When the next status message is due.
     fn next_report(&self) -> MonotonicNanos {
         if self.phase == Phase::Mute { MonotonicNanos::NEVER } else { self.status_due.saturating_add_ns(1) }
     }
 
-    /// When it asks for what is missing, or fills it.
+    /// When the next NAK or gap fill is due.
     fn next_look_at_gaps(&self) -> MonotonicNanos {
         let gap = self.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
         gap.unwrap_or(MonotonicNanos::NEVER)
     }
 
-    /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something though nothing comes
-    /// and nobody reads.
+    /// The image's rest after a turn without work. `None` if its next turn may find work even if nothing arrives and no
+    /// subscriber reads.
     pub fn rest(&self) -> Option<Rest> {
-        // Windows that change do so as time goes by.
+        // Other windows change with time.
         let CongestionControl::Static(window) = &self.congestion_control else { return None };
         let silence = if self.made_of.words.condition() == Condition::Live {
             self.last_packet.saturating_add_ns(self.made_of.liveness_timeout_ns).saturating_add_ns(1)
@@ -466,25 +472,25 @@ impl PublicationImage {
             MonotonicNanos::NEVER
         };
         let reads = self.scheduled + i64::from(window.get() / 4);
-        // Nobody reads beyond what has come.
+        // Subscribers cannot read beyond what was received.
         let is_out_of_reach = self.highest <= reads || matches!(self.phase, Phase::Rejected(_));
         let reads = if is_out_of_reach { i64::MAX } else { reads };
-        // Reports leave together with those of others.
+        // Periodic frames are sent together with those of other images.
         Some(Rest { reads, until: next_beat(self.next_report()).min(self.next_look_at_gaps()).min(silence) })
     }
 
-    /// What it and the conductor tell each other.
+    /// The words that it shares with the conductor.
     pub fn words(&self) -> &ImageWords {
         &self.made_of.words
     }
 
-    /// How many transports have fed it lately.
+    /// The number of transports from which data was received lately.
     pub fn active_transports(&self, now: MonotonicNanos) -> usize {
         let timeout_ns = self.made_of.liveness_timeout_ns;
         self.connections.iter().filter(|connection| now.since(connection.last_activity) < timeout_ns).count()
     }
 
-    /// Decides whether a status message is due before its time.
+    /// Decides whether a status message is due early.
     fn schedule(&mut self, now: MonotonicNanos, loss_found: bool) {
         let consumed = self.made_of.words.consumed();
         let progress = Progress { consumed, scheduled: self.scheduled, loss_found };
@@ -497,7 +503,7 @@ impl PublicationImage {
                 }
             }
         }
-        // Trap 45: strictly more than a quarter, counted from what was scheduled.
+        // Trap 45: strictly more than a quarter, counted from the scheduled position.
         let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
         if decision.force || is_far || decision.window != self.scheduled_window {
             self.scheduled = consumed;
@@ -506,7 +512,7 @@ impl PublicationImage {
         }
     }
 
-    /// Reports how far it is, or why it takes nothing, if that is due.
+    /// Sends a status message, or an error if the image was rejected, if it is due.
     fn report_status(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl ReportOutlet) -> usize {
         if self.status_due >= now || self.phase == Phase::Mute {
             return 0;
@@ -552,7 +558,7 @@ impl PublicationImage {
         };
         let sent = self.send(now, &Report::Status(message), out);
         counters.add(SystemCounter::StatusMessagesSent, sent as i64);
-        // Trap 46: only what was really said.
+        // Trap 46: only what was actually sent.
         if sent > 0 {
             self.announced = self.scheduled;
             self.overrun_threshold = self.announced + i64::from(self.term_length.get() / 2);
@@ -561,7 +567,7 @@ impl PublicationImage {
         work
     }
 
-    /// Says in the log, where clients look, how many transports feed it.
+    /// Stores the number of transports in the log, for clients.
     fn show_transports(&mut self, now: MonotonicNanos) {
         let count = self.active_transports(now);
         if count != self.shown_transports {
@@ -570,7 +576,7 @@ impl PublicationImage {
         }
     }
 
-    /// Asks for what is missing, or skips it.
+    /// Requests missing data, or fills the gap.
     fn mend(&mut self, gap: Gap, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl ReportOutlet) {
         let at = Position::new(gap.position);
         if self.made_of.loss == LossRules::Fill {
@@ -591,7 +597,7 @@ impl PublicationImage {
         self.made_of.counters.naks_sent.fetch_add(sent as i64);
     }
 
-    /// Sends to every connection that lives; returns to how many.
+    /// Sends a frame to all connections that are alive. Returns how many.
     fn send(&self, now: MonotonicNanos, report: &Report<'_>, out: &mut impl ReportOutlet) -> usize {
         let mut sent = 0;
         for connection in &self.connections {
@@ -605,7 +611,7 @@ impl PublicationImage {
         sent
     }
 
-    /// Something has come through that transport.
+    /// Records a datagram from that socket.
     fn connect(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
         if let Some(known) = self.connections.iter_mut().find(|connection| connection.transport == transport) {
             known.last_activity = now;
@@ -615,7 +621,7 @@ impl PublicationImage {
         }
     }
 
-    /// A sender says that the stream ends here. It does when all do (trap 54).
+    /// Handles an end of stream. The stream ends once all transports have reported it (trap 54).
     fn on_end_of_stream(&mut self, from: EndpointId, position: i64, revoked: bool, counters: &NetworkCounters) {
         if let Some(connection) = self.connections.iter_mut().find(|connection| connection.transport == from) {
             connection.end = Some(position);
@@ -630,11 +636,11 @@ impl PublicationImage {
         }
     }
 
-    /// Lets the conductor know what became of it.
+    /// Tells the conductor the condition of the image.
     fn tell_condition(&mut self, now: MonotonicNanos) {
         let condition = match self.end {
             Some(End { position, revoked: true }) => Condition::Ended { position, revoked: true },
-            // Trap 55: only when all of it is there; what was lost may still come.
+            // Trap 55: only once everything was received, because lost data may still arrive.
             Some(End { position, revoked: false }) if self.rebuilt >= self.highest => {
                 Condition::Ended { position, revoked: false }
             }
@@ -650,7 +656,7 @@ impl PublicationImage {
     }
 }
 
-/// The first gap, and those behind it in its term (trap 50).
+/// The first gap, and the later ones in its term (trap 50).
 fn with_later_gaps(
     arrivals: &Arrivals,
     first: Gap,

@@ -4,11 +4,11 @@
 use gannet::channel_uri::TimestampOffset;
 use gannet::protocol::{DATA_HEADER_LENGTH, DataFlags, DataHeader};
 
-/// Where the reserved value is in a frame's header, in bytes.
+/// The offset of the reserved value in a frame's header, in bytes.
 const RESERVED_VALUE: usize = 24;
 const LENGTH: usize = 8;
 
-/// Writes the time into every message that begins in the datagram and lies in it whole, if it has room for it.
+/// Writes the time into every message that begins in the datagram, is complete in it, and has space for it.
 pub fn stamp(datagram: &mut [u8], offset: TimestampOffset, time_ns: i64) {
     let mut at = 0;
     while let Some(frame) = datagram.get_mut(at..)

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use gannet::channel_uri::{Host, HostAndPort};
 
-/// One of them.
+/// A bootstrap neighbor.
 #[derive(Debug)]
 pub struct Bootstrap {
     place: HostAndPort,
@@ -14,10 +14,10 @@ pub struct Bootstrap {
     is_due: bool,
 }
 
-/// A host that is to be looked up.
+/// A host to resolve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// Which of the drivers that are told first it is about.
+    /// The index of the bootstrap neighbor.
     pub index: usize,
     /// The host.
     pub host: String,
@@ -34,22 +34,22 @@ impl Bootstrap {
         Self { place, address, is_asked: false, is_due: false }
     }
 
-    /// What the settings call it.
+    /// The name in the settings.
     pub fn name(&self) -> &str {
         self.place.text()
     }
 
-    /// Where it is, as far as that is known.
+    /// Its address, if known.
     pub const fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// It is time to look its name up, if it has one.
+    /// Makes the lookup of its name due, if it has a name.
     pub(super) const fn make_due(&mut self) {
         self.is_due = !self.is_asked;
     }
 
-    /// The host that is to be looked up now.
+    /// The host to resolve now.
     pub(super) fn take_due(&mut self) -> Option<&str> {
         let is_due = std::mem::take(&mut self.is_due);
         let Host::Name(name) = self.place.host() else { return None };
@@ -57,7 +57,7 @@ impl Bootstrap {
         is_due.then_some(name)
     }
 
-    /// Its host was looked up.
+    /// Sets the resolved address.
     pub(super) fn on_address(&mut self, address: Option<IpAddr>) {
         self.is_asked = false;
         self.address = address.map(|address| SocketAddr::new(address, self.place.port()));

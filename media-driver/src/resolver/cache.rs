@@ -6,17 +6,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use gannet::time::MonotonicNanos;
 
-/// Where a driver is, and when it was heard of last.
+/// The address of a driver, and when it was last heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) address: SocketAddr,
     pub(super) heard: MonotonicNanos,
 }
 
-/// Names in order, so that what is told of them does not depend on how they are kept.
+/// The names are ordered, so that the output does not depend on the data structure.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// IPv4 first, then IPv6. At least one of them is there.
+    /// The IPv4 address, then the IPv6 address. At least one of them is present.
     names: BTreeMap<Box<[u8]>, [Option<Entry>; 2]>,
     length: usize,
     limit: usize,
@@ -31,12 +31,12 @@ impl Cache {
         Self { names: BTreeMap::new(), length: 0, limit }
     }
 
-    /// How many addresses it has.
+    /// The number of addresses.
     pub(super) const fn len(&self) -> usize {
         self.length
     }
 
-    /// Remembers what was heard, unless something more recent was. False when there is no room for one more.
+    /// Adds an entry, unless there is a more recent one. Returns false if there is no space.
     pub(super) fn add(&mut self, name: &[u8], entry: Entry) -> bool {
         let family = family(&entry.address);
         let known = self.names.get_mut(name);
@@ -60,13 +60,13 @@ impl Cache {
         true
     }
 
-    /// The address of a name; IPv4 goes first.
+    /// The address of a name, IPv4 first.
     pub(super) fn get(&self, name: &[u8]) -> Option<IpAddr> {
         let [v4, v6] = self.names.get(name)?;
         v4.or(*v6).map(|entry| entry.address.ip())
     }
 
-    /// Forgets what was heard of at this time or before.
+    /// Removes the entries that were last heard of at this time or before.
     pub(super) fn forget(&mut self, until: MonotonicNanos) {
         self.names.retain(|_, found| {
             for entry in found.iter_mut() {
@@ -79,7 +79,7 @@ impl Cache {
         });
     }
 
-    /// Everything in it.
+    /// All entries.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Entry)> {
         self.names.iter().flat_map(|(name, found)| found.iter().flatten().map(move |entry| (&**name, *entry)))
     }

@@ -22,51 +22,51 @@ use super::round::Round;
 use crate::mailbox::{EndpointId, TransmitBatch};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// How often it is told that a table has no room, in nanoseconds.
+/// The minimum interval between two reports of a full table, in nanoseconds.
 const FULL_INTERVAL_NS: i64 = 1_000_000_000;
-/// Room for the longest entry there can be, and its header.
+/// The length of the longest possible entry and its header.
 const LONGEST_ENTRY: usize = HEADER_LENGTH + (26 + MAX_RESOLUTION_NAME_LENGTH).next_multiple_of(8);
 
-/// A resolver that gossips.
+/// A gossiping resolver.
 #[derive(Debug)]
 pub struct Gossip {
     config: GossipConfig,
     cache: Cache,
     neighbors: Neighbors,
     bootstrap: Vec<Bootstrap>,
-    /// When each of these is next. The first turn looks up, and tells the own name.
+    /// The times of the next periodic actions. The first turn resolves bootstrap neighbors and sends the own name.
     next_self: MonotonicNanos,
     next_neighbor: Option<MonotonicNanos>,
     next_bootstrap: MonotonicNanos,
     own: Round,
     others: Round,
-    /// A table that had no room, since that was last told, and when it may be told again.
+    /// A table that was full since the last report, and when it may be reported again.
     full: Option<Full>,
     next_told: MonotonicNanos,
 }
 
-/// What a datagram was.
+/// The kind of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Names, each of which was remembered or was nothing new.
+    /// Names, all of which were remembered or already known.
     Names,
-    /// In part or as a whole nothing that a driver says: to be counted.
+    /// Partly or completely invalid. To be counted.
     Invalid,
 }
 
-/// A table that had no room for one more.
+/// A full table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    /// That of names.
+    /// The table of names.
     #[error("more names of drivers are told than are remembered; if they are wanted, see gannet.max.resolver.names")]
     Names,
-    /// That of neighbors.
+    /// The table of neighbors.
     #[error("more drivers gossip than are told names; if they are wanted, see gannet.max.resolver.neighbors")]
     Neighbors,
 }
 
 impl Gossip {
-    /// A resolver that has heard of nobody.
+    /// A resolver that knows no other driver.
     pub fn new(config: GossipConfig) -> Self {
         let start = MonotonicNanos::new(i64::MIN);
         Self {
@@ -84,38 +84,38 @@ impl Gossip {
         }
     }
 
-    /// What its settings are.
+    /// The settings.
     pub const fn config(&self) -> &GossipConfig {
         &self.config
     }
 
-    /// The address of a driver: one that was heard of, or this one's.
+    /// The address of a driver by name: another one, or this one.
     pub fn resolve(&self, name: &str) -> Option<IpAddr> {
         self.cache.get(name.as_bytes()).or_else(|| (name == self.config.name).then(|| self.config.local.ip()))
     }
 
-    /// How many addresses of drivers it knows.
+    /// The number of known addresses of drivers.
     pub const fn names(&self) -> usize {
         self.cache.len()
     }
 
-    /// How many drivers it tells names.
+    /// The number of neighbors.
     pub fn neighbors(&self) -> usize {
         self.neighbors.len()
     }
 
-    /// Those who are told first, each with whether it is a neighbor.
+    /// The bootstrap neighbors, and whether each is a neighbor.
     pub fn bootstrap(&self) -> impl Iterator<Item = (&Bootstrap, bool)> {
         let is_neighbor = |one: &Bootstrap| one.address().is_some_and(|address| self.neighbors.contains(&address));
         self.bootstrap.iter().map(move |one| (one, is_neighbor(one)))
     }
 
-    /// A datagram has arrived.
+    /// Handles a datagram.
     pub fn on_datagram(&mut self, now: MonotonicNanos, from: SocketAddr, datagram: &[u8]) -> Heard {
         let Ok(resolution) = Resolution::parse(datagram) else { return Heard::Invalid };
         let mut heard = Heard::Names;
         for entry in resolution.entries() {
-            // What comes before a malformed entry counts, as in the reference.
+            // The entries before a malformed one count, as in the reference.
             if !entry.is_ok_and(|entry| self.on_entry(now, from, &entry)) {
                 heard = Heard::Invalid;
             }
@@ -123,14 +123,14 @@ impl Gossip {
         heard
     }
 
-    /// A host was looked up.
+    /// Handles the resolved address of a bootstrap neighbor.
     pub fn on_address(&mut self, index: usize, address: Option<IpAddr>) {
         if let Some(bootstrap) = self.bootstrap.get_mut(index) {
             bootstrap.on_address(address);
         }
     }
 
-    /// Does what is due.
+    /// Executes what is due.
     pub fn do_work(&mut self, now: MonotonicNanos) {
         let forgotten = now.saturating_add_ns(-self.config.neighbor_timeout_ns);
         self.cache.forget(forgotten);
@@ -146,7 +146,7 @@ impl Gossip {
         }
         if now >= self.next_self && self.own.is_done() {
             let to = self.everybody();
-            // Whoever appears after a time alone is told at once.
+            // A driver that hears of the first neighbor after a time alone sends to it at once.
             if !to.is_empty() {
                 self.next_self = now.saturating_add_ns(self.config.self_interval_ns);
                 self.own = Round::new(vec![self.own_datagram()], to);
@@ -159,18 +159,19 @@ impl Gossip {
         }
     }
 
-    /// A host that is to be looked up. Each is answered by [`Gossip::on_address`].
+    /// Takes a host to resolve. The result goes to [`Gossip::on_address`].
     pub fn poll_lookup(&mut self) -> Option<Lookup> {
         let mut all = self.bootstrap.iter_mut().enumerate();
         all.find_map(|(index, one)| one.take_due().map(|host| Lookup { index, host: host.to_owned() }))
     }
 
-    /// Hands out datagrams, as far as there is room; returns how many.
+    /// Adds datagrams to the batch as far as there is space. Returns how many.
     pub fn poll_transmit(&mut self, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
         self.own.poll(endpoint, batch) + self.others.poll(endpoint, batch)
     }
 
-    /// A table that had no room since this was last told, once in a while: who floods it must not flood the error log.
+    /// A table that was full since the last report, at a limited rate, so that a flood of names does not flood the
+    /// error log.
     pub fn take_full(&mut self, now: MonotonicNanos) -> Option<Full> {
         if now < self.next_told {
             return None;
@@ -180,11 +181,11 @@ impl Gossip {
         Some(full)
     }
 
-    /// Somebody tells where a driver is. False when nobody can be there.
+    /// Handles an entry. Returns false if its address is invalid.
     fn on_entry(&mut self, now: MonotonicNanos, from: SocketAddr, entry: &ResolutionEntry<'_>) -> bool {
         let told = SocketAddr::new(entry.address, entry.port);
         let address = if entry.is_self && entry.address.is_unspecified() {
-            // It does not know which of its addresses others see.
+            // The sender does not know which of its addresses others see.
             SocketAddr::new(from.ip(), from.port())
         } else {
             told
@@ -196,7 +197,7 @@ impl Gossip {
         if address.port() == local.port() && entry.name == self.config.name.as_bytes() {
             return true;
         }
-        // From the future is from now: nothing may stay for longer than what was heard just now.
+        // An age in the future counts as now, so that no entry lasts longer than one that was just heard.
         let age_ns = i64::from(entry.age_ms.max(0)) * NANOS_PER_MILLI;
         if age_ns >= self.config.neighbor_timeout_ns {
             return true;
@@ -205,14 +206,14 @@ impl Gossip {
         if !self.cache.add(entry.name, Entry { address, heard }) {
             self.full = Some(Full::Names);
         }
-        // One that does not know its port, or is where this one is, cannot be told anything.
+        // A driver without a port, or at this driver's address, cannot be sent anything.
         if address.port() != 0 && address != local && !self.neighbors.add(address, heard, entry.is_self) {
             self.full = Some(Full::Neighbors);
         }
         true
     }
 
-    /// All neighbors, and those who are told first.
+    /// All neighbors and bootstrap neighbors.
     fn everybody(&self) -> Vec<SocketAddr> {
         let first = self.bootstrap.iter().filter_map(Bootstrap::address).filter(|at| !self.neighbors.contains(at));
         let mut to: Vec<SocketAddr> = first.chain(self.neighbors.iter()).collect();
@@ -237,7 +238,7 @@ impl Gossip {
         buffer[..length].into()
     }
 
-    /// Everything that was heard, in as few datagrams as it takes.
+    /// All known names, in as few datagrams as possible.
     fn all_names(&self, now: MonotonicNanos) -> Vec<Box<[u8]>> {
         let mut datagrams = Vec::new();
         let mut buffer = vec![0; self.config.mtu.max(HEADER_LENGTH)];
@@ -253,7 +254,7 @@ impl Gossip {
                 names.next();
             }
             if writer.is_empty() {
-                // A name that no datagram has room for is not passed on.
+                // A name that does not fit into a datagram is not passed on.
                 names.next();
             } else {
                 let length = writer.finish();
@@ -264,7 +265,7 @@ impl Gossip {
     }
 }
 
-/// Whether an address is that of one driver: not of none, not of many.
+/// Whether this can be the address of a single driver: neither unspecified nor multicast.
 const fn can_be_one_drivers(address: IpAddr) -> bool {
     let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || is_broadcast)

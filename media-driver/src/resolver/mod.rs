@@ -22,5 +22,5 @@ pub use bootstrap::{Bootstrap, Lookup};
 pub use config::{GossipConfig, ResolverConfig, TableRow};
 pub use gossip::{Full, Gossip, Heard};
 
-/// How often a resolver that gossips is run at most, in nanoseconds.
+/// The minimum interval between two turns of a gossiping resolver, in nanoseconds.
 pub const WORK_INTERVAL_NS: i64 = 10_000_000;

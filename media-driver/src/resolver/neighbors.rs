@@ -1,11 +1,11 @@
-//! The drivers to which names are told. The gossip keeps them by address; silent ones are removed.
+//! The drivers to which names are sent. The gossip stores them by address; silent ones are removed.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use gannet::time::MonotonicNanos;
 
-/// Where neighbors are, each with when it was heard last.
+/// The addresses of neighbors, and when each was last heard.
 #[derive(Debug)]
 pub(super) struct Neighbors {
     heard: BTreeMap<SocketAddr, MonotonicNanos>,
@@ -29,8 +29,8 @@ impl Neighbors {
         self.heard.keys().copied()
     }
 
-    /// A neighbor was heard of. What others tell of one that is known does not keep it: it must speak for itself. False when there is
-    /// no room for one more.
+    /// Adds a neighbor, or updates its time. A known neighbor is only updated if it was heard itself. Returns false if
+    /// there is no space.
     pub(super) fn add(&mut self, address: SocketAddr, heard: MonotonicNanos, itself: bool) -> bool {
         if let Some(known) = self.heard.get_mut(&address) {
             if itself {
@@ -45,7 +45,7 @@ impl Neighbors {
         fits
     }
 
-    /// Forgets who was heard at this time or before.
+    /// Removes neighbors that were last heard at this time or before.
     pub(super) fn forget(&mut self, until: MonotonicNanos) {
         self.heard.retain(|_, heard| *heard > until);
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::mailbox::{Content, EndpointId, Transmit, TransmitBatch, TransmitTag};
 
-/// What is left to be sent: each datagram to each address.
+/// The datagrams that are still to be sent, each to each address.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     datagrams: Vec<Box<[u8]>>,
@@ -18,12 +18,12 @@ impl Round {
         Self { datagrams, to, sent: 0 }
     }
 
-    /// Whether everything was handed out.
+    /// Whether everything was sent.
     pub(super) fn is_done(&self) -> bool {
         self.sent == self.datagrams.len() * self.to.len()
     }
 
-    /// Hands out as much as there is room for; returns how much that was.
+    /// Adds as many datagrams to the batch as there is space for. Returns how many.
     pub(super) fn poll(&mut self, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
         let before = self.sent;
         while !self.is_done() && batch.room() > 0 {

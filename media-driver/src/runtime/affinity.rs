@@ -6,19 +6,19 @@ use core_affinity::CoreId;
 use super::Role;
 use crate::config::Cpu;
 
-/// What a thread's setting came to.
+/// The decided CPU of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pin {
     pub(super) role: Role,
-    /// The CPU's number as the system counts; `None` where the scheduler decides.
+    /// The CPU's number in the operating system. `None` if the thread is not pinned.
     pub(super) cpu: Option<usize>,
 }
 
-/// Why threads cannot be pinned as told.
+/// Why threads cannot be pinned as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AffinityError {
-    /// There is no such CPU, or this process may not use it.
+    /// The CPU does not exist, or this process may not use it.
     #[error(
         "cannot pin the {role} to CPU {cpu}: this process may use CPUs {}; choose one of them, or widen what it may use \
          (taskset, cpuset, container limits)", ranges(.available)
@@ -26,12 +26,12 @@ pub enum AffinityError {
     NotAvailable {
         /// The thread.
         role: Role,
-        /// The CPU asked for.
+        /// The configured CPU.
         cpu: usize,
-        /// The CPUs that there are for this process, in order.
+        /// The CPUs that this process may use, in order.
         available: Vec<usize>,
     },
-    /// There are fewer CPUs than the offset says.
+    /// The offset exceeds the number of CPUs.
     #[error(
         "cannot pin the {role} to the CPU at offset {offset}: this process may use {} CPUs, {}; choose an offset below that \
          number", .available.len(), ranges(.available)
@@ -39,15 +39,15 @@ pub enum AffinityError {
     NoSuchOffset {
         /// The thread.
         role: Role,
-        /// The offset asked for, counted from 0.
+        /// The configured offset, from 0.
         offset: usize,
-        /// The CPUs that there are for this process, in order.
+        /// The CPUs that this process may use, in order.
         available: Vec<usize>,
     },
-    /// Two threads on one CPU, where that was said to be an error.
+    /// Two threads have the same CPU, and the configuration makes that an error.
     #[error("{0}, and aeron.thread.affinity.fail.on.validation.errors is set; give each a CPU of its own")]
     Shared(String),
-    /// The system does not say which CPUs there are.
+    /// The operating system does not report which CPUs there are.
     #[error(
         "cannot pin the {role}: the system does not tell which CPUs this process may use; leave the threads unpinned"
     )]
@@ -55,20 +55,20 @@ pub enum AffinityError {
         /// The thread.
         role: Role,
     },
-    /// The system refused.
+    /// The operating system refused.
     #[error("cannot pin the {role} to CPU {cpu}: the system refused; choose another CPU or leave the thread unpinned")]
     Refused {
         /// The thread.
         role: Role,
-        /// The CPU asked for.
+        /// The configured CPU.
         cpu: usize,
     },
 }
 
-/// How CPU numbers are to be read.
+/// How CPU numbers are interpreted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// They count the CPUs that the process may use.
+    /// Numbers are offsets among the CPUs that this process may use.
     pub(super) offsets: bool,
     /// Two threads on one CPU are an error.
     pub(super) sharing_is_an_error: bool,
@@ -81,7 +81,7 @@ pub(super) fn available() -> Vec<usize> {
     cpus
 }
 
-/// Decides every thread's CPU, and what the operator should be warned about.
+/// Decides the CPU of each thread, and collects warnings for the operator.
 pub(super) fn plan(
     wanted: &[(Role, Cpu)],
     available: &[usize],
@@ -125,8 +125,8 @@ pub(super) fn plan(
     Ok((pins, warnings))
 }
 
-/// Gives each thread with `auto` a CPU of its own, all or none: from the highest down, since systems tend to put their own
-/// work on the lowest, and never the last one, which applications need.
+/// Gives each thread with `auto` a CPU of its own, all of them or none: from the highest down, because operating
+/// systems tend to use the lowest for their own work, and never the last remaining one, which applications need.
 fn choose(wanted: &[(Role, Cpu)], available: &[usize], pins: &mut [Pin], warnings: &mut Vec<String>) {
     let open: Vec<usize> = (0..wanted.len()).filter(|index| wanted[*index].1 == Cpu::Auto).collect();
     let free: Vec<usize> =
@@ -165,7 +165,7 @@ impl Pin {
     }
 }
 
-/// Writes `0, 1, 2, 5` as `0-2, 5`.
+/// Formats `0, 1, 2, 5` as `0-2, 5`.
 fn ranges(cpus: &[usize]) -> String {
     let mut text = String::new();
     let mut rest = cpus;

@@ -12,19 +12,19 @@ use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::io::transport::TransportCounts;
 
-/// The wall clock is looked at again after that long: it only ever counts milliseconds.
+/// The interval at which the wall clock is read, which is only needed to the millisecond.
 const EPOCH_REFRESH_NS: i64 = 1_000_000;
 
-/// What runs the conductor.
+/// The agent that runs the conductor.
 #[derive(Debug)]
 pub(super) struct ConductorAgent<C> {
     name: String,
     conductor: Conductor,
     helper: HelperPort,
     ports: NetworkPorts,
-    /// Where this driver gossips.
+    /// The socket of name resolution.
     resolver: Option<ResolverPort>,
-    /// The sender and the receiver, where they share this thread.
+    /// The sender and the receiver, if they share this thread.
     network: Option<NetworkDuty>,
     clock: C,
     epoch: EpochMillis,
@@ -45,14 +45,14 @@ impl<C: Clock> ConductorAgent<C> {
         Self { name: name.to_owned(), conductor, helper, ports, resolver, network, clock, epoch, epoch_due, stop }
     }
 
-    /// What the transports have done, if they are run here: the sender's, then the receiver's.
+    /// The counts of the transports that run on this thread: the sender's, then the receiver's.
     pub(super) fn transport_counts(&self) -> [Option<TransportCounts>; 2] {
         self.network.as_ref().map_or([None; 2], NetworkDuty::counts)
     }
 
-    /// One duty cycle. An error when somebody without whom the driver cannot go on has gone. Where sender and receiver are run here, what
-    /// clients have published leaves before anything else is done, and what has come is there when the turn ends: the
-    /// conductor has its turn while datagrams are under way.
+    /// Runs one duty cycle. Fails if a part of the driver is gone without which it cannot continue. If sender and
+    /// receiver run here, data that clients have published is sent first, and arrived data is placed last, so the
+    /// conductor runs while datagrams are in flight.
     fn turn(&mut self) -> Result<usize, EndGone> {
         let now = self.clock.monotonic();
         if now >= self.epoch_due {
@@ -87,7 +87,7 @@ impl<C: Clock> ConductorAgent<C> {
 
     #[cold]
     fn take_replies(&mut self) -> Result<(), EndGone> {
-        // No more of these than there are requests under way.
+        // Bounded by the number of pending requests.
         while let Some(reply) = self.helper.poll()? {
             self.conductor.on_reply(reply);
         }
@@ -125,7 +125,7 @@ impl<C: Clock> Agent for ConductorAgent<C> {
 
 impl<C> Drop for ConductorAgent<C> {
     fn drop(&mut self) {
-        // Closed by its owner, there is a reason already; otherwise the conductor has failed or its helper has.
+        // If the owner has closed it, there is a reason already. Otherwise the conductor or its helper has failed.
         self.stop.state(StopReason::AgentFailed);
     }
 }

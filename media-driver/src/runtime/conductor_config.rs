@@ -1,5 +1,5 @@
-//! Builds the conductor's configuration from the driver's: durations in nanoseconds, paths, and values of the system.
-//! Called once, at start.
+//! Builds the conductor's configuration from the driver's: durations in nanoseconds, paths, and values of the operating
+//! system. Called once, at start.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::io::socket_defaults::SocketDefaults;
 use crate::mailbox::CubicConfig;
 use crate::resolver::ResolverConfig;
 
-/// The conductor's part of a configuration that was checked.
+/// The conductor's configuration, from a validated driver configuration.
 pub(super) fn conductor_config(
     config: &DriverConfig,
     directory: &DriverDirectory,
@@ -41,7 +41,7 @@ pub(super) fn conductor_config(
         publications: PublicationDefaults {
             ipc_term_length: terms.ipc_term_length,
             ipc_mtu: terms.ipc_mtu,
-            // At most 1 GiB, as the table says.
+            // At most 1 GiB, as limited by the table.
             ipc_window: terms
                 .ipc_publication_window
                 .map_or(0, |window| i32::try_from(window.get()).unwrap_or(i32::MAX)),
@@ -61,7 +61,7 @@ pub(super) fn conductor_config(
             directory: directory.publications(),
             images: directory.images(),
             mode: directory.file_mode(),
-            // At most 1 GiB, as the table says.
+            // At most 1 GiB, as limited by the table.
             page_size: i32::try_from(config.directory.file_page_size.get()).unwrap_or(4096),
             low_space_warning: config.directory.low_file_store_warning_threshold.get(),
             deletions_per_cycle: process.resource_free_limit as usize,
@@ -81,13 +81,13 @@ pub(super) fn conductor_config(
     }
 }
 
-/// The reference means messages to the system, each one datagram. Here one message may be many datagrams, which the system cuts up.
+/// In the reference, a message is one datagram. Here a message may be many datagrams, into which the kernel splits it.
 const DATAGRAMS_PER_MESSAGE: usize = 16;
 
-/// What streams on the network are like unless their channel says otherwise.
+/// The defaults of network streams.
 fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
     let DriverConfig { terms, timeouts, streams, network, resolver, .. } = config;
-    // None of these is above 2^31, as the table says.
+    // All of these are below 2^31, as limited by the table.
     let bytes = |length: ByteLength| i32::try_from(length.get()).unwrap_or(i32::MAX);
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     NetworkDefaults {
@@ -118,7 +118,7 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         multicast_flow_control: match streams.multicast_flow_control {
             FlowControlName::MulticastMin => FlowControlStrategy::Min,
             FlowControlName::MulticastTagged => FlowControlStrategy::Tagged,
-            // As the reference has it, the strategy of unicast channels is as good as the fastest receiver's.
+            // As in the reference, the strategy of unicast channels is equivalent to that of the fastest receiver.
             FlowControlName::MulticastMax | FlowControlName::UnicastMax => FlowControlStrategy::Max,
         },
         congestion_control: match streams.congestion_control {
@@ -141,17 +141,17 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
     }
 }
 
-/// The lowest and the highest port of a range; both 0 where there is none.
+/// The lowest and the highest port of a range. Both are 0 without a range.
 fn ports(range: Option<PortRange>) -> (u16, u16) {
     range.map_or((0, 0), |range| (range.low, range.high))
 }
 
-/// Nanoseconds as agents count them; "for ever" stays for ever.
+/// The duration in nanoseconds, saturating.
 pub(super) fn ns(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Different for each driver, so that session ids of one do not meet those of the next.
+/// Different for each driver, so that the session ids of consecutive drivers differ.
 fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

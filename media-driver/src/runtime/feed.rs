@@ -8,7 +8,7 @@ use gannet::memory::OwnedWord;
 
 use super::queue::{EndGone, Inlet};
 
-/// The end of a queue that is put into.
+/// The sending end of a queue between agents.
 #[derive(Debug)]
 pub(super) struct Feed<T> {
     queue: Inlet<SyncSender<T>>,
@@ -17,18 +17,20 @@ pub(super) struct Feed<T> {
 }
 
 impl<T> Feed<T> {
-    /// An end of `queue`; what finds no room is counted in `refused`, in which others may count, too.
+    /// A sending end of `queue`. Messages that find the queue full are counted in `refused`, which others may count in,
+    /// too.
     pub(super) fn new(queue: Inlet<SyncSender<T>>, refused: OwnedWord<i64>) -> Self {
         Self { queue, held: None, refused }
     }
 
-    /// Whether it holds something back.
+    /// Whether it holds back messages.
     #[inline]
     pub(super) fn holds_back(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Puts in what was held back and all that comes next, and holds back what there is no room for; returns how many it took.
+    /// Sends the messages that were held back, and then those that `next` returns. Holds back what does not fit.
+    /// Returns the number of messages that it took.
     #[cold]
     pub(super) fn pass_on(&mut self, mut next: impl FnMut() -> Option<T>) -> Result<usize, EndGone> {
         let mut is_counted = self.held.is_some();
@@ -36,7 +38,7 @@ impl<T> Feed<T> {
         while let Some(what) = self.held.take().or_else(&mut next) {
             self.held = self.queue.try_give(what)?;
             if self.held.is_some() {
-                // Once for each, however often it is tried again.
+                // Counted once for each message, however often it is tried again.
                 if !is_counted {
                     self.refused.fetch_add(1);
                 }

@@ -28,40 +28,43 @@ use crate::io::log_files;
 use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request, ResolveChannel, ResolveHost};
 use crate::raw_access::RAW;
 
-/// The conductor's side: where requests go and replies come from.
+/// The conductor's port to the helper, for requests and replies.
 #[derive(Debug)]
 pub(super) enum HelperPort {
     /// The helper has a thread.
     Thread {
         requests: SyncSender<Request>,
         replies: Outlet<Reply>,
-        /// The thread of the conductor, for the helper to wake.
+        /// The conductor's thread, which the helper wakes.
         conductor: Arc<OnceLock<Thread>>,
     },
-    /// Whoever asks does it at once, and has the answer here; of sockets when their transport has had its turn.
+    /// Requests are executed at once by the caller, and the replies are here. Replies about sockets come after their
+    /// transport's next turn.
     InLine { executor: Executor, reply_to: Arc<ReplyTo>, replies: Outlet<Reply> },
 }
 
-/// How names are looked up: the address if there is one, and how long that took in nanoseconds.
+/// Looks up a name. Returns the address if there is one, and the duration in nanoseconds.
 pub(super) type LookUp = fn(&str) -> (Option<IpAddr>, i64);
 
-/// Logs of longer terms than these, in bytes, are made and deleted by threads of their own: starting one takes no longer than the log.
+/// Logs with longer terms than this, in bytes, are created and deleted by separate threads. Starting a thread takes no
+/// longer than a log of this length.
 const SHORT_TERM: i32 = 1 << 20;
 
-/// What threads that make and delete logs are called.
+/// The name of threads that create and delete logs.
 const LOG_THREAD: &str = "aeron-md-log";
-/// How logs are made and deleted.
+/// Creates or deletes a log.
 pub(super) type Logs = fn(Request) -> Reply;
 
-/// How logs are made and deleted as files.
+/// Creates or deletes a log file.
 pub(super) fn log_files(request: Request) -> Reply {
     log_files::execute(request, RAW)
 }
 
-/// What threads that look names up are called.
+/// The name of threads that look up names.
 const LOOKUP_THREAD: &str = "aeron-md-dns";
 
-/// Carries requests out: logs by the file system, endpoints by the sockets of the transports, names by the operating system.
+/// Executes requests: logs with the file system, endpoints with the sockets of the transports, names with the operating
+/// system.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) orders: SocketOrders,
@@ -70,7 +73,8 @@ pub(super) struct Executor {
     pub(super) logs: Logs,
 }
 
-/// Where replies go, from any thread, and who is to be woken for them. Shared, since each end of a queue that goes is looked after.
+/// The receiver of replies from any thread, and the thread to wake. Shared, because the other end detects when all
+/// copies are dropped.
 #[derive(Debug)]
 pub(super) struct ReplyTo {
     done: Inlet<SyncSender<Reply>>,
@@ -78,7 +82,7 @@ pub(super) struct ReplyTo {
 }
 
 impl Executor {
-    /// Does what is asked for, and has it answered.
+    /// Executes a request, and sends the reply.
     fn execute(&self, request: Request, reply_to: &Arc<ReplyTo>) {
         reply_to.give(match request {
             Request::ResolveChannel(request) => resolve_channel(&request, self.look_up),
@@ -87,7 +91,7 @@ impl Executor {
                 Ok(sockets) => {
                     let (id, local) = (request.id, sockets.opened().local);
                     let adopt = SocketOrder::Adopt(id, local, sockets, Arc::clone(reply_to));
-                    // The transport answers.
+                    // The transport sends the reply.
                     return self.orders.give(request.side, adopt);
                 }
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
@@ -119,23 +123,24 @@ fn resolve_host(request: &ResolveHost, look_up: LookUp) -> Reply {
 }
 
 impl ReplyTo {
-    /// Where the answers of one driver go, and where they come out.
+    /// The two ends of a driver's reply queue.
     pub(super) fn new() -> (Self, Outlet<Reply>) {
-        // Nobody has more requests under way than that, so that it is never full.
+        // The number of pending requests is limited to this, so the queue is never full.
         let (done, replies) = bounded(IN_FLIGHT_LIMIT);
         (Self { done, conductor: Arc::default() }, replies)
     }
 
-    /// Answers a request.
+    /// Sends a reply.
     pub(super) fn give(&self, reply: Reply) {
-        // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
+        // If nobody waits for the reply any more, it is dropped with its content. The files are removed with their
+        // directory.
         let _ = self.done.try_give(reply);
         if let Some(conductor) = self.conductor.get() {
             conductor.unpark();
         }
     }
 
-    /// Has what may take very long done by a thread of its own. If the system grants none, it is done here.
+    /// Executes something that may take very long on a thread of its own. If that cannot be started, executes it here.
     fn give_later(self: &Arc<Self>, reply: impl Fn() -> Reply + Send + Sync + 'static) {
         let reply = Arc::new(reply);
         let given = thread::Builder::new().name(LOOKUP_THREAD.to_owned()).spawn({
@@ -149,18 +154,19 @@ impl ReplyTo {
 }
 
 impl HelperPort {
-    /// Starts the helper's thread, pinned as told. It ends when the port is dropped, with what it was asked for done.
+    /// Starts the helper's thread, pinned if configured. It ends when the port is dropped and all requests are done.
     ///
     /// # Errors
     ///
-    /// When the system grants no thread. What came of the pin is in the channel.
+    /// An error of the operating system if the thread cannot be started. The result of pinning is sent through the
+    /// channel.
     pub(super) fn start(
         name: &str,
         pin: Pin,
         pinned: SyncSender<Result<(), AffinityError>>,
         executor: Executor,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        // Never full, like the replies'.
+        // Never full, like the queue of replies.
         let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
         let (reply_to, replies) = ReplyTo::new();
         let conductor = Arc::clone(&reply_to.conductor);
@@ -178,15 +184,15 @@ impl HelperPort {
         Self::InLine { executor, reply_to: Arc::new(reply_to), replies }
     }
 
-    /// Called on the conductor's thread, so that a reply wakes it from idling.
+    /// Called on the conductor's thread, so that a reply can wake it.
     pub(super) fn on_start(&self) {
         if let Self::Thread { conductor, .. } = self {
-            // Set once: an agent is started once.
+            // Set once, because an agent is started once.
             let _ = conductor.set(thread::current());
         }
     }
 
-    /// Hands over a request.
+    /// Sends a request.
     pub(super) fn ask(&mut self, request: Request) -> Result<(), EndGone> {
         match self {
             Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| EndGone),
@@ -197,14 +203,14 @@ impl HelperPort {
         }
     }
 
-    /// Takes an answer, if there is one.
+    /// Takes a reply, if there is one.
     pub(super) fn poll(&mut self) -> Result<Option<Reply>, EndGone> {
         match self {
             Self::Thread { replies, .. } | Self::InLine { replies, .. } => replies.take(),
         }
     }
 
-    /// Whether there may be an answer, or the helper is gone.
+    /// Whether there may be a reply, or the helper has ended.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
         match self {
@@ -213,7 +219,7 @@ impl HelperPort {
     }
 }
 
-/// Carries out what is asked for, until nobody can ask any more and all logs are made and deleted.
+/// Executes requests until the port is dropped and all logs are created and deleted.
 fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) {
     let look_up = executor.look_up;
     thread::scope(|scope| {
@@ -230,7 +236,7 @@ fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) 
     });
 }
 
-/// Whether a request is for a log that takes long to make or to delete.
+/// Whether a request is for a log that takes long to create or delete.
 fn is_about_long_log(request: &Request) -> bool {
     let term_length = match request {
         Request::CreateLog(create) => Some(create.parameters.term_length),
@@ -240,7 +246,7 @@ fn is_about_long_log(request: &Request) -> bool {
     term_length.is_some_and(|length| length.get() > SHORT_TERM)
 }
 
-/// Has a request carried out by a thread of its own. If the system grants none, it is done here.
+/// Executes a request on a thread of its own. If that cannot be started, executes it here.
 fn execute_apart<'scope>(
     scope: &'scope Scope<'scope, '_>,
     request: Request,
@@ -249,7 +255,7 @@ fn execute_apart<'scope>(
 ) {
     let handed_over = Arc::new(Mutex::new(Some(request)));
     let carry_out = move || {
-        // Nobody fails while holding it.
+        // Nothing panics while holding it.
         let request = handed_over.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(request) = request {
             executor.execute(request, reply_to);

@@ -26,19 +26,19 @@ use crate::io::resolver;
 use crate::io::socket_defaults::{self, SocketDefaults};
 use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportUnavailable};
 
-/// A media driver that runs. Dropping it stops it.
+/// A running media driver. Dropping it stops it.
 ///
-/// Unless its threading mode is `INVOKER` it runs on threads of its own. In that mode whoever owns it calls
-/// [`MediaDriver::invoke`], again and again, for as long as it has clients.
+/// The driver runs on its own threads, unless its threading mode is `INVOKER`. In that mode its owner calls
+/// [`MediaDriver::invoke`] repeatedly as long as it has clients.
 #[derive(Debug)]
 pub struct MediaDriver {
     host: Host,
-    /// The helper's thread, which ends when its port in the conductor's agent is gone.
+    /// The helper's thread, which ends when its port in the conductor's agent is dropped.
     helper: Option<JoinHandle<()>>,
     stop: StopHandle,
-    /// For a thread that waits by invoking.
+    /// For a thread that waits and invokes the driver.
     idle_strategy: IdleStrategy,
-    /// Held until all else is gone; taken by closing.
+    /// Held until everything else is dropped. Taken by closing.
     directory: Option<DriverDirectory>,
     path: PathBuf,
     delete_on_shutdown: bool,
@@ -46,59 +46,59 @@ pub struct MediaDriver {
     transport: &'static str,
 }
 
-/// Who runs the agents.
+/// What runs the agents.
 #[derive(Debug)]
 enum Host {
     Threads(Vec<AgentRunner>),
     Invoker(Box<AgentInvoker<ConductorAgent<SystemClock>>>),
 }
 
-/// Why a driver could not be started, with what to do about it.
+/// Why a driver could not be started, and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
-    /// Its configuration.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    /// An idle strategy's arguments.
+    /// The arguments of an idle strategy are invalid.
     #[error(transparent)]
     IdleStrategy(#[from] IdleStrategyError),
-    /// Its directory.
+    /// The directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// What it shares with clients.
+    /// The memory that it shares with clients could not be created.
     #[error(transparent)]
     SharedMemory(#[from] SharedMemoryError),
-    /// The CPUs of its threads.
+    /// The threads cannot be pinned.
     #[error(transparent)]
     Affinity(#[from] AffinityError),
-    /// The transport that was insisted on.
+    /// The required transport is not available.
     #[error(transparent)]
     NoTransport(#[from] TransportUnavailable),
-    /// Where it gossips with other drivers.
+    /// The socket of name resolution could not be opened.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
-    /// What it sends and receives with.
+    /// The transports could not be created.
     #[error("cannot set up a transport: {0}; see that the limit on the user's open files leaves room")]
     Transport(#[source] io::Error),
-    /// A thread.
+    /// A thread could not be started.
     #[error("cannot start the {role}'s thread: {source}; see that the limit on the user's threads leaves room")]
     Thread {
-        /// Which.
+        /// The thread.
         role: Role,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// What went wrong as a driver was closed. It is closed all the same.
+/// An error of closing a driver. The driver is closed nevertheless.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// An agent had panicked before.
+    /// An agent had panicked.
     #[error(transparent)]
     AgentPanic(#[from] AgentPanic),
-    /// The helper's thread had panicked before.
+    /// The helper's thread had panicked.
     #[error("the helper thread panicked; its message is on standard error")]
     HelperPanic,
     /// The directory could not be removed.
@@ -106,12 +106,12 @@ pub enum CloseError {
     Directory(#[from] DirectoryError),
 }
 
-/// The directory of a driver that is being started, given back empty if that fails: half a command file would have the next start wait
-/// for the other half, and a whole one be taken for that of a driver that lives.
+/// The directory of a driver that is starting. It is emptied if the start fails: with half a command file the next
+/// start would wait for the other half, and with a whole one it would consider this driver alive.
 struct Taken(Option<DriverDirectory>);
 
 impl Taken {
-    /// The start has come to its end.
+    /// Keeps the directory, because the driver has started.
     fn keep(mut self) -> Option<DriverDirectory> {
         self.0.take()
     }
@@ -134,7 +134,7 @@ impl Drop for Taken {
 }
 
 impl MediaDriver {
-    /// Starts a driver. From when this returns, clients find it in its directory.
+    /// Starts a driver. Clients find it in its directory once this returns.
     ///
     /// ```
     /// use gannet_driver::MediaDriver;
@@ -152,15 +152,15 @@ impl MediaDriver {
     ///
     /// # Errors
     ///
-    /// [`LaunchError`]; nothing of the driver is left running then.
+    /// [`LaunchError`]. Nothing of the driver is running.
     pub fn launch(config: DriverConfig) -> Result<Self, LaunchError> {
         config.validate()?;
         let delete_on_shutdown = config.directory.delete_on_shutdown;
         Self::start(&config, delete_on_shutdown)
     }
 
-    /// Starts a driver of this process's own, in a new directory that is removed with it. Whatever the configuration says
-    /// of the directory is not heeded, but for who may use it.
+    /// Starts a driver for this process, in a new directory that is removed with it. Ignores the directory settings,
+    /// except which users may use it.
     ///
     /// ```
     /// use gannet_driver::MediaDriver;
@@ -187,7 +187,7 @@ impl MediaDriver {
     fn start(config: &DriverConfig, delete_on_shutdown: bool) -> Result<Self, LaunchError> {
         let threads = &config.threads;
         let idle_strategy = threads.conductor_idle_strategy()?;
-        // Whatever can be refused without touching anything comes first.
+        // Checks that change nothing come first.
         let (pins, mut warnings) = pins(threads)?;
         let chosen = transport::choose(config.process.transport)?;
         warnings.extend(chosen.warning());
@@ -198,7 +198,8 @@ impl MediaDriver {
         let (resolver, resolver_port) = resolver_port::open(config)?;
 
         let clock = SystemClock;
-        // Whatever goes wrong from here on, all that is made after it goes first, and says farewell to clients.
+        // If anything fails from here on, everything that was created after the directory is dropped first, and clients
+        // are told.
         let directory = Taken(Some(DriverDirectory::take(&DirectoryRequest::of(config), &clock)?));
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
         if !directory.is_in_memory() {
@@ -278,35 +279,36 @@ impl MediaDriver {
             warnings,
             transport: chosen.kind.name(),
         };
-        // Each thread says what came of its pin, and then nothing any more; an error closes the driver again.
+        // Each thread reports the result of pinning once. An error closes the driver again.
         for pinned in outcome.iter().flatten() {
             pinned?;
         }
         Ok(driver)
     }
 
-    /// Where clients find it.
+    /// The directory in which clients find it.
     pub fn dir(&self) -> &Path {
         &self.path
     }
 
-    /// What its datagrams go through: `io_uring` or `sockets`.
+    /// The transport of its datagrams: `io_uring` or `sockets`.
     pub const fn transport(&self) -> &'static str {
         self.transport
     }
 
-    /// What its operator should know though it did not keep it from starting. One sentence each.
+    /// The warnings for its operator, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Asks it to stop from elsewhere, such as a signal handler's thread. It is [`MediaDriver::wait`] that returns then.
+    /// A handle that asks the driver to stop, for example from a signal handler's thread. [`MediaDriver::wait`] then
+    /// returns.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// Runs the agents once on the calling thread and returns how much they did; 0 when there was nothing to do, and always
-    /// for a driver with threads of its own.
+    /// Runs one duty cycle of each agent on the calling thread. Returns the work count. Always 0 for a driver with its
+    /// own threads.
     pub fn invoke(&mut self) -> usize {
         match &mut self.host {
             Host::Invoker(invoker) => invoker.invoke(),
@@ -314,15 +316,16 @@ impl MediaDriver {
         }
     }
 
-    /// What the transports of the sender and of the receiver have done so far, for whoever measures: system calls, datagrams. None
-    /// for a driver with threads of its own.
+    /// The counts of the sender's and the receiver's transport so far, for measurements. `None` for a driver with its
+    /// own threads.
     pub fn transport_counts(&self) -> Option<[TransportCounts; 2]> {
         let Host::Invoker(invoker) = &self.host else { return None };
         let [sender, receiver] = invoker.agent().transport_counts();
         Some([sender?, receiver?])
     }
 
-    /// Waits until the driver is to stop, and says why. In mode `INVOKER` the calling thread runs the agents meanwhile.
+    /// Waits until the driver is to stop. Returns the reason. In mode `INVOKER` the calling thread runs the agents
+    /// meanwhile.
     pub fn wait(&mut self) -> StopReason {
         let Host::Invoker(invoker) = &mut self.host else { return self.stop.wait() };
         loop {
@@ -333,11 +336,11 @@ impl MediaDriver {
         }
     }
 
-    /// Stops it: its agents end their duty cycle, clients are told that it is gone, its directory is free for the next.
+    /// Stops the driver: its agents complete their duty cycle, clients are told, and its directory is released.
     ///
     /// # Errors
     ///
-    /// [`CloseError`], when something had gone wrong before or its directory could not be removed.
+    /// [`CloseError`] if something had failed before, or if the directory could not be removed.
     pub fn close(mut self) -> Result<(), CloseError> {
         self.shut_down()
     }
@@ -347,7 +350,7 @@ impl MediaDriver {
         self.stop.stop();
         let agent = match &mut self.host {
             Host::Threads(runners) => {
-                // All of them, whatever became of the first.
+                // All of them, even if the first one fails.
                 let outcomes: Vec<_> = runners.iter_mut().map(AgentRunner::close).collect();
                 outcomes.into_iter().collect()
             }
@@ -366,12 +369,12 @@ impl MediaDriver {
 
 impl Drop for MediaDriver {
     fn drop(&mut self) {
-        // Who wants to know how it ended calls `close`.
+        // Call `close` to get the outcome.
         let _ = self.shut_down();
     }
 }
 
-/// Which CPU each thread is to be on, and what is odd about that. An invoked driver has no threads.
+/// The CPU of each thread, and warnings. An invoked driver has no threads.
 fn pins(threads: &Threads) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
     if threads.mode != ThreadingMode::Invoker {
         let (offsets, sharing_is_an_error) = (threads.cpuset_offsets, threads.cpuset_warnings_as_errors);
@@ -383,7 +386,7 @@ fn pins(threads: &Threads) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
     Ok((Vec::new(), pinned.then(|| warning.to_owned()).into_iter().collect()))
 }
 
-/// The threads of a driver in one of the modes that have threads, and where each is to run.
+/// The threads of a driver in a mode with threads, and their configured CPUs.
 fn wanted_threads(threads: &Threads) -> Vec<(Role, Cpu)> {
     let mut wanted = vec![(Role::Conductor, threads.conductor_cpu), (Role::Helper, threads.helper_cpu)];
     if matches!(threads.mode, ThreadingMode::Dedicated | ThreadingMode::SharedNetwork) {
@@ -395,7 +398,7 @@ fn wanted_threads(threads: &Threads) -> Vec<(Role, Cpu)> {
     wanted
 }
 
-/// What channels that say nothing of their sockets get.
+/// The socket settings for channels that do not state them.
 fn endpoint_defaults(config: &DriverConfig) -> channel::SocketDefaults {
     let bytes = |length: Option<crate::config::ByteLength>| length.map_or(0, |length| length.as_usize());
     channel::SocketDefaults {
@@ -403,12 +406,12 @@ fn endpoint_defaults(config: &DriverConfig) -> channel::SocketDefaults {
         send_buffer: bytes(config.network.so_sndbuf),
         receive_buffer: bytes(config.network.so_rcvbuf),
         connect: config.network.connect,
-        // -1 is what the system gives.
+        // -1 is the operating system's default.
         type_of_service: u8::try_from(config.network.tos).ok(),
     }
 }
 
-/// What an operator is told of a finding, if anything.
+/// The message for the operator about a finding, if there is one.
 fn describe(finding: &Finding, config: &DriverConfig) -> Option<String> {
     match finding {
         Finding::Existed => config.directory.warn_if_exists.then(|| "the driver directory existed before".to_owned()),

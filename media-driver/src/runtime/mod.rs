@@ -25,21 +25,21 @@ use std::fmt;
 
 use crate::config::{ThreadNaming, ThreadingMode};
 
-/// What a thread of the driver is for.
+/// The role of a thread of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Runs the conductor, and in mode `SHARED` every agent.
+    /// Runs the conductor, and in mode `SHARED` all agents.
     Conductor,
     /// Runs the sender, and in mode `SHARED_NETWORK` the receiver as well.
     Sender,
     /// Runs the receiver.
     Receiver,
-    /// Makes and deletes logs, and opens sockets.
+    /// Creates and deletes logs, and opens sockets.
     Helper,
 }
 
 impl Role {
-    /// The name of its thread, as the reference has it, by which operators find it.
+    /// The name of its thread, as in the reference.
     fn thread_name(self, mode: ThreadingMode, naming: ThreadNaming) -> &'static str {
         match (self, naming, mode) {
             (Self::Helper, ..) => "aeron-md-nra",

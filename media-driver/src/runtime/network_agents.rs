@@ -21,24 +21,27 @@ use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::shared::{NetworkCounters, Seldom, StallTracker};
 
-/// How many commands or events wait at most; who finds its queue full keeps what it has for its next turn.
+/// The maximum number of waiting commands or events. An agent that finds its queue full keeps the rest for its next
+/// turn.
 const QUEUE: usize = 256;
-/// How many commands one turn carries out.
+/// The maximum number of commands per turn.
 const COMMANDS_PER_TURN: usize = 8;
-/// How many datagrams one turn takes in, about.
+/// The approximate maximum number of datagrams that are received per turn.
 const DATAGRAMS_PER_TURN: usize = 64;
-/// How many times as many it takes in of those that say what was said before: a thousand streams' come together.
+/// The factor by which this is exceeded for datagrams without news, because those of a thousand streams arrive
+/// together.
 const MOST_LOOKS_PER_TURN: usize = 16;
-/// How many datagrams one turn hands out.
+/// The maximum number of datagrams that are sent per turn.
 const BATCH: usize = 256;
-/// While nothing is sent and nothing waits for receivers, the sender looks for what they say this often at most, in nanoseconds: a
-/// look that finds nothing takes as long as one that finds something, and what this thread does besides would wait for it.
+/// The interval at which the sender checks for status messages while nothing is sent and nothing waits for receivers,
+/// in nanoseconds. A check without a result takes as long as one with a result, and delays the other work of this
+/// thread.
 const QUIET_POLL_INTERVAL_NS: i64 = 10_000;
 
-/// How often it is told that something is not sent or received, in nanoseconds: what fails now fails again at once.
+/// The minimum interval between two reports of a failure, in nanoseconds, because it would occur again at once.
 const FAULT_INTERVAL_NS: i64 = 1_000_000_000;
 
-/// What an agent's datagrams go through: the transport of the driver's choice, and loss on purpose if its configuration asks for it.
+/// The transport of an agent, with intentional loss if configured.
 type Wire = LossyTransport<AnyTransport, SystemClock>;
 
 /// The conductor's ends of the queues.
@@ -51,7 +54,7 @@ pub(super) struct NetworkPorts {
 }
 
 impl NetworkPorts {
-    /// Whether an agent has said something, or has not been told yet what it was to be told.
+    /// Whether there are events of the agents, or commands that were not sent yet.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
         self.from_sender.has_news()
@@ -60,7 +63,7 @@ impl NetworkPorts {
             || self.to_receiver.holds_back()
     }
 
-    /// Carries what the agents have said to the conductor, and what it has to say to them; returns how much that was.
+    /// Passes events to the conductor, and commands to the agents. Returns how many.
     #[cold]
     pub(super) fn exchange(&mut self, conductor: &mut Conductor) -> Result<usize, EndGone> {
         let mut work = 0;
@@ -78,7 +81,7 @@ impl NetworkPorts {
     }
 }
 
-/// Carries out what waits in a queue, a few at a time; returns how many that were.
+/// Handles a few elements of a queue. Returns how many.
 #[cold]
 fn carry_out<T>(queue: &mut Outlet<T>, mut act: impl FnMut(T)) -> Result<usize, EndGone> {
     for done in 0..COMMANDS_PER_TURN {
@@ -88,7 +91,7 @@ fn carry_out<T>(queue: &mut Outlet<T>, mut act: impl FnMut(T)) -> Result<usize, 
     Ok(COMMANDS_PER_TURN)
 }
 
-/// Everything that runs the network side of a driver.
+/// The network parts of a driver.
 #[derive(Debug)]
 pub(super) struct NetworkParts {
     pub(super) sender: SenderPart,
@@ -98,11 +101,11 @@ pub(super) struct NetworkParts {
 }
 
 impl NetworkParts {
-    /// Sender, receiver, and the queues between them and the conductor.
+    /// Creates sender and receiver, and the queues between them and the conductor.
     ///
     /// # Errors
     ///
-    /// The system's, when it does not give a transport what it needs.
+    /// An error of the operating system when creating a transport.
     pub(super) fn new(
         counters: &NetworkCounters,
         seed: u64,
@@ -165,7 +168,7 @@ impl NetworkParts {
     }
 }
 
-/// The sender, and what it needs.
+/// The sender with its transport and queues.
 #[derive(Debug)]
 pub(super) struct SenderPart {
     agent: Sender,
@@ -178,12 +181,12 @@ pub(super) struct SenderPart {
     faults: Faults,
     turns_since_poll: usize,
     polled: MonotonicNanos,
-    /// While it is busy sending it looks for what receivers say every so many turns.
+    /// While it is busy sending, it checks for status messages every this many turns.
     poll_ratio: usize,
 }
 
 impl SenderPart {
-    /// One duty cycle.
+    /// Runs one duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
@@ -224,7 +227,7 @@ impl SenderPart {
     }
 }
 
-/// Why datagrams are not sent or received, now and then.
+/// Reports the causes of failed sends and receives at a limited rate.
 #[derive(Debug)]
 pub(super) struct Faults(Seldom);
 
@@ -235,7 +238,7 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// The reason why something was not sent or received since the last turn, if it is time to tell that.
+    /// The cause of a failed send or receive since the last turn, if it is to be reported now.
     #[inline]
     pub(super) fn take(&mut self, now: MonotonicNanos, transport: &mut impl Transport) -> Option<Box<str>> {
         let fault = transport.take_fault()?;
@@ -244,13 +247,13 @@ impl Faults {
 
     #[cold]
     fn describe(&mut self, now: MonotonicNanos, fault: &Fault) -> Option<Box<str>> {
-        // That nobody listens there yet is nothing to tell.
+        // A port without a listener is not worth a report.
         let is_told = fault.errno() != libc::ECONNREFUSED && self.0.may_tell(now);
         is_told.then(|| fault.to_string().into())
     }
 }
 
-/// The receiver, and what it needs.
+/// The receiver with its transport and queues.
 #[derive(Debug)]
 pub(super) struct ReceiverPart {
     agent: Receiver,
@@ -264,7 +267,7 @@ pub(super) struct ReceiverPart {
 }
 
 impl ReceiverPart {
-    /// One duty cycle.
+    /// Runs one duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
@@ -284,7 +287,7 @@ impl ReceiverPart {
             (received, agent.take_stirred())
         });
         work += agent.poll_transmit(now, batch);
-        // A report that is not sent is said again in time.
+        // A frame that is not sent is sent again in time.
         transport.send(batch, |_| {});
         let mut fault = self.faults.take(now, transport);
         if agent.has_events() || fault.is_some() || self.events.holds_back() {
@@ -294,10 +297,9 @@ impl ReceiverPart {
     }
 }
 
-/// Takes in what has come, as `listen` does once, which returns how much that was and whether any of it was news;
-/// returns how much was done. What others say all the time must not keep a thread from going to sleep. So after as much
-/// of it as one look takes there is another look at once, and not another turn soon; that there is still more says that
-/// the thread has to do.
+/// Receives with `listen`, which returns the number of datagrams and whether any of them had news. Returns the work
+/// count. Periodic datagrams must not keep a thread from sleeping. So after as many of them as one call receives, it
+/// receives again at once instead of in another turn. If there are still more, the thread has work.
 fn hear(mut listen: impl FnMut() -> (usize, bool)) -> usize {
     let mut heard = 0;
     for _ in 0..MOST_LOOKS_PER_TURN {
@@ -313,7 +315,7 @@ fn hear(mut listen: impl FnMut() -> (usize, bool)) -> usize {
     heard
 }
 
-/// Which of the two a thread runs.
+/// The agents that a thread runs.
 #[derive(Debug)]
 pub(super) struct NetworkDuty {
     sender: Option<Box<SenderPart>>,
@@ -321,7 +323,7 @@ pub(super) struct NetworkDuty {
 }
 
 impl NetworkDuty {
-    /// What the conductor's thread does for the network in a threading mode, and what threads of its own do.
+    /// Divides the agents for a threading mode: those of the conductor's thread, and those with their own threads.
     pub(super) fn divided(
         mode: ThreadingMode,
         sender: SenderPart,
@@ -338,22 +340,22 @@ impl NetworkDuty {
         }
     }
 
-    /// One duty cycle.
+    /// Runs one duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         Ok(self.send_turn(now)? + self.receive_turn(now)?)
     }
 
-    /// The sender's part of a duty cycle, if it is run here.
+    /// Runs the sender's part of a duty cycle, if it runs here.
     pub(super) fn send_turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.sender.as_mut().map_or(Ok(0), |sender| sender.turn(now))
     }
 
-    /// The receiver's.
+    /// Runs the receiver's part of a duty cycle, if it runs here.
     pub(super) fn receive_turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.receiver.as_mut().map_or(Ok(0), |receiver| receiver.turn(now))
     }
 
-    /// What the transports of the two have done: the sender's first. None of one that another thread runs.
+    /// The counts of both transports, the sender's first. `None` if another thread runs it.
     pub(super) fn counts(&self) -> [Option<TransportCounts>; 2] {
         let sender = self.sender.as_ref().map(|part| part.transport.counts());
         [sender, self.receiver.as_ref().map(|part| part.transport.counts())]
@@ -387,7 +389,7 @@ impl<C: Clock> Agent for NetworkAgent<C> {
 
 impl<C> Drop for NetworkAgent<C> {
     fn drop(&mut self) {
-        // Closed by its owner, there is a reason already; otherwise it has failed, or the conductor has.
+        // If the owner has closed it, there is a reason already. Otherwise it or the conductor has failed.
         self.stop.state(StopReason::AgentFailed);
     }
 }

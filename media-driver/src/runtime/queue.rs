@@ -8,36 +8,36 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError, 
 
 use crossbeam_utils::CachePadded;
 
-/// How often something was put in, or an inlet dropped.
+/// The number of elements that were sent, plus the number of senders that were dropped.
 type Posted = Arc<CachePadded<AtomicUsize>>;
 
-/// Where things are put in.
+/// The sending end.
 #[derive(Clone, Debug)]
 pub(super) struct Inlet<S> {
     sender: S,
     posted: Posted,
 }
 
-/// Where they are taken out.
+/// The receiving end.
 #[derive(Debug)]
 pub(super) struct Outlet<T> {
     receiver: Receiver<T>,
     posted: Posted,
-    /// Up to where `posted` has been followed.
+    /// The value of `posted` that was seen last.
     seen: usize,
 }
 
-/// The other end of a queue is gone.
+/// The other end of the queue is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EndGone;
 
-/// A queue for at most so many.
+/// A queue for at most this many elements.
 pub(super) fn bounded<T>(limit: usize) -> (Inlet<SyncSender<T>>, Outlet<T>) {
     let (sender, receiver) = sync_channel(limit);
     ends(sender, receiver)
 }
 
-/// A queue whose users bound what waits in it.
+/// A queue whose users bound the number of elements.
 pub(super) fn unbounded<T>() -> (Inlet<Sender<T>>, Outlet<T>) {
     let (sender, receiver) = channel();
     ends(sender, receiver)
@@ -51,13 +51,13 @@ fn ends<S, T>(sender: S, receiver: Receiver<T>) -> (Inlet<S>, Outlet<T>) {
 impl<S> Inlet<S> {
     fn post(&self) {
         // ORDERING(driver.queue): Release. Pairs with the acquiring load in `Outlet::take`: whoever sees the count
-        // finds in the channel what was put there before.
+        // finds in the channel what was sent before.
         self.posted.fetch_add(1, Ordering::Release);
     }
 }
 
 impl<T> Inlet<SyncSender<T>> {
-    /// Puts one in, or gives it back when the queue is full.
+    /// Sends an element, or returns it if the queue is full.
     pub(super) fn try_give(&self, what: T) -> Result<Option<T>, EndGone> {
         match self.sender.try_send(what) {
             Ok(()) => {
@@ -71,7 +71,7 @@ impl<T> Inlet<SyncSender<T>> {
 }
 
 impl<T> Inlet<Sender<T>> {
-    /// Puts one in.
+    /// Sends an element.
     pub(super) fn give(&self, what: T) -> Result<(), EndGone> {
         self.sender.send(what).map_err(|_| EndGone)?;
         self.post();
@@ -81,20 +81,20 @@ impl<T> Inlet<Sender<T>> {
 
 impl<S> Drop for Inlet<S> {
     fn drop(&mut self) {
-        // So that the other end looks into the channel once more, and again until it says that nobody is there.
+        // So that the receiving end checks the channel again, until it finds all senders gone.
         self.post();
     }
 }
 
 impl<T> Outlet<T> {
-    /// Whether to look into it: something was put in, or somebody has gone. What an agent asks in each of its turns.
+    /// Whether to check the channel, because something was sent or a sender was dropped. Called in every turn.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
         // ORDERING(driver.queue): Acquire. Pairs with `Inlet::post`.
         self.posted.load(Ordering::Acquire) != self.seen
     }
 
-    /// The next, if there is one.
+    /// Takes the next element, if there is one.
     pub(super) fn take(&mut self) -> Result<Option<T>, EndGone> {
         if !self.has_news() {
             return Ok(None);
@@ -104,8 +104,8 @@ impl<T> Outlet<T> {
                 self.seen = self.seen.wrapping_add(1);
                 Ok(Some(found))
             }
-            // One of several inlets was dropped, or the last one is just being dropped. What was put in is never overlooked: it was there
-            // before it was counted.
+            // One of several senders was dropped, or the last one is just being dropped. No element is missed, because
+            // it was in the channel before it was counted.
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(EndGone),
         }

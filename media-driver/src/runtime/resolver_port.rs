@@ -17,33 +17,33 @@ use crate::io::transport::{self, OpenError, SocketOptions, SocketTransport, Sock
 use crate::mailbox::{EndpointId, TransmitBatch};
 use crate::resolver::{GossipConfig, ResolverConfig, TableRow, WORK_INTERVAL_NS};
 
-/// Its transport has no other endpoint.
+/// The only endpoint of its transport.
 const ENDPOINT: EndpointId = EndpointId::new(0);
-/// How many datagrams one turn takes in and hands out: of more, the rest waits for the next turn, and the system drops what it has no
-/// room for.
+/// The maximum number of datagrams that are received and sent per turn. The rest waits for the next turn, and the
+/// operating system drops what exceeds its buffers.
 const DATAGRAMS_PER_TURN: usize = 64;
 
 /// Why a driver cannot take part in name resolution.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolverError {
-    /// Its interface has a name that leads nowhere.
+    /// The name of its interface cannot be resolved.
     #[error(
         "aeron.driver.resolver.interface={interface}: no address is known for it; state an address of this machine"
     )]
     NoAddress {
-        /// What the setting says.
+        /// The setting's value.
         interface: String,
     },
     /// Its socket could not be opened.
     #[error("aeron.driver.resolver.interface={interface}: {source}")]
     Socket {
-        /// What the setting says.
+        /// The setting's value.
         interface: String,
-        /// Why.
+        /// The error.
         source: OpenError,
     },
-    /// Its socket could not be made use of.
+    /// Its socket could not be used.
     #[error("cannot receive the names of other drivers: {0}")]
     Transport(#[source] io::Error),
 }
@@ -70,7 +70,7 @@ impl ResolverPort {
         })
     }
 
-    /// Hands over what has arrived, and sends what is to be sent, if it is time to; returns how much that was.
+    /// Handles received datagrams and sends due ones, if it is time. Returns how many.
     pub(super) fn turn(&mut self, now: MonotonicNanos, conductor: &mut Conductor) -> usize {
         if now < self.due {
             return 0;
@@ -80,7 +80,7 @@ impl ResolverPort {
             conductor.on_resolver_datagram(now, datagram.from, datagram.bytes);
         });
         let sent = conductor.poll_resolver(now, ENDPOINT, &mut self.batch);
-        // What is not sent is said again in time.
+        // A datagram that is not sent is sent again in time.
         self.transport.send(&mut self.batch, |_| {});
         if let Some(reason) = self.faults.take(now, &mut self.transport) {
             conductor.on_fault(&reason);
@@ -89,13 +89,13 @@ impl ResolverPort {
     }
 }
 
-/// What the conductor is told of name resolution, and the socket that takes.
+/// The conductor's name resolution settings, and the socket if they need one.
 pub(super) fn open(config: &DriverConfig) -> Result<(ResolverConfig, Option<ResolverPort>), ResolverError> {
     let DriverConfig { resolver, network, terms, capacity, .. } = config;
     match resolver.supplier {
         NameResolverName::Default => Ok((ResolverConfig::System, None)),
         NameResolverName::CsvTable => {
-            // None of these lists is malformed in a configuration that was checked.
+            // None of these lists is malformed in a validated configuration.
             let rows = resolver.table().unwrap_or_default().into_iter().map(|row| TableRow {
                 name: row.name,
                 initial_host: row.initial_host,
@@ -115,7 +115,7 @@ pub(super) fn open(config: &DriverConfig) -> Result<(ResolverConfig, Option<Reso
                 transport::open(&spec).map_err(|source| ResolverError::Socket { interface: interface(), source })?;
             let gossip = GossipConfig {
                 name: resolver.name.clone(),
-                // With the port that the system has chosen, if that was left to it.
+                // With the port that the operating system has chosen, if it was 0.
                 local: sockets.opened().local,
                 bootstrap: resolver.bootstrap_neighbors().unwrap_or_default(),
                 mtu: terms.mtu.get() as usize,

@@ -1,4 +1,4 @@
-//! Makes the files that the driver shares with its clients: the command file with its rings, counters and error log,
+//! Creates the files that the driver shares with its clients: the command file with its rings, counters and error log,
 //! and the loss report, in the order on which clients rely. Called once, at start.
 
 use gannet::broadcast::{BroadcastBufferError, Transmitter};
@@ -23,42 +23,42 @@ const VERSION: SemanticVersion = SemanticVersion::new(
     part(env!("CARGO_PKG_VERSION_MINOR")),
     part(env!("CARGO_PKG_VERSION_PATCH")),
 );
-/// The version of the commands and events. Clients ask for session ids only where it is stated (trap 38).
+/// The version of commands and events. Clients use it to check whether they can ask for session ids (trap 38).
 const CONTROL_PROTOCOL_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
-/// The driver's shared memory, not yet announced.
+/// The driver's shared memory, not announced to clients yet.
 #[derive(Debug)]
 pub(super) struct SharedMemory {
     cnc: CncFile,
     pub(super) parts: ConductorParts,
 }
 
-/// Why the driver's shared memory could not be made.
+/// Why the driver's shared memory could not be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharedMemoryError {
-    /// The command file.
+    /// The command file could not be created.
     #[error(transparent)]
     Cnc(#[from] CncCreateError),
-    /// The loss report.
+    /// The loss report could not be created.
     #[error(transparent)]
     LossReport(#[from] MapError),
-    /// The ring of commands does not fit its region.
+    /// The command ring does not fit into its region.
     #[error(transparent)]
     Commands(#[from] RingBufferError),
-    /// The broadcast of events does not fit its region.
+    /// The broadcast buffer does not fit into its region.
     #[error(transparent)]
     Events(#[from] BroadcastBufferError),
-    /// The counters do not fit their regions.
+    /// The counters do not fit into their regions.
     #[error(transparent)]
     Counters(#[from] CountersError),
-    /// There is no room for the driver's own counters.
+    /// There is no space for the driver's own counters.
     #[error(transparent)]
     CountersFull(#[from] CountersFull),
 }
 
 impl SharedMemory {
-    /// Makes the files in `directory` and everything in them but what [`SharedMemory::announce`] adds.
+    /// Creates the files in `directory`, with everything except what [`SharedMemory::announce`] adds.
     pub(super) fn create(
         config: &DriverConfig,
         directory: &DriverDirectory,
@@ -94,10 +94,10 @@ impl SharedMemory {
         Ok(Self { cnc, parts })
     }
 
-    /// Lets clients in: from here on they may use everything. Returns what the conductor works with.
+    /// Announces the files to clients, which may use everything from here on. Returns the conductor's parts.
     pub(super) fn announce(self, clock: &impl Clock) -> ConductorParts {
         let commands = self.cnc.commands();
-        // 0 is nobody's: the first client gets 1.
+        // 0 is no client's id, so the first client gets 1.
         commands.next_correlation_id();
         commands.set_consumer_heartbeat(clock.epoch());
         self.cnc.make_ready();
@@ -105,7 +105,7 @@ impl SharedMemory {
     }
 }
 
-/// Allocates the driver's own statistics, first of all, so that each has its number for an id.
+/// Allocates the system counters first, so that each has its number as its id.
 fn system_counters(
     config: &DriverConfig,
     cnc: &CncFile,
@@ -115,8 +115,7 @@ fn system_counters(
 ) -> Result<CountersManager, SharedMemoryError> {
     let timeouts = &config.timeouts;
     let threshold = |duration| format_duration_ns(ns(duration));
-    // Transport and profile have no place of their own in what tools of the reference know; this label is shown by all and parsed
-    // by none.
+    // Tools of the reference have no place for transport and profile. All of them show this label, and none parses it.
     let commit = format!("{} transport={} profile={}", crate::COMMIT, transport, config.process.profile);
     let labels = SystemLabels {
         version: env!("CARGO_PKG_VERSION"),
@@ -142,7 +141,7 @@ fn system_counters(
     Ok(counters)
 }
 
-/// One part of a version, from its text.
+/// One part of a version, parsed from its text.
 const fn part(text: &str) -> u8 {
     match u8::from_str_radix(text, 10) {
         Ok(part) => part,

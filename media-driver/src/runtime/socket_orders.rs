@@ -11,18 +11,18 @@ use super::queue::{Inlet, Outlet, unbounded};
 use crate::io::transport::{Sockets, Transport};
 use crate::mailbox::{EndpointError, EndpointId, Reply, Side};
 
-/// What the helper tells a transport.
+/// An order of the helper to a transport.
 #[derive(Debug)]
 pub(super) enum SocketOrder<S = Sockets> {
-    /// Serve this endpoint, whose address this is, and say whether that is done.
+    /// Adopt this endpoint, which is bound to this address, and reply.
     Adopt(EndpointId, SocketAddr, S, Arc<ReplyTo>),
-    /// Have it send to, and hear, another address, and say whether that is done.
+    /// Connect it to another address, and reply.
     Reconnect(EndpointId, SocketAddr, Arc<ReplyTo>),
-    /// Close it, and say that it is closed: its port is free then, and not before.
+    /// Close it, and reply. Its port is free only then.
     Close(EndpointId, Arc<ReplyTo>),
 }
 
-/// Where the helper gives sockets to.
+/// The helper's ends of the order queues.
 #[derive(Clone, Debug)]
 pub(super) struct SocketOrders {
     sender: Inlet<Unbounded<SocketOrder>>,
@@ -30,16 +30,17 @@ pub(super) struct SocketOrders {
 }
 
 impl SocketOrders {
-    /// Where orders are given, and where the transports of the sender and of the receiver find theirs.
+    /// The helper's ends, and those of the sender's and the receiver's transport.
     pub(super) fn new() -> (Self, [Outlet<SocketOrder>; 2]) {
         let (sender, for_sender) = unbounded();
         let (receiver, for_receiver) = unbounded();
         (Self { sender, receiver }, [for_sender, for_receiver])
     }
 
-    /// Gives an order to the transport that serves an agent. One that has gone does not need it: its driver ends.
+    /// Sends an order to the transport of an agent. If the agent is gone, the order is not needed, because the driver
+    /// ends.
     pub(super) fn give(&self, side: Side, order: SocketOrder) {
-        // No more of these wait than the conductor has requests under way.
+        // The queue is bounded by the number of the conductor's pending requests.
         let _ = match side {
             Side::Send => self.sender.give(order),
             Side::Receive => self.receiver.give(order),
@@ -47,11 +48,11 @@ impl SocketOrders {
     }
 }
 
-/// Takes over endpoints, and closes them; returns how many.
+/// Executes the orders. Returns how many.
 #[cold]
 pub(super) fn obey<T: Transport>(orders: &mut Outlet<SocketOrder<T::Sockets>>, transport: &mut T) -> usize {
     let mut work = 0;
-    // Whoever gave orders may be gone; the conductor's queue says so.
+    // The helper may be gone, which the conductor's queue reports.
     while let Ok(Some(order)) = orders.take() {
         match order {
             SocketOrder::Adopt(id, local, sockets, reply_to) => reply_to.give(match transport.adopt(id, sockets) {

@@ -7,15 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopReason {
-    /// Its owner wants it to: a signal, or a call.
+    /// The owner asked for it, by a signal or a call.
     Requested,
-    /// A client asked for it and was granted it.
+    /// A client asked for it, and was permitted to.
     TerminatedByClient,
-    /// One of its agents failed; closing the driver tells how.
+    /// An agent failed. Closing the driver returns the error.
     AgentFailed,
 }
 
-/// Asks a driver to stop, from any thread and any number of times. Keeps nothing of the driver alive.
+/// A handle that asks a driver to stop, from any thread and any number of times. Does not keep any part of the driver
+/// alive.
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle(Arc<Shared>);
 
@@ -26,17 +27,17 @@ struct Shared {
 }
 
 impl StopHandle {
-    /// Asks the driver's owner, who waits or looks for it, to stop the driver.
+    /// Asks the driver to stop. Its owner, who waits or checks for that, then closes it.
     pub fn stop(&self) {
         self.state(StopReason::Requested);
     }
 
-    /// Why the driver is to stop, once it is.
+    /// The reason to stop, if there is one.
     pub fn reason(&self) -> Option<StopReason> {
         *self.lock()
     }
 
-    /// States a reason, unless there is one.
+    /// Sets the reason, unless there is one.
     pub(crate) fn state(&self, reason: StopReason) {
         self.lock().get_or_insert(reason);
         self.0.stated.notify_all();
@@ -54,7 +55,7 @@ impl StopHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<StopReason>> {
-        // A single word cannot be left half changed.
+        // A single word cannot be left in an inconsistent state.
         self.0.reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,33 +8,33 @@ use gannet::types::RegistrationId;
 
 use crate::mailbox::{DestinationRules, MAX_DESTINATIONS, NamedPlace};
 
-/// After how long a registered receiver that is silent is forgotten, in nanoseconds.
+/// How long a registered receiver may be silent before it is removed, in nanoseconds.
 const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
 
-/// The destinations of one endpoint.
+/// The destinations of an endpoint.
 #[derive(Debug)]
 pub struct Destinations {
     kind: Kind,
     all: Vec<Destination>,
-    /// Of how many it is known where they are.
+    /// The number of destinations with a known address.
     located: usize,
-    /// The one that each range goes to first, so that none is always last.
+    /// The destination to which the next datagram goes first, so that none is always last.
     first: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// One address: a receiver, or a group.
+    /// A single address of a receiver or a group.
     Fixed,
-    /// Applications add and remove them.
+    /// Applications add and remove destinations.
     Manual,
-    /// Receivers register by their status messages.
+    /// Receivers register with status messages.
     Dynamic,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Destination {
-    /// None until its name leads somewhere.
+    /// `None` until its name is resolved.
     address: Option<SocketAddr>,
     registration_id: RegistrationId,
     receiver_id: Option<i64>,
@@ -42,7 +42,8 @@ struct Destination {
 }
 
 impl Destination {
-    /// Whether this receiver is behind it. Trap 37: one that is known is known by its id and port, whatever its address.
+    /// Whether this receiver is at the destination. Trap 37: a known receiver is identified by its id and port,
+    /// whatever its address.
     fn is_of(&self, from: SocketAddr, receiver_id: i64) -> bool {
         match self.receiver_id {
             Some(known) => known == receiver_id && self.address.is_some_and(|address| address.port() == from.port()),
@@ -59,11 +60,11 @@ impl Destination {
     }
 }
 
-/// The id of what nobody has added by hand.
+/// The id of destinations that no application has added.
 const NOBODY: RegistrationId = RegistrationId::new(-1);
 
 impl Destinations {
-    /// Those that the rules give: one, or none yet.
+    /// The initial destinations according to the rules: one or none.
     pub fn new(now: MonotonicNanos, rules: DestinationRules) -> Self {
         match rules {
             DestinationRules::Fixed(address) => Self::fixed(now, address),
@@ -72,45 +73,45 @@ impl Destinations {
         }
     }
 
-    /// One address, always the same.
+    /// A single fixed address.
     pub fn fixed(now: MonotonicNanos, address: SocketAddr) -> Self {
         let address = Some(address);
         let only = Destination { address, registration_id: NOBODY, receiver_id: None, last_activity: now };
         Self { kind: Kind::Fixed, all: vec![only], located: 1, first: 0 }
     }
 
-    /// None yet; applications will add them.
+    /// None yet. Applications add them.
     pub fn manual() -> Self {
         Self { kind: Kind::Manual, all: Vec::with_capacity(MAX_DESTINATIONS), located: 0, first: 0 }
     }
 
-    /// None yet; receivers will register.
+    /// None yet. Receivers register.
     pub fn dynamic() -> Self {
         Self { kind: Kind::Dynamic, all: Vec::with_capacity(MAX_DESTINATIONS), located: 0, first: 0 }
     }
 
-    /// How many there are of which it is known where they are.
+    /// The number of destinations with a known address.
     #[inline]
     pub fn len(&self) -> usize {
         self.located
     }
 
-    /// To be called whenever one has come, gone or moved.
+    /// Updates the number. Called whenever a destination was added, removed or moved.
     fn count_located(&mut self) {
         self.located = self.all.iter().filter(|destination| destination.address.is_some()).count();
     }
 
-    /// How many there are, wherever they are.
+    /// The number of destinations, with or without an address.
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there are none: what is sent then goes nowhere, and counts as sent.
+    /// Whether there are none. Data is then sent nowhere, and counts as sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// An application adds one. Returns whether there was room.
+    /// Adds a destination of an application. Returns false if there is no space.
     pub fn add(&mut self, now: MonotonicNanos, registration_id: RegistrationId, address: Option<SocketAddr>) -> bool {
         let fits = self.all.len() < MAX_DESTINATIONS && self.kind == Kind::Manual;
         if fits {
@@ -120,7 +121,7 @@ impl Destinations {
         fits
     }
 
-    /// An application removes one.
+    /// Removes a destination of an application.
     pub fn remove(&mut self, registration_id: RegistrationId) {
         if self.kind == Kind::Manual {
             self.all.retain(|destination| destination.registration_id != registration_id);
@@ -128,8 +129,8 @@ impl Destinations {
         }
     }
 
-    /// A status message has come, for whatever stream and session (trap 23). Returns false when it comes from a receiver that would
-    /// register, and for which there is no room.
+    /// Handles a status message, for any stream and session (trap 23). Returns false if its receiver would register but
+    /// there is no space.
     pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) -> bool {
         if self.kind == Kind::Fixed {
             self.all.iter_mut().for_each(|only| only.last_activity = now);
@@ -153,29 +154,29 @@ impl Destinations {
         true
     }
 
-    /// The command that added the destination behind which this receiver is, if one did.
+    /// The registration id of this receiver's destination, if a command added it.
     pub fn added_for(&self, from: SocketAddr, receiver_id: i64) -> Option<RegistrationId> {
         let known = self.position_of(from, receiver_id).and_then(|index| self.all.get(index));
         let added = known.map(|destination| destination.registration_id);
         added.filter(|registration_id| *registration_id != NOBODY)
     }
 
-    /// The place of the destination behind which a receiver is. At one that was added there may be another than there was; those that
-    /// register by themselves are many, and some may be behind one address.
+    /// The index of a receiver's destination. An application's destination may get another receiver. Registered
+    /// receivers are distinguished, because several may have the same address.
     fn position_of(&self, from: SocketAddr, receiver_id: i64) -> Option<usize> {
         let known = self.all.iter().position(|destination| destination.is_of(from, receiver_id));
         let is_there = |destination: &Destination| self.kind == Kind::Manual && destination.address == Some(from);
         known.or_else(|| self.all.iter().position(is_there))
     }
 
-    /// Whether nothing has been heard from there for a while, or it is not even known where it is.
+    /// Whether nothing was received from there for a while, or its address is unknown.
     pub fn is_silent(&self, now: MonotonicNanos, place: NamedPlace) -> bool {
         self.all.iter().filter(|destination| destination.is_at(place)).any(|destination| {
             destination.address.is_none() || now > destination.last_activity.saturating_add_ns(RECEIVER_TIMEOUT_NS)
         })
     }
 
-    /// A name leads elsewhere; whoever is there is somebody else.
+    /// Changes the address of a destination. It is another receiver from now on.
     pub fn move_to(&mut self, now: MonotonicNanos, place: NamedPlace, address: SocketAddr) {
         for destination in self.all.iter_mut().filter(|destination| destination.is_at(place)) {
             let registration_id = destination.registration_id;
@@ -185,17 +186,17 @@ impl Destinations {
         self.count_located();
     }
 
-    /// Whether there may be more than one.
+    /// Whether there may be several destinations.
     pub fn may_be_several(&self) -> bool {
         self.kind != Kind::Fixed
     }
 
-    /// Whether any may be forgotten when it is silent.
+    /// Whether silent destinations are removed.
     pub fn expires(&self) -> bool {
         self.kind == Kind::Dynamic
     }
 
-    /// Forgets receivers that have registered and are silent.
+    /// Removes registered receivers that are silent.
     pub fn expire(&mut self, now: MonotonicNanos) {
         if self.kind == Kind::Dynamic {
             self.all.retain(|destination| now <= destination.last_activity.saturating_add_ns(RECEIVER_TIMEOUT_NS));
@@ -203,7 +204,7 @@ impl Destinations {
         }
     }
 
-    /// All addresses, each time beginning with another.
+    /// All addresses, starting with another one each time.
     pub fn next_round(&mut self) -> impl Iterator<Item = SocketAddr> + '_ {
         let count = self.all.len();
         self.first = if self.first + 1 < count { self.first + 1 } else { 0 };

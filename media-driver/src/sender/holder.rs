@@ -15,46 +15,49 @@ use gannet::time::MonotonicNanos;
 use super::network_publication::NetworkPublication;
 use crate::mailbox::{FlowControlRules, Holder};
 
-/// How many receivers of a group are kept in mind. Of more the one that was silent for longest makes room, and may come again.
+/// The maximum number of watched receivers of a group. If there are more, the one that was silent for longest is
+/// dropped, and may return.
 const MAX_WATCHED: usize = 256;
-/// As above, between two: receivers that follow one another at an address.
+/// As above, with a single receiver: consecutive receivers at an address.
 const MAX_WATCHED_OF_ONE: usize = 4;
-/// How often it is looked, and how long a publication is held at least before that is told, in nanoseconds.
+/// The interval between checks, and the time for which a publication must be held back before that is reported, in
+/// nanoseconds.
 const LOOK_INTERVAL_NS: i64 = 100_000_000;
 
-/// The watch over one publication.
+/// Watches which receiver holds back a publication.
 #[derive(Debug)]
 pub(super) struct HolderWatch {
     rules: FlowControlRules,
     timeout_ns: i64,
-    /// How many receivers there may be.
+    /// The maximum number of receivers.
     capacity: usize,
     receivers: Vec<Heard>,
     held: Option<Held>,
-    /// What the conductor knows.
+    /// What was reported to the conductor.
     told: Option<Holder>,
 }
 
-/// What a receiver has said.
+/// The last status message of a receiver.
 #[derive(Clone, Copy, Debug)]
 struct Heard {
     id: i64,
     address: SocketAddr,
-    /// Up to where it takes data.
+    /// The end of its window.
     edge: i64,
     at: MonotonicNanos,
 }
 
-/// Something waits for windows to move.
+/// Windows hold back the publication.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     since: MonotonicNanos,
-    /// When it is looked again.
+    /// When the next check is due.
     due: MonotonicNanos,
 }
 
 impl HolderWatch {
-    /// Over a publication that is paced like this, and whose receivers live for so long after each status message.
+    /// For a publication with this flow control, whose receivers count as alive for this time after each status
+    /// message.
     pub(super) fn new(rules: FlowControlRules, connection_timeout_ns: i64) -> Self {
         let (capacity, timeout_ns) = match rules {
             FlowControlRules::Unicast => (MAX_WATCHED_OF_ONE, connection_timeout_ns),
@@ -66,7 +69,7 @@ impl HolderWatch {
         Self { rules, timeout_ns, capacity, receivers: Vec::with_capacity(capacity), held: None, told: None }
     }
 
-    /// A status message has come from there.
+    /// Records a status message.
     pub(super) fn on_status_message(
         &mut self,
         now: MonotonicNanos,
@@ -85,19 +88,19 @@ impl HolderWatch {
         self.hear(Heard { id: message.receiver_id, address: from, edge, at: now }, message.end_of_stream);
     }
 
-    /// Whether windows have kept it from being sent, and it is still to be seen that they do not any more.
+    /// Whether windows held back the publication, and it is not known yet that they do not any more.
     #[inline]
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// A receiver rejects the stream.
+    /// Removes a receiver that rejects the stream.
     pub(super) fn forget(&mut self, receiver_id: i64) {
         self.receivers.retain(|known| known.id != receiver_id);
     }
 
-    /// A turn is over, in which the publication was sent or not, and is kept from being sent further by windows or not. Returns what the
-    /// conductor is to be told, if that has changed: who holds it, or that nobody does.
+    /// Checks after a turn in which the publication was sent or not, and is held back by windows or not. Returns the
+    /// report for the conductor, if it has changed: the receiver that holds it back, or none.
     #[inline]
     pub(super) fn look(&mut self, now: MonotonicNanos, is_limited: bool, was_sent: bool) -> Option<Option<Holder>> {
         match &mut self.held {
@@ -107,7 +110,7 @@ impl HolderWatch {
             }
             None => None,
             Some(_) if !is_limited && !was_sent => {
-                // All that was published is sent.
+                // Everything that was published was sent.
                 self.held = None;
                 self.told.take().map(|_| None)
             }
@@ -141,7 +144,7 @@ impl HolderWatch {
             FlowControlRules::Min(_) | FlowControlRules::Tagged(..) => receivers.min_by_key(|known| known.edge),
         };
         let edge = decisive.map(|decisive| decisive.edge);
-        // Of several at one place the one that was there before.
+        // Of several receivers at the same position, the one that was reported before.
         let same = self
             .told
             .filter(|told| self.receivers.iter().any(|known| known.id == told.receiver_id && Some(known.edge) == edge));

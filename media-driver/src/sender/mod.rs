@@ -35,40 +35,40 @@ use crate::mailbox::{
 };
 use crate::shared::{IdMap, NetworkCounters, Seldom};
 
-/// How many events wait for the conductor. More rejections than that at once are not reported.
+/// The maximum number of events for the conductor. Further rejections are not reported.
 const MAX_EVENTS: usize = 256;
-/// For how long after a NAK another one is likely, in nanoseconds.
+/// The time after a NAK in which another one is likely, in nanoseconds.
 const MENDING_NS: i64 = 1_000_000;
-/// How often the conductor is told of more receivers than are sent to, in nanoseconds.
+/// The minimum interval between two reports of too many receivers, in nanoseconds.
 const CROWD_INTERVAL_NS: i64 = 1_000_000_000;
-/// Where the reserved value is in a frame's header, in bytes.
+/// The offset of the reserved value in a frame's header, in bytes.
 const RESERVED_VALUE: usize = 24;
 
 /// The sender.
 #[derive(Debug)]
 pub struct Sender {
     counters: NetworkCounters,
-    /// Whether any endpoint ever asked for times in its frames, and what time it is, in nanoseconds since 1970.
+    /// Whether any endpoint has asked for timestamps, and the present time in nanoseconds since 1970.
     stamps: bool,
     time_ns: i64,
     endpoints: IdMap<EndpointId, Endpoint>,
-    /// Whether any of them has destinations that go when they are silent, or shows how many it has.
+    /// Whether any endpoint has destinations that expire, or a counter of destinations.
     tends_destinations: bool,
-    /// Publications keep their places for as long as they live.
+    /// Publications keep their index as long as they exist.
     publications: Vec<Option<Entry>>,
-    /// What is looked at of each while it has nothing to do.
+    /// The rests of idle publications.
     rests: Rests,
-    /// Whether receivers have said something that changes what is sent.
+    /// Whether receivers have sent something that changes what is sent.
     is_stirred: bool,
-    /// Until when another NAK is likely.
+    /// The time until which another NAK is likely.
     mending_until: MonotonicNanos,
-    /// Their places by what a receiver's frame names.
+    /// The indexes of publications, by the fields of a receiver's frame.
     places: HashMap<(EndpointId, StreamId, SessionId), usize>,
-    /// Which publication has its turn first.
+    /// The index of the publication that has the first turn.
     first: usize,
-    /// The first one that found no room in this turn.
+    /// The index of the first publication without space in this turn.
     without_room: Option<usize>,
-    /// Whether a publication had something in its last turn that its receivers do not take yet.
+    /// Whether a publication had data in its last turn that its receivers do not accept yet.
     waits_for_receivers: bool,
     events: VecDeque<SenderEvent>,
 }
@@ -77,21 +77,21 @@ pub struct Sender {
 struct Endpoint {
     id: EndpointId,
     destinations: Destinations,
-    /// Where it is shown how many they are, and how many that were.
+    /// The counter of destinations, and its last value.
     shown: Option<(OwnedWord<i64>, usize)>,
-    /// Where the time is written.
+    /// The place of timestamps.
     stamp: Option<TimestampOffset>,
-    /// When it was told last that more receivers register than are sent to.
+    /// Limits the reports of too many receivers.
     crowd_told: Seldom,
 }
 
 impl Endpoint {
-    /// Whether there is something to look after in each turn.
+    /// Whether the endpoint needs attention in each turn.
     fn is_tended(&self) -> bool {
         self.destinations.expires() || self.shown.is_some()
     }
 
-    /// Shows how many destinations there are, if they have become more or fewer.
+    /// Updates the counter of destinations, if their number has changed.
     fn show(&mut self) {
         let count = self.destinations.count();
         if let Some((word, shown)) = &mut self.shown
@@ -107,11 +107,11 @@ impl Endpoint {
 struct Entry {
     endpoint: EndpointId,
     publication: NetworkPublication,
-    /// Where an answer goes: nowhere until somebody asks it to present itself.
+    /// The destination of a response: none until a receiver asks for a setup.
     own: Option<Destinations>,
-    /// Whether the conductor knows that an answer has its receivers.
+    /// Whether the conductor knows that a response has its receivers.
     told_connected: bool,
-    /// Which receiver keeps it from being sent.
+    /// Which receiver holds it back.
     holder: HolderWatch,
 }
 
@@ -136,7 +136,7 @@ impl Sender {
         }
     }
 
-    /// The conductor has said something.
+    /// Executes a command of the conductor.
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
@@ -222,7 +222,7 @@ impl Sender {
         }
     }
 
-    /// A transport has answered for something.
+    /// Handles a completion of a transport.
     pub fn on_completion(&mut self, done: Completion) {
         if !done.is_sent() {
             self.counters.count(SystemCounter::ShortSends);
@@ -231,8 +231,8 @@ impl Sender {
         if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
             && entry.publication.registration_id() == registration_id
         {
-            // Of several destinations the others do not wait for one that nothing is sent to, nor get everything again: it is lost to that
-            // one, which asks for it.
+            // With several destinations, a failure at one does not delay the others or send them everything again. The
+            // data is lost at that destination, which requests it.
             let is_lost_to_one = done.outcome == Outcome::Refused
                 && entry.own.is_none()
                 && self.endpoints.get(&entry.endpoint).is_some_and(|found| found.destinations.may_be_several());
@@ -247,7 +247,7 @@ impl Sender {
         }
     }
 
-    /// A datagram has come to an endpoint's control address. Anything may be in it.
+    /// Handles a datagram that arrived at an endpoint's control address. It is untrusted.
     pub fn on_datagram(&mut self, now: MonotonicNanos, endpoint: EndpointId, from: SocketAddr, datagram: &[u8]) {
         let Ok(frame) = Frame::parse(datagram) else {
             self.counters.count(SystemCounter::InvalidPackets);
@@ -259,12 +259,12 @@ impl Sender {
             Frame::RttMeasurement(question) => (question.stream_id, question.session_id),
             Frame::Error(error) => (error.stream_id, error.session_id),
             Frame::ResponseSetup(setup) => (setup.stream_id, setup.session_id),
-            // What no receiver sends to a sender is none of its business, and no fault.
+            // Frames that receivers do not send to senders are ignored, and are no error.
             _ => return,
         };
         if let Frame::StatusMessage(message) = &frame
             && let Some(found) = self.endpoints.get_mut(&endpoint)
-            // Trap 23: also when it is about no stream at all.
+            // Trap 23: also if it is about no stream at all.
             && !found.destinations.on_status_message(now, from, message.receiver_id)
         {
             self.on_crowd(now, endpoint);
@@ -282,13 +282,13 @@ impl Sender {
                 if message.asks_for_setup
                     && let Some(own) = own
                 {
-                    // Whoever asks last gets the answer.
+                    // The response goes to the last receiver that asked.
                     *own = Destinations::fixed(now, from);
                 }
                 let (limit, had_receivers) = (publication.limit(), publication.has_receivers());
                 publication.on_status_message(now, &message, &self.counters);
                 holder.on_status_message(now, from, &message, publication);
-                // One that says what others have said asks for nothing.
+                // A repeated status message needs no response.
                 if message.asks_for_setup || publication.limit() != limit || !had_receivers {
                     self.is_stirred = true;
                     self.rests.wake(place);
@@ -318,7 +318,7 @@ impl Sender {
                 let registration_id = publication.registration_id();
                 if is_news {
                     let destinations = self.endpoints.get(&endpoint).map(|found| &found.destinations);
-                    // What answers goes to whoever asks, and to no destination.
+                    // A response goes to the receiver that asked, not to a destination.
                     let destination = destinations
                         .filter(|_| own.is_none())
                         .and_then(|destinations| destinations.added_for(from, error.receiver_id));
@@ -337,18 +337,18 @@ impl Sender {
         }
     }
 
-    /// Whether it is to be told the time before [`Sender::poll_transmit`].
+    /// Whether it needs the time before [`Sender::poll_transmit`].
     pub fn wants_time(&self) -> bool {
         self.stamps
     }
 
-    /// What time it is, in nanoseconds since 1970.
+    /// Sets the present time, in nanoseconds since 1970.
     pub fn set_time(&mut self, time_ns: i64) {
         self.time_ns = time_ns;
     }
 
-    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by. Each publication that may have
-    /// something to do has its turn, another one first each time.
+    /// Adds the datagrams that are due now to the batch. Returns the work count, without periodic frames. Each
+    /// publication that may have work gets a turn, starting with another one each time.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         if self.tends_destinations {
@@ -388,7 +388,7 @@ impl Sender {
         work
     }
 
-    /// The turn of the publication in this place, if there is one.
+    /// Runs the turn of the publication at this index, if there is one.
     fn poll_publication(&mut self, slot: usize, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let is_alone = self.publications.len() == 1;
         let Some(Some(Entry { endpoint, publication, own, holder, .. })) = self.publications.get_mut(slot) else {
@@ -398,7 +398,7 @@ impl Sender {
         let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
         let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
         let registration_id = publication.registration_id();
-        // With several destinations the last one of the stream is several datagrams.
+        // With several destinations, the last frames of the stream are several datagrams.
         let waiting = out.len();
         let is_one_of_many = !is_alone && destinations.len() == 1;
         let mut outlet = BatchOutlet {
@@ -431,7 +431,7 @@ impl Sender {
             out.set_last_aside(waiting);
         }
         self.waits_for_receivers |= publication.is_limited();
-        // With no room to say who it is, it is said later.
+        // Without space for the event, it is reported later.
         if self.events.len() < MAX_EVENTS
             && let Some(holder) = holder.look(now, publication.is_limited(), done > 0)
         {
@@ -440,41 +440,41 @@ impl Sender {
         done
     }
 
-    /// Whether receivers have said something that changes what is sent, since this was last asked. Most status messages do not: of a
-    /// thousand streams that carry nothing there are thousands per second.
+    /// Whether receivers have sent something that changes what is sent, since the previous call. Most status messages
+    /// do not; a thousand idle streams have thousands of them per second.
     pub fn take_stirred(&mut self) -> bool {
         std::mem::take(&mut self.is_stirred)
     }
 
-    /// Whether receivers have missed something lately. On such a line each turn should look for what they say: until they are given what
-    /// they miss, all that is sent waits for it.
+    /// Whether receivers had losses lately. The sender should then check for their frames in each turn, because
+    /// everything that is sent waits for the retransmits.
     pub fn is_mending(&self, now: MonotonicNanos) -> bool {
         now < self.mending_until
     }
 
-    /// Whether something waits to be sent until receivers take more.
+    /// Whether data waits until receivers accept more.
     pub fn waits_for_receivers(&self) -> bool {
         self.waits_for_receivers
     }
 
-    /// Whether the conductor is to be told something.
+    /// Whether there are events for the conductor.
     #[inline]
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// What the conductor is to be told.
+    /// Takes the next event for the conductor.
     pub fn next_event(&mut self) -> Option<SenderEvent> {
         self.events.pop_front()
     }
 
-    /// When it has something to do even if nothing comes and nothing is published.
+    /// When work is due even if nothing arrives and nothing is published.
     pub fn next_deadline(&self) -> MonotonicNanos {
         let publications = self.publications.iter().flatten();
         publications.map(|entry| entry.publication.next_deadline()).min().unwrap_or(MonotonicNanos::NEVER)
     }
 
-    /// The publications, for whoever watches over them from outside.
+    /// The publications, for observers.
     pub fn publications(&self) -> impl Iterator<Item = &NetworkPublication> {
         self.publications.iter().flatten().map(|entry| &entry.publication)
     }
@@ -484,7 +484,7 @@ impl Sender {
         self.publications.iter().position(|entry| entry.as_ref().is_some_and(is_it))
     }
 
-    /// More receivers register with an endpoint than are sent to: that is counted, and now and then somebody is told.
+    /// Handles more receivers than an endpoint can send to: counts them, and reports them at a limited rate.
     #[cold]
     fn on_crowd(&mut self, now: MonotonicNanos, id: EndpointId) {
         self.counters.count(SystemCounter::StatusMessagesRejected);
@@ -499,15 +499,15 @@ impl Sender {
     }
 
     fn tell(&mut self, event: SenderEvent) {
-        // That a publication is gone must be told; rejections beyond the bound need not be.
+        // The removal of a publication must be reported; rejections beyond the limit need not be.
         if self.events.len() < MAX_EVENTS || matches!(event, SenderEvent::PublicationRemoved(_)) {
             self.events.push_back(event);
         }
     }
 }
 
-/// Writes the time into the first frame of a datagram that is about to be sent, if it is a message with room for it: as in the reference,
-/// into the log itself.
+/// Writes the time into the first frame of a datagram that is about to be sent, if it is a message with space for it.
+/// As in the reference, into the log itself.
 fn stamp(log: &LogBuffers, position: Position, datagram: usize, offset: TimestampOffset, time_ns: i64) {
     let term_length = log.term_length();
     let term = log.term(term_length.term_count(position) as u32 as usize % 3);
@@ -531,11 +531,11 @@ fn stamp(log: &LogBuffers, position: Position, datagram: usize, offset: Timestam
     }
 }
 
-/// What a publication hands out, on its way to all destinations of its endpoint.
+/// The way of a publication's datagrams to all destinations of its endpoint.
 struct BatchOutlet<'a> {
     out: &'a mut TransmitBatch,
     counters: &'a NetworkCounters,
-    /// Where the time is written, and what it is.
+    /// The place of timestamps, and the present time.
     stamp: Option<(TimestampOffset, i64)>,
     endpoint: EndpointId,
     destinations: &'a mut Destinations,

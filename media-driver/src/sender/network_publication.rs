@@ -26,47 +26,49 @@ use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
 use crate::mailbox::{NewNetworkPublication, Outcome};
 use crate::shared::{NetworkCounters, Receivers, next_beat};
 
-/// How long a sender with nothing to send stays silent, in nanoseconds.
+/// The interval of heartbeats while nothing is sent, in nanoseconds.
 pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
-/// How often a publication presents itself while nobody answers, in nanoseconds.
+/// The interval of setups while there are no receivers, in nanoseconds.
 pub const SETUP_INTERVAL_NS: i64 = 100_000_000;
-/// How many datagrams of one publication its transport may hold.
+/// The maximum number of datagrams of a publication that its transport holds.
 const MAX_IN_FLIGHT: usize = 256;
-/// How many round-trip questions wait for their answers; one more is dropped, and its receiver asks again.
+/// The maximum number of pending round-trip responses. Further requests are dropped, and the receiver asks again.
 const MAX_RTT_ANSWERS: usize = 16;
-/// How many datagrams of answers and resends a publication hands out in one duty cycle, so that new data is sent beside them.
+/// The maximum number of responses and retransmits per duty cycle, so that new data is sent as well.
 const MAX_ANSWERS_PER_CYCLE: usize = 64;
-/// How many resends wait for room in the batch; one more is counted as an overflow, and its receiver asks again.
+/// The maximum number of retransmits that wait for space in the batch. Further ones count as overflows, and the
+/// receiver asks again.
 const MAX_RESENDS: usize = 256;
 
-/// One frame or range that a publication wants sent to wherever its channel leads.
+/// A frame or range that a publication sends to its destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outgoing {
-    /// New data: this many bytes from there on.
+    /// New data: this many bytes from this position.
     Data(Position, usize),
-    /// Data that was sent before.
+    /// A retransmit.
     Resend(Position, usize),
     /// A setup.
     Setup(Setup),
     /// A heartbeat.
     Heartbeat(Heartbeat),
-    /// The answer to a round-trip question.
+    /// A response to a round-trip request.
     Rtt(RttMeasurement),
 }
 
-/// Where a publication's datagrams go. The sender implements it over the endpoint and the transport's batch.
+/// The way of a publication's datagrams. The sender implements it with the endpoint and the transport's batch.
 pub trait Outlet {
-    /// How many datagrams each range or frame becomes: one per destination.
+    /// The number of datagrams per range or frame: one per destination.
     fn destinations(&self) -> usize;
 
-    /// Whether there is room for one more to all destinations.
+    /// Whether there is space for one more to all destinations.
     fn has_room(&self) -> bool;
 
-    /// Takes one of the publication whose log this is. Called only where there is room.
+    /// Takes a range or frame of the publication with this log. Only called if there is space.
     fn put(&mut self, log: &LogBuffers, what: Outgoing);
 }
 
-/// What a sender remembers of a publication that has nothing to do, so that it need not look at it: it may have thousands of these.
+/// What the sender knows about an idle publication, so that it need not look at the publication. It may have thousands
+/// of them.
 #[derive(Debug)]
 pub struct Rest {
     next_frame: NextFrame,
@@ -74,21 +76,21 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// When there is something to do by the passing of time.
+    /// When work is due.
     #[inline]
     pub fn until(&self) -> MonotonicNanos {
         self.until
     }
 
-    /// Whether nothing was published since. A look at the log: in another page for each publication, it may take as long as a memory
-    /// access and several more to find out where.
+    /// Whether nothing was published since. Loads from the log: on another page for each publication, this may take a
+    /// memory access and several more to translate the address.
     #[inline]
     pub fn is_undisturbed(&self) -> bool {
         self.next_frame.is_untouched()
     }
 }
 
-/// A publication as the sender has it.
+/// The sender's half of a network publication.
 #[derive(Debug)]
 pub struct NetworkPublication {
     made_of: NewNetworkPublication,
@@ -96,19 +98,19 @@ pub struct NetworkPublication {
     retransmit: RetransmitHandler,
     term_length: TermLength,
     initial_term_id: TermId,
-    /// Everything below was taken by the operating system.
+    /// The position up to which the operating system has accepted everything.
     sent: i64,
-    /// Everything below was handed to the transport.
+    /// The position up to which everything was passed to the transport.
     next: i64,
-    /// Up to where receivers take data.
+    /// The limit: the position up to which receivers accept data.
     limit: i64,
-    /// What the transport has, oldest first.
+    /// The transmits of the transport, oldest first.
     in_flight: VecDeque<InFlight>,
-    /// The transport has failed to send something of what it has.
+    /// Whether the transport has failed to send any of them.
     is_broken: bool,
-    /// Why what is next was not sent, if that was tried already.
+    /// Why the next data was not sent, if that was tried.
     failed: Option<Outcome>,
-    /// Ranges that are to be sent again.
+    /// The ranges to retransmit.
     resends: VecDeque<Resend>,
     rtt_answers: VecDeque<RttMeasurement>,
     receivers: Vec<(i64, MonotonicNanos)>,
@@ -118,7 +120,7 @@ pub struct NetworkPublication {
     is_setup_elicited: bool,
     has_left: bool,
     is_limited: bool,
-    /// Where the stream ends, once that is known, and whether it was revoked.
+    /// The end-of-stream position, once known, and whether the publication was revoked.
     end: Option<(i64, bool)>,
 }
 
@@ -126,7 +128,7 @@ pub struct NetworkPublication {
 struct InFlight {
     begin: i64,
     end: i64,
-    /// How many of its datagrams the transport has not answered for.
+    /// The number of its datagrams that the transport has not completed.
     unanswered: usize,
 }
 
@@ -136,12 +138,12 @@ struct Resend {
     end: i64,
 }
 
-/// A receiver that has rejected the stream, and was known.
+/// A known receiver has rejected the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected;
 
 impl NetworkPublication {
-    /// A publication that nobody knows of yet: its first duty cycle presents it.
+    /// A new publication. Its first duty cycle sends a setup.
     pub fn new(made_of: NewNetworkPublication, now: MonotonicNanos) -> Self {
         let start = made_of.start_position.get();
         let long_ago = now.saturating_add_ns(-SETUP_INTERVAL_NS - 1);
@@ -170,17 +172,17 @@ impl NetworkPublication {
         }
     }
 
-    /// Its name.
+    /// The registration id.
     pub fn registration_id(&self) -> RegistrationId {
         self.made_of.registration_id
     }
 
-    /// Its session.
+    /// The session id.
     pub fn session_id(&self) -> SessionId {
         self.made_of.session_id
     }
 
-    /// Its stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.made_of.stream_id
     }
@@ -195,27 +197,27 @@ impl NetworkPublication {
         &self.made_of.log
     }
 
-    /// Up to where everything was sent.
+    /// The position up to which everything was sent.
     pub fn sent(&self) -> i64 {
         self.sent
     }
 
-    /// Up to where receivers take data.
+    /// The position up to which receivers accept data.
     pub fn limit(&self) -> i64 {
         self.limit
     }
 
-    /// When a receiver was last heard of, if any is alive: for looking up names again.
+    /// Whether any receiver is alive.
     pub fn has_receivers(&self) -> bool {
         !self.receivers.is_empty()
     }
 
-    /// Nothing will be written past this position. A revoked stream ends whether or not everything was sent.
+    /// Sets the end-of-stream position. A revoked stream ends even if not everything was sent.
     pub fn end_at(&mut self, position: i64, revoked: bool) {
         self.end = Some((position, revoked));
     }
 
-    /// Whether it has something to send that its receivers do not take yet.
+    /// Whether it has data that its receivers do not accept yet.
     pub fn is_limited(&self) -> bool {
         self.is_limited
     }
@@ -225,8 +227,8 @@ impl NetworkPublication {
         self.end.is_some_and(|(position, revoked)| revoked || self.sent >= position)
     }
 
-    /// One duty cycle: hands out what is to be sent now, and returns how many datagrams or frames that was, without setups and
-    /// heartbeats: they come as time goes by, and are no sign that there is more to do.
+    /// Runs one duty cycle: hands out what is due. Returns the number of datagrams and frames, without setups and
+    /// heartbeats, which are periodic and do not mean that there is more work.
     pub fn poll(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
         if !self.has_initial_connection || self.is_setup_elicited {
             self.present(now, out);
@@ -236,20 +238,20 @@ impl NetworkPublication {
         {
             self.queue_resend(range);
         }
-        // Before new data, which waits at its receivers for what they miss.
+        // Before new data, because receivers wait for what they are missing.
         let is_asked = !(self.rtt_answers.is_empty() && self.resends.is_empty());
         let answered = if is_asked { self.answer(counters, out) } else { 0 };
         let sent = self.send_data(now, counters, out);
-        // Who cannot be sent to must not be taken for alive for that.
+        // A receiver to which sending fails must not count as alive.
         if sent == 0 || self.failed.is_some() {
             self.be_idle(now, counters, out);
         }
-        // What is refused now is refused again at once: that is tried again, and is no reason to stay awake.
+        // What is refused now is refused again at once. It is tried again, but does not keep the thread awake.
         answered + if self.failed == Some(Outcome::Refused) { 0 } else { sent }
     }
 
-    /// A duty cycle of one that rests, in which nothing was seen to be published: does what is due by time, which is
-    /// mostly a heartbeat, and goes on resting. Returns false, and has done nothing, if there is more to it than that.
+    /// Runs a duty cycle of an idle publication: does what is due by time, mostly a heartbeat, and continues to rest.
+    /// Returns false, without doing anything, if there may be more to do.
     pub fn poll_resting(
         &mut self,
         now: MonotonicNanos,
@@ -268,7 +270,7 @@ impl NetworkPublication {
         true
     }
 
-    /// The transport has answered for a datagram of new data that starts at `begin`, which is sent again if it was not sent.
+    /// Handles the completion of a datagram of new data that starts at `begin`. It is sent again if it was not sent.
     pub fn on_completion(&mut self, begin: i64, outcome: Outcome) {
         if outcome != Outcome::Sent {
             self.is_broken = true;
@@ -280,16 +282,16 @@ impl NetworkPublication {
         self.settle();
     }
 
-    /// Up to where a receiver has consumed the stream, by its status message. None if it is of another stream, or a lie.
+    /// The consumption position in a status message. `None` if it belongs to another stream, or is invalid.
     pub fn position_in(&self, message: &StatusMessage) -> Option<i64> {
         message.check(self.term_length).ok()?;
         let position = message.position(self.term_length, self.initial_term_id).get();
-        // Trap 30. A position this far off may not move the limit.
+        // Trap 30. A position this far off must not change the limit.
         let is_near = position >= 0 && (position - self.sent).abs() <= i64::from(self.term_length.get() / 2);
         is_near.then_some(position)
     }
 
-    /// A receiver has reported, or asks for a setup.
+    /// Handles a status message or a request for a setup.
     pub fn on_status_message(&mut self, now: MonotonicNanos, message: &StatusMessage, counters: &NetworkCounters) {
         if message.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
@@ -300,7 +302,7 @@ impl NetworkPublication {
             GroupTag::None | GroupTag::Malformed => None,
         };
         if message.asks_for_setup {
-            // Trap 23: no liveness, no position. And an ended stream cannot be joined.
+            // Trap 23: neither a sign of life nor a position. And an ended stream cannot be joined.
             if !self.is_end_of_stream() {
                 self.flow_control.on_setup_requested(group_tag);
                 self.is_setup_elicited = true;
@@ -319,7 +321,7 @@ impl NetworkPublication {
         } else if self.receivers.len() < MAX_RECEIVERS {
             self.receivers.push((message.receiver_id, now));
         }
-        // Whoever follows the one receiver that left may miss something yet.
+        // The successor of the only receiver that left may still miss something.
         self.has_left = message.end_of_stream && self.receivers.is_empty() && !self.made_of.group;
         self.has_initial_connection = true;
         let report = ReceiverReport {
@@ -334,7 +336,7 @@ impl NetworkPublication {
         self.tell_of_receivers();
     }
 
-    /// A receiver misses something.
+    /// Handles a NAK.
     pub fn on_nak(&mut self, now: MonotonicNanos, nak: &Nak, counters: &NetworkCounters) {
         if nak.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
@@ -350,7 +352,7 @@ impl NetworkPublication {
             self.made_of.initial_window,
         );
         let range = TermRange { term_id: nak.term_id, offset: nak.term_offset, length };
-        // What cannot be sent again must not take a slot.
+        // What cannot be retransmitted must not take a slot.
         if self.resendable(&range).is_none() {
             return;
         }
@@ -365,14 +367,14 @@ impl NetworkPublication {
         }
     }
 
-    /// A receiver measures the round trip.
+    /// Handles a round-trip request.
     pub fn on_rtt_measurement(&mut self, question: &RttMeasurement) {
         if question.wants_answer && self.rtt_answers.len() < MAX_RTT_ANSWERS {
             self.rtt_answers.push_back(question.answer(question.receiver_id));
         }
     }
 
-    /// A receiver rejects the stream. Says so if it was one that counted: its rejections after that are no news.
+    /// Handles a rejection. Returns [`Rejected`] if the receiver was known, because its further rejections are no news.
     pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
         counters.count(SystemCounter::ErrorFramesReceived);
         self.flow_control.on_error(error.receiver_id, error.group_tag);
@@ -382,12 +384,12 @@ impl NetworkPublication {
         (self.receivers.len() < before).then_some(Rejected)
     }
 
-    /// When it has something to do even if nothing comes and nothing is published.
+    /// When work is due even if nothing arrives and nothing is published.
     pub fn next_deadline(&self) -> MonotonicNanos {
         self.next_sign().min(self.next_resend())
     }
 
-    /// When it shows again that it is there.
+    /// When the next heartbeat or setup is due.
     fn next_sign(&self) -> MonotonicNanos {
         let heartbeat = if self.has_initial_connection {
             self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS + 1)
@@ -402,19 +404,19 @@ impl NetworkPublication {
         heartbeat.min(setup)
     }
 
-    /// When it sends again what was asked for, if nothing more is said.
+    /// When the next retransmit is due.
     fn next_resend(&self) -> MonotonicNanos {
         self.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER)
     }
 
-    /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something without anybody
-    /// publishing or saying anything.
+    /// The publication's rest after a turn without work. `None` if its next turn may find work even if nothing is
+    /// published and nothing arrives.
     pub fn rest(&self) -> Option<Rest> {
         if !self.may_rest() {
             return None;
         }
         let (log, at) = (&self.made_of.log, Position::new(self.next));
-        // In this order: what is published after the first look changes what the first look saw.
+        // In this order, because data that is published after the first look changes the result of the first look.
         let next_frame = NextFrame::of(log, at)?;
         if !next_frame.was_free() && sendable(log, at, 0) != Sendable::default() {
             return None;
@@ -422,8 +424,8 @@ impl NetworkPublication {
         Some(Rest { next_frame, until: self.next_change() })
     }
 
-    /// The transport has answered for the last that was published, for which the rest was over: whether it goes on, without a turn in
-    /// between. Nothing has happened that would end it sooner.
+    /// Whether the rest continues without a turn, after the transport has completed the last published data, for which
+    /// it had ended. Nothing else has happened that would end it.
     #[inline]
     pub fn goes_on_resting(&self, rest: &mut Rest) -> bool {
         if !self.may_rest() {
@@ -437,10 +439,10 @@ impl NetworkPublication {
         is_free
     }
 
-    /// Whether it waits for nothing but its publisher and the time.
+    /// Whether only its publisher and time can cause work.
     #[inline]
     fn may_rest(&self) -> bool {
-        // Where a group paces it, or spies do, each turn may find something new.
+        // With a group or with spies, each turn may find work.
         let is_paced_by_one = matches!(self.flow_control, FlowControl::Unicast | FlowControl::Max);
         is_paced_by_one
             && !self.made_of.spies_simulate_connection
@@ -451,14 +453,14 @@ impl NetworkPublication {
             && self.rtt_answers.is_empty()
     }
 
-    /// When it has something to do by the passing of time alone: what is not waited for, together with what others have.
+    /// When periodic work is due, rounded so that it coincides with that of other publications.
     fn next_change(&self) -> MonotonicNanos {
         let timeout_ns = self.made_of.connection_timeout_ns;
         let expiry = self.receivers.iter().map(|&(_, heard)| heard.saturating_add_ns(timeout_ns)).min();
         next_beat(self.next_sign().min(expiry.unwrap_or(MonotonicNanos::NEVER))).min(self.next_resend())
     }
 
-    /// Sends a setup if it is time.
+    /// Sends a setup if it is due.
     fn present(&mut self, now: MonotonicNanos, out: &mut impl Outlet) {
         if now <= self.last_setup.saturating_add_ns(SETUP_INTERVAL_NS) || !out.has_room() {
             return;
@@ -483,7 +485,7 @@ impl NetworkPublication {
         out.put(&self.made_of.log, Outgoing::Setup(setup));
         self.last_setup = now;
         if !self.receivers.is_empty() {
-            // Trap 25: as long as nobody listens the request stands.
+            // Trap 25: without receivers the request stays pending.
             self.is_setup_elicited = false;
         }
     }
@@ -499,7 +501,7 @@ impl NetworkPublication {
             let most = usize::try_from(window).unwrap_or(0).min(mtu);
             let found = sendable(&self.made_of.log, Position::new(self.next), most);
             if found.advance == 0 {
-                // Trap 26: a frame goes whole or not at all.
+                // Trap 26: only whole frames are sent.
                 self.note_limit(found.is_too_long || window <= 0, counters);
                 break;
             }
@@ -510,7 +512,7 @@ impl NetworkPublication {
             self.next = end;
             sent += 1;
             if unanswered == 0 {
-                // Without destinations there is nothing to wait for.
+                // Without destinations there is no completion to wait for.
                 self.settle();
             }
             if found.is_last {
@@ -523,7 +525,7 @@ impl NetworkPublication {
         sent
     }
 
-    /// The limit keeps it from sending, or does not: counted once each time.
+    /// Records whether the limit holds it back. Counted once each time.
     fn note_limit(&mut self, is_limited: bool, counters: &NetworkCounters) {
         if is_limited && !self.is_limited && self.next < self.made_of.log.producer_position().get() {
             self.is_limited = true;
@@ -532,10 +534,10 @@ impl NetworkPublication {
         }
     }
 
-    /// Nothing was sent: shows that it lives, and looks at who else does.
+    /// Handles a duty cycle without data: sends heartbeats, and checks whether receivers are alive.
     fn be_idle(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) {
         let is_due = now > self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS);
-        // Trap 22: for the rest of its life, even with nobody listening.
+        // Trap 22: for the rest of its life, even without receivers.
         if self.has_initial_connection && is_due && out.has_room() {
             let at = Position::new(self.sent);
             let ended = self.is_end_of_stream();
@@ -567,7 +569,7 @@ impl NetworkPublication {
         self.tell_of_receivers();
     }
 
-    /// Hands out resends and answers for as long as there is room.
+    /// Hands out retransmits and round-trip responses, as far as there is space.
     fn answer(&mut self, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
         let mut work = 0;
         while out.has_room()
@@ -605,15 +607,15 @@ impl NetworkPublication {
     }
 
     fn queue_resend(&mut self, range: TermRange) {
-        // Looked at again: a range that was delayed may have left the log meanwhile.
+        // Checked again, because a delayed range may not be in the log any more.
         if let Some(position) = self.resendable(&range) {
-            // Not past what was sent: a NAK is no way around the limit.
+            // Not beyond what was sent, because a NAK does not extend the limit.
             let end = (position + i64::from(range.length)).min(self.sent);
             self.resends.push_back(Resend { position, end });
         }
     }
 
-    /// The position of a range that may be sent again: close enough behind what was sent (trap 35).
+    /// The position of a range, if it is close enough behind what was sent to be retransmitted (trap 35).
     fn resendable(&self, range: &TermRange) -> Option<i64> {
         let count = range.term_id.wrapping_count_since(self.initial_term_id);
         let position = self.term_length.position(count, range.offset).get();
@@ -625,11 +627,11 @@ impl NetworkPublication {
         self.sent - i64::from(self.term_length.get() / 2) - self.made_of.log.max_message_length() as i64
     }
 
-    /// Moves `sent` over everything that the transport has answered for, oldest first.
+    /// Advances `sent` over everything that the transport has completed, oldest first.
     fn settle(&mut self) {
         if self.is_broken {
             if self.in_flight.iter().all(|entry| entry.unanswered == 0) {
-                // What came before the failure may have arrived; receivers drop what they have.
+                // Datagrams before the failure may have arrived. Receivers drop duplicates.
                 self.in_flight.clear();
                 self.next = self.sent;
                 self.is_broken = false;

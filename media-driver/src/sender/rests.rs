@@ -12,26 +12,27 @@ use gannet::time::MonotonicNanos;
 
 use super::network_publication::Rest;
 
-/// Among how many places in one turn those are looked at that have rested for a short time.
+/// The number of indexes per turn among which recently idle publications are checked.
 const FRESH_PLACES: usize = 256;
-/// Among how many places in one turn all are looked at that rest. With 1,000 of them and turns a millisecond apart, on a thread that is
-/// mostly asleep, what is published first after a long silence waits for up to 16 turns and not one. A look takes 125 ns: it is a
-/// page of its own, of which no cache knows anything any more.
+/// The number of indexes per turn among which all idle publications are checked. With 1,000 of them and turns a
+/// millisecond apart, on a thread that is mostly asleep, the first data after a long silence waits for up to 16 turns
+/// instead of one. A check takes 125 ns, because it accesses a page that is in no cache any more.
 const PLACES: usize = 64;
-/// How many looks in vain make a fresh one a settled one: a quarter of a second of silence at the least, on a thread that is mostly asleep.
+/// The number of unsuccessful checks after which a fresh one is settled: at least a quarter of a second of silence, on
+/// a thread that is mostly asleep.
 const SETTLED: u32 = 256;
 
-/// When something is due that was due all along.
+/// A deadline that has always passed.
 const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 
-/// The rests of all publications, by their places.
+/// The rests of all publications, by index.
 #[derive(Debug, Default)]
 pub(super) struct Rests {
-    /// When each has its next turn. Never where there is none.
+    /// When the next turn of each is due. Never if there is no publication.
     due: Vec<MonotonicNanos>,
-    /// How many of them are due at once.
+    /// The number of publications that are due at once.
     awake: usize,
-    /// None of the others is due before that.
+    /// None of the others is due before this.
     next_due: MonotonicNanos,
     all: Vec<Option<Resting>>,
     next_fresh: usize,
@@ -41,9 +42,9 @@ pub(super) struct Rests {
 #[derive(Debug)]
 struct Resting {
     rest: Rest,
-    /// It does not rest any more. What it is made of goes with the next rest, which has its time then.
+    /// The rest is over. Its data is freed with the next rest, which has time for that.
     is_over: bool,
-    /// How often it was looked at in vain while it was fresh.
+    /// The number of unsuccessful checks while it was fresh.
     looks: u32,
 }
 
@@ -55,14 +56,14 @@ impl Resting {
 }
 
 impl Rests {
-    /// There is one more place, whose publication does not rest.
+    /// Adds an index whose publication does not rest.
     pub(super) fn add_place(&mut self) {
         self.due.push(AT_ONCE);
         self.awake += 1;
         self.all.push(None);
     }
 
-    /// The publication at this place does not rest.
+    /// Ends the rest of the publication at this index.
     #[inline]
     pub(super) fn wake(&mut self, place: usize) {
         self.set_due(place, AT_ONCE);
@@ -71,7 +72,7 @@ impl Rests {
         }
     }
 
-    /// There is no publication at this place any more. Lets go of its log.
+    /// Records that there is no publication at this index any more, and releases its log.
     pub(super) fn leave(&mut self, place: usize) {
         self.set_due(place, MonotonicNanos::NEVER);
         self.all[place] = None;
@@ -88,26 +89,27 @@ impl Rests {
         }
     }
 
-    /// The publication at this place rests from now on.
+    /// Begins a rest of the publication at this index.
     pub(super) fn begin(&mut self, place: usize, rest: Rest) {
         self.set_due(place, rest.until());
         self.all[place] = Some(Resting { rest, is_over: false, looks: 0 });
     }
 
-    /// The publication at this place rests for another while.
+    /// Continues the rest of the publication at this index.
     pub(super) fn go_on(&mut self, place: usize) {
         if let Some(resting) = &self.all[place] {
             self.set_due(place, resting.rest.until());
         }
     }
 
-    /// The rest of the publication at this place, if it rests: as far as it was looked at, nothing was published.
+    /// The rest of the publication at this index, if it rests and no new data was found.
     pub(super) fn rest_mut(&mut self, place: usize) -> Option<&mut Rest> {
         self.all[place].as_mut().filter(|resting| !resting.is_over).map(|resting| &mut resting.rest)
     }
 
-    /// What is left of the rest of the publication at this place, if it is over and may be resumed: of many, who rests is not looked at in
-    /// each turn, and one that publishes all the time would have to wait for that again and again.
+    /// The data of a rest that is over and may be resumed, of the publication at this index. With many publications,
+    /// idle ones are not checked in each turn, and one that publishes all the time would have to wait for its check
+    /// again and again.
     #[inline]
     pub(super) fn over_mut(&mut self, place: usize) -> Option<&mut Rest> {
         if self.all.len() > PLACES {
@@ -116,7 +118,7 @@ impl Rests {
         self.all[place].as_mut().filter(|resting| resting.is_over).map(|resting| &mut resting.rest)
     }
 
-    /// The publication at this place rests again, until the same moment.
+    /// Resumes the rest of the publication at this index, until the same time.
     #[inline]
     pub(super) fn resume(&mut self, place: usize) {
         if let Some(resting) = &mut self.all[place] {
@@ -126,19 +128,19 @@ impl Rests {
         }
     }
 
-    /// Whether any publication may have to have a turn.
+    /// Whether any publication may need a turn.
     #[inline]
     pub(super) fn is_any_due(&self, now: MonotonicNanos) -> bool {
         self.awake > 0 || now >= self.next_due
     }
 
-    /// Whether the publication at this place is to have a turn.
+    /// Whether the publication at this index needs a turn.
     #[inline]
     pub(super) fn is_due(&self, place: usize, now: MonotonicNanos) -> bool {
         now >= self.due[place]
     }
 
-    /// All that were due have had their turns.
+    /// Computes the next deadline, after all due publications had their turns.
     #[inline]
     pub(super) fn find_next_due(&mut self, now: MonotonicNanos) {
         if now >= self.next_due {
@@ -147,7 +149,7 @@ impl Rests {
         }
     }
 
-    /// Looks at those whose turn it is to be looked at: where something was published, the rest is over.
+    /// Checks those whose turn it is. A rest is over if something was published.
     #[inline]
     pub(super) fn look(&mut self) {
         if self.all.len() > PLACES {
@@ -182,7 +184,7 @@ impl Rests {
     }
 }
 
-/// So many places of `count`, from `next` on and then from the first on, and moves `next` behind them.
+/// The next `many` indexes of `count` from `next` on, cyclically. Moves `next` behind them.
 fn places(next: &mut usize, many: usize, count: usize) -> impl Iterator<Item = usize> + use<> {
     let from = if *next < count { *next } else { 0 };
     let many = many.min(count);

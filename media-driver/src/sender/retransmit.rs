@@ -13,14 +13,14 @@ use gannet::types::TermId;
 
 use crate::mailbox::RetransmitRules;
 
-/// A range of one term.
+/// A range of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermRange {
-    /// The term.
+    /// The term id.
     pub term_id: TermId,
-    /// Where it starts in the term.
+    /// The offset of the range in the term.
     pub offset: i32,
-    /// How many bytes it has.
+    /// The length in bytes.
     pub length: i32,
 }
 
@@ -31,25 +31,25 @@ impl TermRange {
     }
 }
 
-/// What becomes of a NAK.
+/// The response to a NAK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NakAnswer {
-    /// Send this range now.
+    /// Retransmit this range now.
     Resend(TermRange),
-    /// It will be due later.
+    /// The retransmit will be due later.
     Delayed,
-    /// It is about what is being sent again anyway, or about nothing.
+    /// The range is being retransmitted anyway, or is empty.
     Ignored,
-    /// All slots are taken.
+    /// All slots are in use.
     Overflow,
 }
 
-/// The answers under way of one publication.
+/// The pending retransmits of a publication.
 #[derive(Debug)]
 pub struct RetransmitHandler {
     rules: RetransmitRules,
     slots: Box<[Slot]>,
-    /// How many of them are not inactive.
+    /// The number of active slots.
     active: usize,
 }
 
@@ -70,20 +70,20 @@ impl Slot {
 }
 
 impl RetransmitHandler {
-    /// Nothing under way.
+    /// Without pending retransmits.
     pub fn new(rules: RetransmitRules) -> Self {
         let slots = usize::from(rules.group_slots.unwrap_or(1).clamp(1, 256));
         Self { rules, slots: vec![Slot::Inactive; slots].into(), active: 0 }
     }
 
-    /// A receiver misses a range, which was validated and clamped.
+    /// Handles a NAK for a range that was checked and limited.
     pub fn on_nak(&mut self, now: MonotonicNanos, range: TermRange) -> NakAnswer {
         self.end_lingering(now);
         if range.length <= 0 || self.slots.iter().filter_map(Slot::range).any(|active| active.contains(&range)) {
             return NakAnswer::Ignored;
         }
         let free = if self.rules.group_slots.is_none() {
-            // Trap 34: the only slot is overwritten, whatever it holds.
+            // Trap 34: the only slot is overwritten, whatever its state.
             Some(0)
         } else {
             self.slots.iter().position(|slot| matches!(slot, Slot::Inactive))
@@ -101,7 +101,7 @@ impl RetransmitHandler {
         }
     }
 
-    /// Time has passed. Returns a range that is due to be sent, until there is none.
+    /// Returns a range that is due to be sent. Call it until it returns `None`.
     pub fn poll_due(&mut self, now: MonotonicNanos) -> Option<TermRange> {
         self.end_lingering(now);
         if self.active == 0 {
@@ -118,7 +118,7 @@ impl RetransmitHandler {
         None
     }
 
-    /// Frees the slots of answers that have lingered for long enough.
+    /// Frees the slots whose linger is over.
     fn end_lingering(&mut self, now: MonotonicNanos) {
         if self.active == 0 {
             return;
@@ -131,7 +131,7 @@ impl RetransmitHandler {
         }
     }
 
-    /// When the next range is due; `None` when none waits.
+    /// When the next range is due. `None` if none waits.
     pub fn next_deadline(&self) -> Option<MonotonicNanos> {
         let due = |slot: &Slot| if let Slot::Delayed(_, due) = slot { Some(*due) } else { None };
         self.slots.iter().filter_map(due).min()

@@ -3,10 +3,10 @@
 
 use gannet::time::MonotonicNanos;
 
-/// The time from one beat to the next, in nanoseconds: a twentieth of the time from one heartbeat to the next.
+/// The interval of the beat in nanoseconds: a twentieth of the interval of heartbeats.
 const BEAT_NS: i64 = 5_000_000;
 
-/// The first beat that is not before this moment.
+/// The first beat at or after this time.
 pub fn next_beat(at: MonotonicNanos) -> MonotonicNanos {
     let into_beat = at.get().rem_euclid(BEAT_NS);
     if into_beat == 0 { at } else { at.saturating_add_ns(BEAT_NS - into_beat) }

@@ -4,7 +4,7 @@
 
 use gannet::time::MonotonicNanos;
 
-/// Since when the consumers of one log stand still.
+/// Tracks how long the consumers of a log have not moved.
 #[derive(Debug)]
 pub struct BlockedWatch {
     timeout_ns: i64,
@@ -13,13 +13,13 @@ pub struct BlockedWatch {
 }
 
 impl BlockedWatch {
-    /// A watch over a log whose consumers stand at `consumer`. They may stand still for `timeout_ns` nanoseconds.
+    /// A watch for a log whose consumers are at `consumer`. They may stay there for `timeout_ns` nanoseconds.
     pub fn new(timeout_ns: i64, consumer: i64, now: MonotonicNanos) -> Self {
         Self { timeout_ns, consumer, since: now }
     }
 
-    /// Whether the stream should be unblocked now: something is there to be read, and nobody has got further for longer than
-    /// the timeout.
+    /// Whether the stream should be unblocked now: there is something to read, and the consumers have not moved for
+    /// longer than the timeout.
     pub fn is_overdue(&mut self, now: MonotonicNanos, consumer: i64, possibly_blocked: bool) -> bool {
         if possibly_blocked && consumer == self.consumer {
             return now.since(self.since) > self.timeout_ns;

@@ -4,20 +4,20 @@
 use gannet::logbuffer::{FRAME_ALIGNMENT, LogBuffers, clean_to};
 use gannet::types::Position;
 
-/// Every honest position is a multiple of this, in bytes.
+/// Every valid position is a multiple of this, in bytes.
 pub const FRAME_STEP: i64 = FRAME_ALIGNMENT as i64;
 
-/// The most that is zeroed for one publication or image in one duty cycle, in bytes: enough to keep up with any publisher, and
-/// little enough not to keep the limits of other streams waiting.
+/// The maximum number of bytes that are zeroed per publication or image and duty cycle: enough to keep up with any
+/// publisher, and few enough not to delay the limits of other streams.
 pub const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
 
-/// Whether a log that is zero below `clean` may be written up to `limit`: publishers and readers look up to the end of the term after
-/// it, which was last written three terms before.
+/// Whether a log that is zero below `clean` may be written up to `limit`. Publishers and readers look up to the end of
+/// the following term, which was last written three terms before.
 pub const fn is_clean_for(limit: i64, clean: i64, term_length: i64) -> bool {
     limit <= clean + 2 * term_length - FRAME_STEP
 }
 
-/// How far one log is zeroed.
+/// The clean position of a log.
 #[derive(Debug)]
 pub struct Cleaning {
     clean: i64,
@@ -29,12 +29,13 @@ impl Cleaning {
         Self { clean: start }
     }
 
-    /// Everything below is zero.
+    /// The clean position: everything below is zero.
     pub const fn position(&self) -> i64 {
         self.clean
     }
 
-    /// Zeroes more of the log, up to `target` at most, and at most a little each time. Returns whether there was anything to zero.
+    /// Zeroes more of the log, at most up to `target`, and only a limited amount. Returns whether there was anything to
+    /// zero.
     pub fn go_towards(&mut self, target: i64, log: &LogBuffers) -> bool {
         let to = target.min(self.clean + MAX_CLEANED_PER_CYCLE);
         if to <= self.clean {

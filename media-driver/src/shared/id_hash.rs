@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A table by numbers of this driver's own.
+/// A map whose keys are ids that this driver assigned.
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
-/// Spreads a number over all bits by one multiplication.
+/// Spreads a number over all bits with one multiplication.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);
 
@@ -31,7 +31,7 @@ impl Hasher for IdHasher {
 
     #[inline]
     fn finish(&self) -> u64 {
-        // The upper bits are the well-mixed ones, and tables take the lower.
+        // The upper bits are mixed best, and hash tables use the lower ones.
         self.0.swap_bytes()
     }
 }

@@ -6,7 +6,7 @@
 
 use gannet::memory::{CacheLines, OwnedWord};
 
-/// The words of one image. Clones are the same words.
+/// The words of an image. Clones share the words.
 #[derive(Clone, Debug)]
 pub struct ImageWords {
     rebuilt: OwnedWord<i64>,
@@ -16,19 +16,19 @@ pub struct ImageWords {
     consumed: OwnedWord<i64>,
 }
 
-/// What the receiver has found an image to be.
+/// The condition of an image, as seen by the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Its sender sends.
+    /// Its sender is alive.
     Live,
-    /// Its sender has ended the stream here, and everything has come.
+    /// Its sender has ended the stream, and everything was received.
     Ended {
-        /// Where the stream ends.
+        /// The end-of-stream position.
         position: i64,
-        /// Whether its publisher took back what was not read yet.
+        /// Whether the publication was revoked.
         revoked: bool,
     },
-    /// Nothing has come for too long.
+    /// Nothing was received for too long.
     Silent,
 }
 
@@ -38,7 +38,7 @@ const REVOKED: i64 = 2;
 const SILENT: i64 = 3;
 
 impl ImageWords {
-    /// The words of an image that joins its stream at this position.
+    /// The words of an image with this join position.
     pub fn new(join: i64) -> Self {
         let lines = CacheLines::new(2);
         let this = Self {
@@ -54,29 +54,29 @@ impl ImageWords {
         this
     }
 
-    /// For the receiver: everything below has come.
+    /// Sets the rebuilt position, below which everything was received. For the receiver.
     pub fn set_rebuilt(&self, position: i64) {
         self.rebuilt.store_release(position);
     }
 
-    /// For the conductor: everything below has come.
+    /// The rebuilt position. For the conductor.
     pub fn rebuilt(&self) -> i64 {
         self.rebuilt.load_acquire()
     }
 
-    /// For the receiver: the stream is known to go up to here.
+    /// Sets the highest position that the stream is known to reach. For the receiver.
     pub fn set_highest(&self, position: i64) {
         // ORDERING(pos.receiver-hwm): Release. Pairs with the Acquire load in `highest`; data may exist up to here.
         self.highest.store_release(position);
     }
 
-    /// For the conductor: the stream is known to go up to here.
+    /// The highest position that the stream is known to reach. For the conductor.
     pub fn highest(&self) -> i64 {
         // ORDERING(pos.receiver-hwm): Acquire. Pairs with the Release store in `set_highest`.
         self.highest.load_acquire()
     }
 
-    /// For the receiver: what it has found the image to be.
+    /// Sets the condition of the image. For the receiver.
     pub fn set_condition(&self, condition: Condition) {
         let code = match condition {
             Condition::Live => LIVE,
@@ -86,11 +86,11 @@ impl ImageWords {
                 if revoked { REVOKED } else { ENDED }
             }
         };
-        // Release: the end goes before it.
+        // Release: publishes the end-of-stream position.
         self.condition.store_release(code);
     }
 
-    /// For the conductor: what the receiver has found the image to be.
+    /// The condition of the image. For the conductor.
     pub fn condition(&self) -> Condition {
         match self.condition.load_acquire() {
             ENDED => Condition::Ended { position: self.end.load_relaxed(), revoked: false },
@@ -100,13 +100,14 @@ impl ImageWords {
         }
     }
 
-    /// For the conductor: all subscribers are here or further, and the log is clean for a term and a half from here.
+    /// Sets the consumed position: all subscribers are there or further, and the log is clean for a term and a half
+    /// from there. For the conductor.
     pub fn set_consumed(&self, position: i64) {
         // ORDERING(img.status-message): Release. Pairs with the Acquire load in `consumed`; what was consumed is cleaned.
         self.consumed.store_release(position);
     }
 
-    /// For the receiver: all subscribers are here or further.
+    /// The consumed position. For the receiver.
     pub fn consumed(&self) -> i64 {
         // ORDERING(img.status-message): Acquire. Pairs with the Release store in `set_consumed`.
         self.consumed.load_acquire()

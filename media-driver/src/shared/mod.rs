@@ -33,7 +33,7 @@ use gannet::types::CounterId;
 /// A counter that the driver allocated, and its value.
 #[derive(Clone, Debug)]
 pub struct Counter {
-    /// The counter's id, as clients are told it.
+    /// The counter's id.
     pub id: CounterId,
     /// Its value.
     pub value: OwnedWord<i64>,

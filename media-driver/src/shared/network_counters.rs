@@ -3,42 +3,42 @@
 use gannet::counters::SystemCounter;
 use gannet::memory::{CacheLines, OwnedWord};
 
-/// The words of the system counters, by their ids. Clones are the same words.
+/// The words of the system counters, by id. Clones share the words.
 #[derive(Clone, Debug)]
 pub struct NetworkCounters {
     words: Box<[OwnedWord<i64>]>,
 }
 
 impl NetworkCounters {
-    /// Over the words of the system counters, which `word` gives by counter.
+    /// Built from the words of the system counters, as returned by `word`.
     pub fn new(word: impl FnMut(SystemCounter) -> OwnedWord<i64>) -> Self {
         Self { words: SystemCounter::ALL.into_iter().map(word).collect() }
     }
 
-    /// In this process's own memory, for simulations and tests.
+    /// In the memory of this process, for simulations and tests.
     pub fn heap() -> Self {
         let lines = CacheLines::new(SystemCounter::ALL.len());
         Self::new(|counter| lines.word(counter as usize, 0))
     }
 
-    /// The word of a counter that only one stores, for that one.
+    /// The word of a counter that has a single writer, for that writer.
     pub fn word(&self, counter: SystemCounter) -> OwnedWord<i64> {
         self.words[counter as usize].clone()
     }
 
-    /// Counts one more.
+    /// Increments a counter.
     pub fn count(&self, counter: SystemCounter) {
         self.add(counter, 1);
     }
 
-    /// Counts so many more.
+    /// Adds to a counter.
     pub fn add(&self, counter: SystemCounter, amount: i64) {
         if let Some(word) = self.words.get(counter as usize) {
             word.fetch_add(amount);
         }
     }
 
-    /// How many there were.
+    /// The value of a counter.
     pub fn get(&self, counter: SystemCounter) -> i64 {
         self.words.get(counter as usize).map_or(0, |word| word.load_acquire())
     }

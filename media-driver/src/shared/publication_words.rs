@@ -3,16 +3,16 @@
 
 use gannet::memory::{CacheLines, OwnedWord};
 
-/// There are receivers that were heard of lately.
+/// Any receiver was heard of lately.
 const ALIVE: i64 = 1;
-/// They are as many as flow control asks for.
+/// There are as many receivers as flow control requires.
 const ENOUGH: i64 = 2;
-/// The one receiver of a unicast channel has said that it leaves.
+/// The only receiver of a unicast channel has left.
 const LEFT: i64 = 4;
-/// No spy reads.
+/// There is no spy.
 const NO_SPY: i64 = -1;
 
-/// The words of one network publication. Clones are the same words.
+/// The words of a network publication. Clones share the words.
 #[derive(Clone, Debug)]
 pub struct PublicationWords {
     sender_position: OwnedWord<i64>,
@@ -20,14 +20,14 @@ pub struct PublicationWords {
     spy_position: OwnedWord<i64>,
 }
 
-/// What the sender knows of a publication's receivers.
+/// The sender's knowledge of a publication's receivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receivers {
-    /// Whether any was heard of lately.
+    /// Whether any receiver was heard of lately.
     pub alive: bool,
-    /// Whether they are as many as flow control asks for.
+    /// Whether there are as many receivers as flow control requires.
     pub enough: bool,
-    /// Whether the one receiver of a unicast channel has left.
+    /// Whether the only receiver of a unicast channel has left.
     pub left: bool,
 }
 
@@ -42,19 +42,19 @@ impl PublicationWords {
         this
     }
 
-    /// For the sender: it has sent all below this position.
+    /// Sets the sender position, below which everything was sent. For the sender.
     pub fn set_sender_position(&self, position: i64) {
         // ORDERING(pos.sender): Release. Pairs with the Acquire load in `sender_position`; bytes below are done with.
         self.sender_position.store_release(position);
     }
 
-    /// For the conductor: all below was sent.
+    /// The sender position. For the conductor.
     pub fn sender_position(&self) -> i64 {
         // ORDERING(pos.sender): Acquire. Pairs with the Release store in `set_sender_position`.
         self.sender_position.load_acquire()
     }
 
-    /// For the sender: what it knows of receivers.
+    /// Sets the state of the receivers. For the sender.
     pub fn set_receivers(&self, receivers: Receivers) {
         let bit = |condition: bool, bit| if condition { bit } else { 0 };
         let word = bit(receivers.alive, ALIVE) | bit(receivers.enough, ENOUGH) | bit(receivers.left, LEFT);
@@ -63,18 +63,18 @@ impl PublicationWords {
         }
     }
 
-    /// For the conductor: what the sender knows of receivers.
+    /// The state of the receivers. For the conductor.
     pub fn receivers(&self) -> Receivers {
         let word = self.receivers.load_acquire();
         Receivers { alive: word & ALIVE != 0, enough: word & ENOUGH != 0, left: word & LEFT != 0 }
     }
 
-    /// For the conductor: the furthest position that a spy has reached, if one reads.
+    /// Sets the highest position of the spies, if there are any. For the conductor.
     pub fn set_spy_position(&self, position: Option<i64>) {
         self.spy_position.store_release(position.unwrap_or(NO_SPY));
     }
 
-    /// For the sender: the furthest position that a spy has reached, if one reads.
+    /// The highest position of the spies, if there are any. For the sender.
     pub fn spy_position(&self) -> Option<i64> {
         Some(self.spy_position.load_acquire()).filter(|&position| position != NO_SPY)
     }

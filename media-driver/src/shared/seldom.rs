@@ -2,7 +2,7 @@
 
 use gannet::time::MonotonicNanos;
 
-/// When something was told last that is not to be told again so soon.
+/// Remembers when something was last reported.
 #[derive(Debug)]
 pub struct Seldom {
     interval_ns: i64,
@@ -10,12 +10,12 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// Something that is told once in so many nanoseconds at most.
+    /// Permits a report at most once in this many nanoseconds.
     pub const fn every(interval_ns: i64) -> Self {
         Self { interval_ns, told: None }
     }
 
-    /// Whether it may be told now. If so, it is noted that it was.
+    /// Whether it may be reported now. If so, records the report.
     pub fn may_tell(&mut self, now: MonotonicNanos) -> bool {
         let is_due = self.told.is_none_or(|told| now > told.saturating_add_ns(self.interval_ns));
         if is_due {

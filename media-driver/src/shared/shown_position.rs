@@ -5,10 +5,10 @@
 use gannet::memory::OwnedWord;
 use gannet::time::MonotonicNanos;
 
-/// How often it is looked up when nothing else needs it, in nanoseconds.
+/// The interval at which the position is looked up if nothing else needs it, in nanoseconds.
 const INTERVAL_NS: i64 = 100_000;
 
-/// What the counter shows, and since when.
+/// The value of the counter, and when it was stored.
 #[derive(Debug)]
 pub struct ShownPosition {
     counter: OwnedWord<i64>,
@@ -17,18 +17,18 @@ pub struct ShownPosition {
 }
 
 impl ShownPosition {
-    /// A counter that shows `position` already.
+    /// For a counter that has the value `position`.
     pub fn new(counter: OwnedWord<i64>, position: i64, now: MonotonicNanos) -> Self {
         Self { counter, position, at: now }
     }
 
-    /// Whether it has not been shown for so long that it is to be looked up.
+    /// Whether the counter is so old that the position is to be looked up.
     #[inline]
     pub fn is_due(&self, now: MonotonicNanos) -> bool {
         now.since(self.at) >= INTERVAL_NS
     }
 
-    /// Shows where publishers are now.
+    /// Stores the publishers' position.
     #[inline]
     pub fn show(&mut self, now: MonotonicNanos, position: i64) {
         self.at = now;

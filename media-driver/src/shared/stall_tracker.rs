@@ -4,7 +4,7 @@
 use gannet::memory::OwnedWord;
 use gannet::time::MonotonicNanos;
 
-/// Times of one kind.
+/// Tracks durations of one kind.
 #[derive(Debug)]
 pub struct StallTracker {
     longest: OwnedWord<i64>,
@@ -15,12 +15,12 @@ pub struct StallTracker {
 }
 
 impl StallTracker {
-    /// One that shows the longest time in `longest`, in nanoseconds, and counts those above the threshold in `too_long`.
+    /// Stores the longest duration in `longest`, in nanoseconds, and counts those above the threshold in `too_long`.
     pub fn new(longest: OwnedWord<i64>, too_long: OwnedWord<i64>, threshold_ns: i64) -> Self {
         Self { longest, too_long, threshold_ns, longest_ns: 0, last_cycle: None }
     }
 
-    /// It took so long, in nanoseconds.
+    /// Records a duration in nanoseconds.
     #[inline]
     pub fn on_time(&mut self, took_ns: i64) {
         if took_ns > self.longest_ns {
@@ -32,7 +32,8 @@ impl StallTracker {
         }
     }
 
-    /// A duty cycle begins: what counts is the time since the last one began, as clients and streams have to wait for it.
+    /// Records the start of a duty cycle. The duration is the time since the previous start, because that is how long
+    /// clients and streams wait.
     #[inline]
     pub fn on_cycle(&mut self, now: MonotonicNanos) {
         if let Some(last) = self.last_cycle.replace(now) {

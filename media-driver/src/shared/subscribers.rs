@@ -6,7 +6,8 @@ use std::collections::HashSet;
 
 use super::{Counter, Tether};
 
-/// Names one link between a subscription and its channel. One registration id may own several links, so that is not a name.
+/// The id of a link between a subscription and a channel. A subscription can have several links, so its registration id
+/// does not identify one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(u64);
 
@@ -17,42 +18,42 @@ impl LinkId {
     }
 }
 
-/// One subscriber of one publication or image.
+/// A subscriber of a publication or image.
 #[derive(Debug)]
 pub struct Subscriber {
-    /// The subscription's link.
+    /// The link of the subscription.
     pub link: LinkId,
-    /// The counter that the client stores its position in.
+    /// The counter of its position, which the client stores.
     pub position: Counter,
-    /// How it is tied to the stream.
+    /// Its tether state.
     pub tether: Tether,
 }
 
-/// The least and the greatest position of several subscribers, as found: nothing about them has been checked.
+/// The lowest and the highest position of several subscribers, as found and not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The least position.
+    /// The lowest position.
     pub min: i64,
-    /// The greatest position.
+    /// The highest position.
     pub max: i64,
 }
 
-/// All subscribers of one publication or image, in the order in which they joined.
+/// All subscribers of a publication or image, in the order in which they joined.
 #[derive(Debug, Default)]
 pub struct Subscribers {
     all: Vec<Subscriber>,
-    /// Their links, so that a stream with very many subscribers is still joined quickly.
+    /// The ids of their links, so that joining is fast even with very many subscribers.
     links: HashSet<LinkId>,
 }
 
 impl Subscribers {
-    /// Adds one.
+    /// Adds a subscriber.
     pub fn add(&mut self, subscriber: Subscriber) {
         self.links.insert(subscriber.link);
         self.all.push(subscriber);
     }
 
-    /// Takes those with these links out, in the order in which they joined.
+    /// Removes the subscribers with these links, in the order in which they joined.
     pub fn remove(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         if self.links.is_disjoint(links) {
             return Vec::new();
@@ -61,23 +62,23 @@ impl Subscribers {
         self.all.extract_if(.., |subscriber| links.contains(&subscriber.link)).collect()
     }
 
-    /// Takes all out, in the order in which they joined.
+    /// Removes all subscribers, in the order in which they joined.
     pub fn take(&mut self) -> Vec<Subscriber> {
         self.links.clear();
         std::mem::take(&mut self.all)
     }
 
-    /// Whether the link is among them, in whatever state.
+    /// Whether the link has a subscriber, in any state.
     pub fn contains(&self, link: LinkId) -> bool {
         self.links.contains(&link)
     }
 
-    /// All of them, in the order in which they joined.
+    /// All subscribers, in the order in which they joined.
     pub fn iter(&self) -> impl Iterator<Item = &Subscriber> {
         self.all.iter()
     }
 
-    /// How many there are.
+    /// The number of subscribers.
     pub fn len(&self) -> usize {
         self.all.len()
     }
@@ -87,23 +88,23 @@ impl Subscribers {
         self.all.is_empty()
     }
 
-    /// The one in this place, to change.
+    /// The subscriber at this index.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut Subscriber> {
         self.all.get_mut(index)
     }
 
-    /// Whether any of them counts.
+    /// Whether any subscriber counts.
     pub fn any_working(&self) -> bool {
         self.all.iter().any(|subscriber| subscriber.tether.is_working())
     }
 
-    /// Where those that count have read up to; `None` when none counts.
+    /// The positions of the subscribers that count. `None` if none counts.
     #[inline]
     pub fn working_span(&self) -> Option<Span> {
         let mut span: Option<Span> = None;
         for subscriber in self.all.iter().filter(|subscriber| subscriber.tether.is_working()) {
-            // ORDERING(pos.subscriber): Acquire. Pairs with the Release store at the end of a poll; what the subscriber has
-            // read up to here it will not read again, so it may be overwritten.
+            // ORDERING(pos.subscriber): Acquire. Pairs with the Release store at the end of a poll; the subscriber does
+            // not read the range below again, so it may be overwritten.
             let position = subscriber.position.value.load_acquire();
             span = Some(match span {
                 None => Span { min: position, max: position },

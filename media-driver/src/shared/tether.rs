@@ -4,22 +4,22 @@
 
 use gannet::time::MonotonicNanos;
 
-/// How long each state of an untethered subscriber lasts, in nanoseconds.
+/// The durations of the states of an untethered subscriber, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UntetheredTimeouts {
-    /// How long it may stay behind before it loses its image.
+    /// How long it may be behind before it loses its image.
     pub window_limit_ns: i64,
-    /// How long it still counts after that, so that it does not read what is being overwritten before it knows.
+    /// How long it still counts after that, so that it notices before the range it reads is overwritten.
     pub linger_ns: i64,
-    /// How long it then stays away.
+    /// How long it rests.
     pub resting_ns: i64,
 }
 
-/// How a subscriber is tied to the stream.
+/// The tether state of a subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tether {
     state: State,
-    /// When an active one was last within the window, or when another state began.
+    /// When an active one was last within the window, or when the present state began.
     since: MonotonicNanos,
     rejoin: bool,
 }
@@ -33,39 +33,40 @@ enum State {
     Closed,
 }
 
-/// What the time asks for. Nothing has changed until [`Tether::take`] is called with it.
+/// A step that is due. The state only changes when [`Tether::take`] is called with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It was behind for too long: it loses its image, and counts on.
+    /// It was behind for too long: it loses its image, but still counts.
     LoseImage,
     /// It stops counting, and rests.
     Rest,
-    /// It stops counting, and will not come back.
+    /// It stops counting, and does not return.
     Close,
     /// It has rested: it gets its image again.
     Rejoin,
 }
 
 impl Tether {
-    /// A subscriber that holds the stream back.
+    /// A subscriber that exerts back pressure.
     pub const TETHERED: Self = Self { state: State::Tethered, since: MonotonicNanos::new(0), rejoin: false };
 
-    /// A subscriber that loses its image when it falls behind; with `rejoin` it gets it again later.
+    /// A subscriber that loses its image when it falls behind. With `rejoin` it gets it again later.
     pub const fn untethered(now: MonotonicNanos, rejoin: bool) -> Self {
         Self { state: State::Active, since: now, rejoin }
     }
 
-    /// Whether its position counts: for the limit, for joining, for being connected, for draining.
+    /// Whether its position counts: for the limit, for joining, for the connection status, and for draining.
     pub const fn is_working(&self) -> bool {
         !matches!(self.state, State::Resting | State::Closed)
     }
 
-    /// Whether it is gone for good, its counter freed.
+    /// Whether it is closed for good, and its counter freed.
     pub const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
-    /// What is due now. `within_window` says whether its position is past the line behind which it is too slow.
+    /// The step that is due now. `within_window` tells whether its position is beyond the line behind which it is too
+    /// slow.
     pub fn due(&mut self, now: MonotonicNanos, within_window: bool, timeouts: &UntetheredTimeouts) -> Option<Turn> {
         let passed = |timeout_ns| now.since(self.since) > timeout_ns;
         match self.state {
@@ -81,7 +82,7 @@ impl Tether {
         }
     }
 
-    /// The turn has been carried out.
+    /// Records that the step was executed.
     pub const fn take(&mut self, turn: Turn, now: MonotonicNanos) {
         self.since = now;
         self.state = match turn {

@@ -1,4 +1,4 @@
-//! A client of a simulated driver. It uses the ring and the broadcast as any client does, and gets its logs by the
+//! A client of a simulated driver. It uses the ring and the broadcast buffer like any client, and gets its logs by the
 //! names in events.
 
 use gannet::broadcast::Receiver;
@@ -12,32 +12,32 @@ use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId
 
 use super::SimDriver;
 
-/// How often it shows that it lives, in nanoseconds.
+/// The interval of keepalives in nanoseconds.
 const KEEPALIVE_NS: i64 = 1_000_000_000;
 
-/// A publication that was announced.
+/// A publication that is ready.
 #[derive(Debug)]
 pub struct SimPublication {
-    /// The command that asked for it.
+    /// The correlation id of the command that added it.
     pub correlation_id: CorrelationId,
-    /// Its session.
+    /// The session id.
     pub session_id: SessionId,
-    /// What it is written with.
+    /// Its appender.
     pub appender: ExclusiveAppender,
 }
 
-/// An image that was announced.
+/// An available image.
 #[derive(Debug)]
 pub struct SimImage {
-    /// The image.
+    /// The image's id.
     pub correlation_id: CorrelationId,
-    /// The subscription that has it.
+    /// The registration id of the subscription.
     pub subscription: RegistrationId,
-    /// Its session.
+    /// The session id.
     pub session_id: SessionId,
-    /// What it is read with.
+    /// Its reader.
     pub reader: ImageReader,
-    /// Whether it was taken away again.
+    /// Whether it is unavailable by now.
     pub is_gone: bool,
 }
 
@@ -48,15 +48,15 @@ pub struct SimClient {
     ring: ManyToOneRingBuffer,
     events: Receiver,
     alive_due_ns: i64,
-    /// The commands that it has given: events about others are for other clients.
+    /// The correlation ids of its commands. Events with other ids are for other clients.
     asked: Vec<CorrelationId>,
     /// Its publications, oldest first.
     pub publications: Vec<SimPublication>,
     /// Its images, oldest first.
     pub images: Vec<SimImage>,
-    /// Subscriptions that are ready.
+    /// The subscriptions that are ready.
     pub subscriptions: Vec<RegistrationId>,
-    /// Commands that were refused, and why.
+    /// The commands that were refused, and the errors.
     pub refusals: Vec<(CorrelationId, String)>,
 }
 
@@ -65,7 +65,7 @@ impl SimClient {
     ///
     /// # Panics
     ///
-    /// Never: the driver's buffers are of sizes that fit.
+    /// Never, because the driver's buffers have valid sizes.
     pub fn new(driver: &SimDriver) -> Self {
         let ring = driver.memory().ring.clone();
         Self {
@@ -81,7 +81,7 @@ impl SimClient {
         }
     }
 
-    /// Asks for an exclusive publication.
+    /// Adds an exclusive publication.
     pub fn add_publication(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
         let correlation_id = self.ring.next_correlation_id();
         let (client_id, channel) = (self.id, Text::from(channel));
@@ -89,7 +89,7 @@ impl SimClient {
         correlation_id
     }
 
-    /// Asks for a subscription.
+    /// Adds a subscription.
     pub fn add_subscription(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
         let correlation_id = self.ring.next_correlation_id();
         let (client_id, channel) = (self.id, Text::from(channel));
@@ -97,14 +97,14 @@ impl SimClient {
         correlation_id
     }
 
-    /// Has a publication send to one more address.
+    /// Adds a destination to a publication.
     pub fn add_destination(&mut self, registration_id: RegistrationId, channel: &str) {
         let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
         let channel = Text::from(channel);
         self.send(&Command::AddDestination(Destination { client_id, correlation_id, registration_id, channel }));
     }
 
-    /// Gives a publication back, or takes back what was not read of it.
+    /// Removes or revokes a publication.
     pub fn remove_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
         let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
         self.publications.retain(|publication| publication.correlation_id.registration() != registration_id);
@@ -116,14 +116,14 @@ impl SimClient {
         }));
     }
 
-    /// Gives a subscription back.
+    /// Removes a subscription.
     pub fn remove_subscription(&mut self, registration_id: RegistrationId) {
         let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
         self.images.retain(|image| image.subscription != registration_id);
         self.send(&Command::RemoveSubscription(RemoveSubscription { client_id, correlation_id, registration_id }));
     }
 
-    /// Goes, with all that it has.
+    /// Closes the client.
     pub fn close(&mut self) {
         let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
         self.publications.clear();
@@ -132,17 +132,17 @@ impl SimClient {
         self.alive_due_ns = i64::MAX;
     }
 
-    /// Shows that it lives, and hears what its driver says.
+    /// Sends a keepalive if it is due, and handles the driver's events.
     ///
     /// # Panics
     ///
-    /// When the driver says what no driver says: that is what simulations look for.
+    /// If the driver sends an invalid event, which simulations are meant to find.
     pub fn turn(&mut self, now_ns: i64, driver: &SimDriver) {
         if now_ns >= self.alive_due_ns {
             self.alive_due_ns = now_ns + KEEPALIVE_NS;
             let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
             self.send(&Command::ClientKeepalive(ClientKeepalive { client_id, correlation_id }));
-            // Nothing is said about it.
+            // The command has no response.
             self.asked.pop();
         }
         let Self { events, publications, images, subscriptions, refusals, asked, .. } = self;

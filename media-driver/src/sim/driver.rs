@@ -27,13 +27,13 @@ use crate::resolver::{ResolverConfig, WORK_INTERVAL_NS};
 use crate::sender::Sender;
 
 const COUNTERS: usize = 1024;
-/// How many datagrams an agent hands over in one turn.
+/// The number of datagrams that an agent sends in one turn.
 const BATCH: usize = 64;
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// The only endpoint of the transport that it gossips through.
+/// The only endpoint of the transport for name resolution.
 const RESOLVER: EndpointId = EndpointId::new(0);
 
-/// A driver on a host of its own.
+/// A driver on its own host.
 #[derive(Debug)]
 pub struct SimDriver {
     host: IpAddr,
@@ -44,23 +44,23 @@ pub struct SimDriver {
     network: SimNetwork,
     sending: SimTransport,
     receiving: SimTransport,
-    /// Where it gossips, if it does, and when it does next.
+    /// The transport of name resolution, if it is used, and its next turn.
     resolving: SimTransport,
     gossip_due_ns: i64,
     logs: HashMap<PathBuf, LogBuffers>,
-    /// Logs that are being made, and when each is there.
+    /// Logs that are being created, and when each is ready.
     in_the_making: Vec<(i64, Request)>,
-    /// How long the making of a log takes at most, in nanoseconds, and what is drawn for each.
+    /// The maximum time for creating a log in nanoseconds, and the random generator for it.
     slowest_log_ns: i64,
     log_times: fastrand::Rng,
-    /// What has become of datagrams, and the sender does not know.
+    /// Completions that the sender has not received yet.
     unanswered: Vec<Completion>,
     answers_late: bool,
     memory: SimMemory,
     raw: RawAccess,
 }
 
-/// Which agents are given the processor.
+/// The agents that run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awake {
     /// The conductor.
@@ -72,17 +72,17 @@ pub struct Awake {
 }
 
 impl Awake {
-    /// All of them.
+    /// All agents.
     pub const ALL: Self = Self { conductor: true, sender: true, receiver: true };
 }
 
 impl SimDriver {
-    /// A driver on this host of a network. `seed` is what its random choices start from. Its clients have its own logs, not mappings of
-    /// their own.
+    /// A driver on this host of a network. `seed` is for its random choices. Its clients use its logs directly, without
+    /// mappings of their own.
     ///
     /// # Panics
     ///
-    /// When something on its host has the port that it is to gossip at. Its buffers are of sizes that fit.
+    /// If the port for name resolution is in use on its host. Its buffers have valid sizes.
     pub fn new(
         host: IpAddr,
         network: &SimNetwork,
@@ -124,22 +124,23 @@ impl SimDriver {
         }
     }
 
-    /// Whether its operating system answers for datagrams in the turn after, as io_uring may.
+    /// Sets whether datagrams complete in the following turn, as with io_uring.
     pub fn set_answers_late(&mut self, answers_late: bool) {
         self.answers_late = answers_late;
     }
 
-    /// Has the making of each log take any time up to this, in nanoseconds, so that one is there before another that was asked for earlier.
+    /// Makes the creation of each log take a random time up to this, in nanoseconds, so that a log may be ready before
+    /// one that was requested earlier.
     pub fn set_slowest_log(&mut self, slowest_log_ns: i64) {
         self.slowest_log_ns = slowest_log_ns;
     }
 
-    /// Its host.
+    /// The driver's host.
     pub fn host(&self) -> IpAddr {
         self.host
     }
 
-    /// One turn of each agent that is awake.
+    /// Runs one turn of each agent that is awake.
     pub fn turn(&mut self, now_ns: i64, awake: Awake) {
         if awake.conductor {
             self.conduct(now_ns);
@@ -180,36 +181,36 @@ impl SimDriver {
             receiver.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
         });
         receiver.poll_transmit(now, batch);
-        // Nobody waits for what becomes of it.
+        // Nobody waits for the completion.
         receiving.send(batch, |_| {});
         while let Some(event) = receiver.next_event() {
             conductor.on_receiver_event(event);
         }
     }
 
-    /// The log in a file that an event names.
+    /// The log of a file in an event.
     pub(super) fn log(&self, path: &str) -> Option<&LogBuffers> {
         self.logs.get(&PathBuf::from(path))
     }
 
-    /// Its counters, as clients see them.
+    /// The counters, as clients see them.
     pub fn counters(&self) -> &CountersReader {
         &self.memory.counters
     }
 
-    /// How many counters there are beside the system's.
+    /// The number of counters, without the system counters.
     pub fn counters_in_use(&self) -> usize {
         let mut found = 0;
         self.memory.counters.for_each(|_| found += 1);
         found - SystemCounter::ALL.len()
     }
 
-    /// What it counts.
+    /// The value of a system counter.
     pub fn system(&self, counter: SystemCounter) -> i64 {
         self.memory.counters.value(counter.id()).unwrap_or(0)
     }
 
-    /// What is in its error log.
+    /// The texts in its error log.
     pub fn errors(&self) -> Vec<String> {
         let mut texts = Vec::new();
         let reader = ErrorLogReader::new(self.memory.errors.clone());
@@ -218,7 +219,7 @@ impl SimDriver {
         texts
     }
 
-    /// How many bytes its images have missed, by its loss report.
+    /// The number of bytes that its images have lost, according to its loss report.
     pub fn bytes_lost(&self) -> i64 {
         let mut bytes = 0;
         // Nobody else writes to it.
@@ -237,18 +238,18 @@ impl SimDriver {
         &self.receiver
     }
 
-    /// How many logs and sockets it has.
+    /// The number of its logs and of its sockets.
     pub fn held(&self) -> (usize, usize) {
         (self.logs.len(), self.sending.endpoints() + self.receiving.endpoints())
     }
 
-    /// A command as a client would put it into the ring, sound or not. What the ring does not take is lost.
+    /// Puts a command into the ring as a client would, valid or not. What the ring refuses is lost.
     pub fn command(&self, type_id: i32, bytes: &[u8]) {
-        // A ring that is full, or a type that no ring takes.
+        // The ring may be full, or refuse the type.
         let _ = self.memory.ring.write(type_id, bytes);
     }
 
-    /// What its clients share with it.
+    /// The memory that it shares with its clients.
     pub(super) fn memory(&self) -> &SimMemory {
         &self.memory
     }
@@ -280,7 +281,7 @@ impl SimDriver {
         let Self { conductor, resolving, batch, .. } = self;
         resolving.receive(BATCH, |datagram| conductor.on_resolver_datagram(now, datagram.from, datagram.bytes));
         conductor.poll_resolver(now, RESOLVER, batch);
-        // What is lost is said again.
+        // A lost datagram is sent again.
         resolving.send(batch, |_| {});
     }
 
@@ -318,7 +319,7 @@ impl SimDriver {
         }
     }
 
-    /// Finds out what a channel means on this host, which has one interface.
+    /// Resolves a channel on this host, which has one interface.
     fn resolve(&self, request: &ResolveChannel) -> Result<UdpChannel, EndpointError> {
         let only = NetworkInterface {
             name: "sim0".to_owned(),
@@ -337,7 +338,7 @@ impl SimDriver {
     fn open(&mut self, request: &OpenEndpoint) -> Result<SocketAddr, EndpointError> {
         let mut spec = plan(request, &SocketDefaults { connect: true, ..SocketDefaults::default() });
         if spec.bind.ip().is_unspecified() {
-            // Its host has no other.
+            // The host has no other address.
             spec.bind.set_ip(self.host);
         }
         if spec.group.is_none() && spec.bind.ip() != self.host {

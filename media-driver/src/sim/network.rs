@@ -1,5 +1,5 @@
 //! The network of a simulation: sockets of any number of hosts, and datagrams between them, whose delays and losses are
-//! drawn from a seed. The value that is passed around is a handle; clones refer to the same network.
+//! derived from a seed. The value is a handle; clones refer to the same network.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -10,32 +10,32 @@ use fastrand::Rng;
 
 use crate::mailbox::{EndpointSpec, OpenedEndpoint};
 
-/// How many bytes a socket holds that nobody has taken, unless it is told otherwise.
+/// The default size of a socket's receive buffer in bytes.
 const BUFFER: usize = 1 << 20;
-/// The first port that is given to whoever leaves the choice to the system.
+/// The first port for sockets with port 0.
 const FIRST_PORT: u16 = 50_000;
 
-/// What the network does to datagrams. Shares are from 0 to 1.
+/// The behaviour of the network. Shares are from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weather {
-    /// The share that is lost.
+    /// The share of lost datagrams.
     pub lost: f64,
     /// The share of the others that arrives twice.
     pub repeated: f64,
     /// The share in which one bit is flipped.
     pub corrupted: f64,
-    /// Whether what was corrupted arrives all the same. UDP's checksum has it dropped, but for the little that it does not see.
+    /// Whether corrupted datagrams arrive nevertheless. UDP's checksum rejects nearly all of them.
     pub corruption_arrives: bool,
-    /// The share at which the socket's own buffer is full: the sender is told that nothing was sent.
+    /// The share for which the send buffer is full, so that the sender is told that nothing was sent.
     pub refused: f64,
-    /// How long a datagram takes, in nanoseconds: at least so long.
+    /// The minimum delay of a datagram in nanoseconds.
     pub least_delay_ns: i64,
-    /// And at most so long: what was sent later may arrive earlier.
+    /// The maximum delay in nanoseconds. Datagrams may overtake each other.
     pub most_delay_ns: i64,
 }
 
 impl Weather {
-    /// Nothing goes wrong, and every datagram takes 50 µs.
+    /// No faults, and every datagram takes 50 µs.
     pub const FAIR: Self = Self {
         lost: 0.0,
         repeated: 0.0,
@@ -45,7 +45,7 @@ impl Weather {
         least_delay_ns: 50_000,
         most_delay_ns: 50_000,
     };
-    /// Nothing goes wrong, and nothing takes any time.
+    /// No faults, and no delays.
     pub const NONE: Self = Self { least_delay_ns: 0, most_delay_ns: 0, ..Self::FAIR };
 }
 
@@ -53,7 +53,7 @@ impl Weather {
 #[derive(Clone, Debug)]
 pub struct SimNetwork(Arc<Mutex<State>>);
 
-/// Names a socket.
+/// The id of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SocketKey(u64);
 
@@ -64,36 +64,36 @@ struct State {
     now_ns: i64,
     sockets: Vec<Socket>,
     next_port: u16,
-    /// Datagrams on their way, by when they arrive and in which order they were sent.
+    /// The datagrams in flight, by arrival time and then by the order of sending.
     on_the_way: BTreeMap<(i64, u64), Packet>,
     number: u64,
-    /// From whom nothing reaches whom.
+    /// The pairs of hosts between which nothing is delivered, from the first to the second.
     cut: Vec<(IpAddr, IpAddr)>,
     lost: u64,
     tap: Option<Vec<Tapped>>,
 }
 
-/// A datagram that somebody has sent, for whoever listens in.
+/// A datagram that was sent, for observers.
 #[derive(Clone, Debug)]
 pub struct Tapped {
     /// When it was sent, in nanoseconds.
     pub at_ns: i64,
-    /// By whom.
+    /// The sender's address.
     pub from: SocketAddr,
-    /// To whom.
+    /// The destination.
     pub to: SocketAddr,
-    /// What it is.
+    /// The payload.
     pub bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Socket {
     key: SocketKey,
-    /// What others see as the source of what it sends.
+    /// The source address that others see.
     from: SocketAddr,
-    /// The address, its own or a group's, at which it receives.
+    /// The address at which it receives: its own or a group's.
     hears: SocketAddr,
-    /// The only address that it hears, as a connected socket does.
+    /// The only address from which it receives, like a connected socket.
     only: Option<SocketAddr>,
     waiting: VecDeque<(SocketAddr, Vec<u8>, Option<i64>)>,
     room: usize,
@@ -104,13 +104,13 @@ struct Socket {
 struct Packet {
     from: SocketAddr,
     to: SocketAddr,
-    /// The host that it arrives at, also where many hear its address.
+    /// The receiving host, for addresses with several receivers.
     host: IpAddr,
     bytes: Vec<u8>,
 }
 
 impl SimNetwork {
-    /// A network with this weather.
+    /// A network with this behaviour.
     pub fn new(seed: u64, weather: Weather) -> Self {
         Self(Arc::new(Mutex::new(State {
             random: Rng::with_seed(seed),
@@ -130,27 +130,27 @@ impl SimNetwork {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The weather changes.
+    /// Changes the behaviour.
     pub fn set_weather(&self, weather: Weather) {
         self.lock().weather = weather;
     }
 
-    /// Time passes.
+    /// Sets the time.
     pub fn set_now(&self, now_ns: i64) {
         self.lock().now_ns = now_ns;
     }
 
-    /// Cuts one way: nothing that is sent by `from` reaches `to`.
+    /// Drops all datagrams from `from` to `to`.
     pub fn cut(&self, from: IpAddr, to: IpAddr) {
         self.lock().cut.push((from, to));
     }
 
-    /// Everybody reaches everybody again.
+    /// Ends all such cuts.
     pub fn heal(&self) {
         self.lock().cut.clear();
     }
 
-    /// How many datagrams were lost so far, for any reason.
+    /// The number of datagrams lost so far, for any reason.
     pub fn lost(&self) -> u64 {
         self.lock().lost
     }
@@ -160,12 +160,12 @@ impl SimNetwork {
         self.lock().on_the_way.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The addresses at which somebody receives.
+    /// The addresses of all receiving sockets.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.lock().sockets.iter().map(|socket| socket.hears).collect()
     }
 
-    /// Puts a datagram where its sockets find it at once, whoever sent it.
+    /// Delivers a datagram to its sockets at once, with any sender address.
     pub fn inject(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let mut state = self.lock();
         let mut hosts: Vec<_> = state.sockets.iter().map(|socket| socket.from.ip()).collect();
@@ -176,17 +176,17 @@ impl SimNetwork {
         }
     }
 
-    /// From now on everything that is sent is kept, lost or not.
+    /// Starts recording everything that is sent, lost or not.
     pub fn listen_in(&self) {
         self.lock().tap = Some(Vec::new());
     }
 
-    /// What was sent since somebody listened in.
+    /// The datagrams that were recorded.
     pub fn overheard(&self) -> Vec<Tapped> {
         self.lock().tap.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Puts what has arrived by now where its sockets find it. Returns how many datagrams that were.
+    /// Delivers the datagrams that have arrived by now. Returns how many.
     pub fn deliver(&self) -> usize {
         let mut state = self.lock();
         let now_ns = state.now_ns;
@@ -203,7 +203,7 @@ impl SimNetwork {
         let mut state = self.lock();
         let own_ip = spec.group.map_or(spec.bind.ip(), |group| group.interface.address);
         let own_port = match (spec.group, spec.connect) {
-            // Whoever only hears a group says what it says from the group's port.
+            // A socket that only receives a group sends from the group's port.
             (Some(group), None) => group.address.port(),
             (None, _) if spec.bind.port() != 0 => spec.bind.port(),
             _ => state.free_port(own_ip),
@@ -242,7 +242,7 @@ impl SimNetwork {
         }
     }
 
-    /// Takes a datagram, to a host or to all that have joined a group. False when there is no room for it.
+    /// Sends a datagram to a host or to all members of a group. Returns false if there is no space for it.
     pub(super) fn send(&self, key: SocketKey, to: SocketAddr, bytes: &[u8]) -> bool {
         let mut state = self.lock();
         let Some(from) = state.sockets.iter().find(|socket| socket.key == key).map(|socket| socket.from) else {
@@ -269,7 +269,7 @@ impl SimNetwork {
         true
     }
 
-    /// The next datagram that waits at a socket: from whom, what, and when it came if the socket tells.
+    /// Takes the next datagram of a socket: the sender, the payload, and the receive timestamp if enabled.
     pub(super) fn receive(&self, key: SocketKey) -> Option<(SocketAddr, Vec<u8>, Option<i64>)> {
         let mut state = self.lock();
         let socket = state.sockets.iter_mut().find(|socket| socket.key == key)?;

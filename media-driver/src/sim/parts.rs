@@ -1,5 +1,5 @@
-//! The parts that a conductor works with, in this process's own memory instead of the driver's shared files, for
-//! simulations and for tests that drive a conductor by hand.
+//! The parts of a conductor in the memory of this process instead of the driver's shared files, for simulations and for
+//! tests that drive a conductor by hand.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use gannet::time::EpochMillis;
 
 use crate::conductor::ConductorParts;
 
-/// How much room the ring and the broadcast have, in bytes.
+/// The capacity of the ring and of the broadcast buffer in bytes.
 const CAPACITY: usize = 1 << 16;
 
-/// The other ends of a conductor's parts: what clients and tools map.
+/// The other ends of a conductor's parts, which clients and tools use.
 #[derive(Debug)]
 pub struct SimMemory {
-    /// The ring that clients put commands into.
+    /// The ring for clients' commands.
     pub ring: ManyToOneRingBuffer,
-    /// The broadcast that they take events from.
+    /// The broadcast buffer with events for clients.
     pub events: AtomicBuffer,
     /// The counters.
     pub counters: CountersReader,
@@ -30,11 +30,11 @@ pub struct SimMemory {
     pub losses: AtomicBuffer,
 }
 
-/// Parts with room for `capacity` counters, the system's among them, and their other ends.
+/// Parts with space for `capacity` counters, system counters included, and their other ends.
 ///
 /// # Panics
 ///
-/// When there is not even room for the system's counters.
+/// If there is no space for the system counters.
 pub fn parts(capacity: usize, now: EpochMillis, raw: RawAccess) -> (ConductorParts, SimMemory) {
     let zeroed = |length| AtomicBuffer::zeroed(length, raw);
     let commands = zeroed(CAPACITY + 768);
@@ -64,7 +64,7 @@ pub fn parts(capacity: usize, now: EpochMillis, raw: RawAccess) -> (ConductorPar
         errors: errors.clone(),
         losses: losses.clone(),
     };
-    // As a driver does at start: 0 is no client's id.
+    // As when a driver starts: 0 is no client's id.
     memory.ring.next_correlation_id();
     let parts = ConductorParts {
         commands: RingConsumer::new(&commands).expect("a ring of a size that fits"),

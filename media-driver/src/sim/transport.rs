@@ -8,10 +8,10 @@ use super::network::{SimNetwork, SocketKey};
 use crate::io::transport::{Datagram, Fault, OpenError, SendFault, Transport, TransportCounts, bytes_of, length_of};
 use crate::mailbox::{Completion, EndpointId, EndpointSpec, OpenedEndpoint, Outcome, TransmitBatch};
 
-/// The longest datagram that UDP over IPv4 takes, in bytes.
+/// The maximum payload of UDP over IPv4 in bytes.
 const LONGEST: usize = 65_507;
 
-/// The sockets of an endpoint, which are closed when this is dropped.
+/// The sockets of an endpoint. Dropping them closes them.
 #[derive(Debug)]
 pub struct SimSockets {
     network: SimNetwork,
@@ -24,7 +24,7 @@ impl SimSockets {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] when the port is taken.
+    /// [`OpenError`] if the port is in use.
     pub fn open(network: &SimNetwork, spec: &EndpointSpec) -> Result<Self, OpenError> {
         let (key, opened) = network.open(spec).map_err(|kind| OpenError {
             attempt: "bind to",
@@ -34,7 +34,7 @@ impl SimSockets {
         Ok(Self { network: network.clone(), key, opened })
     }
 
-    /// What they have become.
+    /// The properties of the sockets.
     pub const fn opened(&self) -> OpenedEndpoint {
         self.opened
     }
@@ -46,7 +46,7 @@ impl Drop for SimSockets {
     }
 }
 
-/// Datagrams over a simulation's network.
+/// A transport over a simulated network.
 #[derive(Debug)]
 pub struct SimTransport {
     network: SimNetwork,
@@ -62,7 +62,7 @@ impl SimTransport {
         Self { network: network.clone(), endpoints: Vec::new(), counts, fault: None }
     }
 
-    /// How many endpoints it has.
+    /// The number of endpoints.
     pub fn endpoints(&self) -> usize {
         self.endpoints.len()
     }

@@ -25,7 +25,7 @@ pub enum TransportKind {
 }
 
 impl TransportKind {
-    /// Its name, as in the configuration.
+    /// The transport's name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::IoUring => "io_uring",
@@ -37,14 +37,14 @@ impl TransportKind {
 /// The transport that a driver uses.
 #[derive(Debug)]
 pub struct Chosen {
-    /// What it is.
+    /// The kind of the transport.
     pub kind: TransportKind,
-    /// Why it is not io_uring, which was preferred. For the log.
+    /// Why it is not io_uring, although that was preferred. For the log.
     pub fallback: Option<io::Error>,
 }
 
 impl Chosen {
-    /// What an operator should know, if anything.
+    /// A warning for the operator, if there is one.
     pub fn warning(&self) -> Option<String> {
         let reason = self.fallback.as_ref()?;
         Some(format!(
@@ -54,22 +54,22 @@ impl Chosen {
     }
 }
 
-/// io_uring was insisted on, and cannot be used.
+/// io_uring was required and is not available.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "gannet.transport=io_uring, and io_uring cannot be used: {source}; it needs Linux 6.0, /proc/sys/kernel/io_uring_disabled at 0, and a \
      seccomp profile that allows it. With auto or sockets the driver does without"
 )]
 pub struct TransportUnavailable {
-    /// Why.
+    /// The reason.
     pub source: io::Error,
 }
 
-/// Finds out which transport to use.
+/// Chooses the transport.
 ///
 /// # Errors
 ///
-/// [`TransportUnavailable`] when io_uring is insisted on.
+/// [`TransportUnavailable`] if io_uring is required and not available.
 pub fn choose(wanted: TransportName) -> Result<Chosen, TransportUnavailable> {
     let found = match wanted {
         TransportName::Sockets => return Ok(Chosen { kind: TransportKind::Sockets, fallback: None }),
@@ -82,8 +82,9 @@ pub fn choose(wanted: TransportName) -> Result<Chosen, TransportUnavailable> {
     }
 }
 
-/// Sends datagrams from a socket of this machine to itself, and receives them: in one submission, since the sending of one alone would not
-/// try it, and by an operation that goes on, which few sockets have unless it is asked for.
+/// Sends datagrams from a socket of this machine to itself and receives them: in one submission, because a single send
+/// would not use io_uring, and with a multishot operation, which transports with few sockets do not start by
+/// themselves.
 fn try_io_uring() -> io::Result<()> {
     let id = EndpointId::new(0);
     let sockets =
@@ -101,7 +102,7 @@ fn try_io_uring() -> io::Result<()> {
     loop {
         transport.send(&mut batch, |done| sent += usize::from(done.is_sent()));
         transport.receive(TRIALS.len(), |datagram| received += usize::from(TRIALS.contains(&&*datagram.bytes)));
-        // First: what io_uring does not receive is received all the same.
+        // Checked first, because datagrams arrive even if io_uring does not receive them.
         if let Some(fault) = transport.take_fault() {
             return Err(io::Error::from_raw_os_error(fault.errno()));
         }

@@ -1,4 +1,4 @@
-//! Why sockets could not be opened, with advice, and why a datagram was not sent or cannot be received.
+//! Why sockets could not be opened, with advice, and why a datagram could not be sent or received.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,9 +11,9 @@ use crate::mailbox::EndpointId;
 pub struct OpenError {
     /// What was attempted.
     pub attempt: &'static str,
-    /// On which address.
+    /// The address.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The operating system's error.
     pub source: io::Error,
 }
 
@@ -29,17 +29,17 @@ fn remedy(attempt: &str, source: &io::Error) -> &'static str {
     }
 }
 
-/// What the system refused, for a reason that will not pass by itself.
+/// A permanent failure of sending or receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// To send.
+    /// A failed send.
     Send(SendFault),
-    /// To receive.
+    /// A failed receive.
     Receive(ReceiveFault),
 }
 
 impl Fault {
-    /// The system's number for the reason.
+    /// The operating system's error number.
     pub const fn errno(&self) -> i32 {
         match self {
             Self::Send(fault) => fault.errno,
@@ -57,12 +57,12 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// An endpoint that io_uring does not receive for. It is heard by system calls of its own meanwhile.
+/// An endpoint for which io_uring does not receive. Its datagrams are received with system calls meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveFault {
-    /// Which one; none when nothing can be submitted, whichever it is for.
+    /// The endpoint. `None` if nothing can be submitted for any endpoint.
     pub on: Option<(EndpointId, SocketAddr)>,
-    /// The system's number for the reason.
+    /// The operating system's error number.
     pub errno: i32,
 }
 
@@ -77,16 +77,16 @@ impl std::fmt::Display for ReceiveFault {
     }
 }
 
-/// A datagram that the system did not take, for a reason that will not pass by itself.
+/// A datagram that was not sent, for a permanent reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendFault {
-    /// From which endpoint.
+    /// The endpoint.
     pub endpoint: EndpointId,
-    /// Where to.
+    /// The destination.
     pub to: SocketAddr,
-    /// How many bytes.
+    /// The length in bytes.
     pub length: usize,
-    /// The system's number for the reason.
+    /// The operating system's error number.
     pub errno: i32,
 }
 

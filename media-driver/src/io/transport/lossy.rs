@@ -14,27 +14,28 @@ use super::{Datagram, Fault, Transport, TransportCounts};
 use crate::config::Loss;
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
-/// How many datagrams are held back at most. One more arrives at once.
+/// The maximum number of delayed datagrams. A further one arrives at once.
 const MAX_HELD: usize = 1024;
 const MILLION: u32 = 1_000_000;
 
-/// What becomes of datagrams that arrive. Shares are of a million.
+/// The shares of arriving datagrams that are dropped, duplicated and delayed, in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LossPlan {
-    /// Where the draws begin: the same seed and the same datagrams make for the same losses.
+    /// The seed. The same seed and the same datagrams yield the same losses.
     pub seed: u64,
-    /// How many are lost.
+    /// The share that is dropped.
     pub drop_ppm: u32,
-    /// How many arrive twice.
+    /// The share that arrives twice.
     pub duplicate_ppm: u32,
-    /// How many arrive late, and so behind others.
+    /// The share that arrives late, behind others.
     pub delay_ppm: u32,
-    /// How late they are at most, in nanoseconds.
+    /// The maximum delay in nanoseconds.
     pub max_delay_ns: u32,
 }
 
 impl LossPlan {
-    /// The plan of a configuration, with draws of its own for each of a driver's transports. None where nothing is to be lost.
+    /// The plan of a configuration, with different random numbers for each of a driver's transports. `None` if it has
+    /// no losses.
     pub fn of_config(loss: &Loss, transport: u64) -> Option<Self> {
         let Loss { drop_ppm, duplicate_ppm, delay_ppm, max_delay, seed } = *loss;
         let plan = Self {
@@ -47,7 +48,7 @@ impl LossPlan {
         (drop_ppm > 0 || duplicate_ppm > 0 || delay_ppm > 0).then_some(plan)
     }
 
-    /// What an operator must not overlook.
+    /// A warning for the operator.
     pub fn warning(&self) -> String {
         format!(
             "LOSS ON PURPOSE: of a million datagrams that arrive, {} are lost, {} arrive twice and {} late; unset gannet.loss.* to end \
@@ -57,18 +58,18 @@ impl LossPlan {
     }
 }
 
-/// What a plan has done so far.
+/// The effects of a plan so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LossCounts {
-    /// Datagrams lost.
+    /// The number of dropped datagrams.
     pub dropped: u64,
-    /// Datagrams that arrived twice.
+    /// The number of datagrams that arrived twice.
     pub duplicated: u64,
-    /// Datagrams that arrived late.
+    /// The number of datagrams that arrived late.
     pub delayed: u64,
 }
 
-/// A transport in front of another.
+/// A transport that applies a plan to the datagrams of another transport.
 #[derive(Debug)]
 pub struct LossyTransport<T, C> {
     inner: T,
@@ -84,7 +85,7 @@ struct Fate<C> {
     counts: LossCounts,
 }
 
-/// A datagram that is held back.
+/// A delayed datagram.
 #[derive(Debug)]
 struct Held {
     due: MonotonicNanos,
@@ -95,7 +96,7 @@ struct Held {
 }
 
 impl<T, C> LossyTransport<T, C> {
-    /// A transport that does to what arrives at `inner` what the plan says; without a plan, nothing.
+    /// A transport that applies the plan to the datagrams that arrive at `inner`. Without a plan, it changes nothing.
     pub fn new(inner: T, plan: Option<LossPlan>, clock: C) -> Self {
         let fate = plan.map(|plan| Fate {
             plan,
@@ -107,7 +108,7 @@ impl<T, C> LossyTransport<T, C> {
         Self { inner, fate }
     }
 
-    /// What the plan has done; none without a plan.
+    /// The effects so far. `None` without a plan.
     pub fn loss_counts(&self) -> Option<LossCounts> {
         self.fate.as_ref().map(|fate| fate.counts)
     }
@@ -118,7 +119,7 @@ impl<C: Clock> Fate<C> {
         share_ppm > 0 && self.random.u32(0..MILLION) < share_ppm
     }
 
-    /// Decides what becomes of a datagram; returns how often it was handed over.
+    /// Applies the plan to a datagram. Returns how many times it was delivered now.
     fn decide(&mut self, now: MonotonicNanos, datagram: Datagram<'_>, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
         if self.befalls(self.plan.drop_ppm) {
             self.counts.dropped += 1;
@@ -132,7 +133,7 @@ impl<C: Clock> Fate<C> {
         }
         if self.held.len() < MAX_HELD && self.befalls(self.plan.duplicate_ppm) {
             self.counts.duplicated += 1;
-            // Held, since whoever is handed a datagram may write to it.
+            // Stored before it is delivered, because the handler may write to it.
             self.hold(now, &datagram);
         }
         handler(datagram);
@@ -144,7 +145,7 @@ impl<C: Clock> Fate<C> {
         self.held.push(Held { due, endpoint, from, bytes: datagram.bytes.to_vec(), received_ns });
     }
 
-    /// Hands over what comes of what was held back, and of what has arrived; returns how much that was.
+    /// Delivers delayed and newly arrived datagrams. Returns how many.
     #[cold]
     fn receive(
         &mut self,
@@ -161,7 +162,7 @@ impl<C: Clock> Fate<C> {
         handed_over
     }
 
-    /// Hands over what was held back for long enough, the longest overdue first.
+    /// Delivers datagrams whose delay is over, the longest overdue first.
     fn release(&mut self, now: MonotonicNanos, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
         let mut released = 0;
         while released < limit {

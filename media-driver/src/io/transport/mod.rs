@@ -35,77 +35,78 @@ pub(crate) use run::{bytes_of, length_of};
 
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
-/// The longest datagram that is received, in bytes: as long as UDP allows.
+/// The maximum length of a received datagram in bytes, as limited by UDP.
 pub const RECEIVE_BUFFER_LENGTH: usize = 65_536;
 
-/// A datagram that was received, lent for the length of a call.
+/// A received datagram. Only valid during the call.
 #[derive(Debug)]
 pub struct Datagram<'a> {
     /// The endpoint that received it.
     pub endpoint: EndpointId,
-    /// Who sent it.
+    /// The sender's address.
     pub from: SocketAddr,
-    /// What it is. Whoever is handed it may write to it, as a receiver does that stamps frames.
+    /// The payload. The handler may write to it, for example to add timestamps.
     pub bytes: &'a mut [u8],
-    /// When the operating system received it, in nanoseconds since 1970, where the endpoint asked for that.
+    /// When the operating system received it, in nanoseconds since 1970, if the endpoint asked for that.
     pub received_ns: Option<i64>,
 }
 
-/// What a transport has done so far, each count from its start.
+/// The counts of a transport since its creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TransportCounts {
-    /// Datagrams that the operating system took.
+    /// The number of datagrams that the operating system accepted.
     pub sent: u64,
-    /// System calls made to have it take them.
+    /// The number of system calls for sending them.
     pub send_calls: u64,
-    /// Datagrams that it did not take.
+    /// The number of datagrams that the operating system did not accept.
     pub not_sent: u64,
-    /// Datagrams that arrived.
+    /// The number of received datagrams.
     pub received: u64,
-    /// System calls made to get them.
+    /// The number of system calls for receiving them.
     pub receive_calls: u64,
-    /// Datagrams that were longer than any can be, and were dropped.
+    /// The number of datagrams that were dropped because they exceeded the maximum length.
     pub truncated: u64,
-    /// Receive operations that the operating system refused to begin or to go on with, for a reason that is none of the network's.
+    /// The number of receive operations that the operating system refused to start or continue, for a reason other than
+    /// the network's.
     pub receive_refusals: u64,
 }
 
-/// Sends and receives the datagrams of many endpoints. Owned by one thread, which calls it once or twice per duty cycle.
+/// Sends and receives the datagrams of several endpoints. One thread owns it and calls it once or twice per duty cycle.
 ///
-/// Once it has adopted its endpoints nothing here allocates, but where the kernel is asked for more than fits the buffers that
-/// were made at the start it goes on in the next call.
+/// After the endpoints were adopted, nothing here allocates. If the operating system has more than fits into the
+/// buffers, the next call continues.
 pub trait Transport {
-    /// What endpoints are made of, opened elsewhere: opening takes long, and may fail.
+    /// The open sockets of an endpoint. They are opened elsewhere, because opening takes long and may fail.
     type Sockets: Send;
 
     /// Takes over an endpoint.
     ///
     /// # Errors
     ///
-    /// The system's, when it cannot be watched as well; the sockets are closed then.
+    /// An error of the operating system, if it cannot watch the sockets. They are closed then.
     fn adopt(&mut self, endpoint: EndpointId, sockets: Self::Sockets) -> std::io::Result<()>;
 
-    /// Has an endpoint send to, and hear, another address, since its name now leads there. False when there is no such endpoint, or
-    /// the system refuses.
+    /// Connects an endpoint to another address, because its name has a new address. Returns false if there is no such
+    /// endpoint, or if the operating system refuses.
     fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool;
 
-    /// Closes an endpoint. What it was given to send and has not yet sent is answered for in the next call of [`Transport::send`].
+    /// Closes an endpoint. Its unsent datagrams are completed in the next call of [`Transport::send`].
     fn close(&mut self, endpoint: EndpointId);
 
-    /// Takes every datagram out of the batch and has it sent, oldest first; an empty batch makes it look for answers alone. For each
-    /// datagram it was ever given, `done` is called once: in this call, or in a later one. Those of one endpoint are answered for in
-    /// the order of their sending.
+    /// Takes all datagrams out of the batch and sends them, oldest first. With an empty batch it only collects
+    /// completions. Calls `done` once for each datagram it was ever given, in this call or a later one. The completions
+    /// of an endpoint are in the order of sending.
     ///
-    /// Returns for how many it answered.
+    /// Returns the number of completions.
     fn send(&mut self, batch: &mut TransmitBatch, done: impl FnMut(Completion)) -> usize;
 
-    /// Hands over what has arrived, at most about `limit` datagrams; one that came as part of many brings the others with it. Returns
-    /// how many there were.
+    /// Passes arrived datagrams to `handler`, at most about `limit`. Datagrams that arrived as one message are
+    /// delivered together. Returns how many.
     fn receive(&mut self, limit: usize, handler: impl FnMut(Datagram<'_>)) -> usize;
 
-    /// What could not be sent or received last, and why, since this was last asked.
+    /// The last failure to send or receive since the previous call.
     fn take_fault(&mut self) -> Option<Fault>;
 
-    /// What it has done.
+    /// The counts so far.
     fn counts(&self) -> TransportCounts;
 }

@@ -13,27 +13,28 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use super::OpenError;
 use crate::mailbox::{EndpointSpec, Group, OpenedEndpoint};
 
-/// The sockets of an endpoint, open and not yet used.
+/// The open, unused sockets of an endpoint.
 #[derive(Debug)]
 pub struct Sockets {
-    /// The one that sends, and receives unless there is another for that.
+    /// The socket that sends, and also receives unless there is a separate one.
     pub(super) sender: Socket,
-    /// The one that receives for a connected multicast publication.
+    /// The receiving socket of a connected multicast publication.
     pub(super) receiver: Option<Socket>,
-    /// Where the sender is connected to.
+    /// The address to which the sending socket is connected.
     pub(super) connected: Option<SocketAddr>,
-    /// Whether the time of arrival is asked for.
+    /// Whether receive timestamps are requested.
     pub(super) timestamps: bool,
     opened: OpenedEndpoint,
 }
 
 impl Sockets {
-    /// What they have become.
+    /// The properties of the sockets.
     pub const fn opened(&self) -> OpenedEndpoint {
         self.opened
     }
 
-    /// Has the sender connected to another address. False when the system refuses. One that is not connected sends anywhere as it is.
+    /// Connects the sending socket to another address. Returns false if the operating system refuses. A socket that is
+    /// not connected can send anywhere, so nothing is done.
     pub(super) fn reconnect(&mut self, to: SocketAddr) -> bool {
         let is_done = self.connected.is_none() || self.sender.connect(&to.into()).is_ok();
         if is_done && self.connected.is_some() {
@@ -42,7 +43,7 @@ impl Sockets {
         is_done
     }
 
-    /// The one that receives.
+    /// The socket that receives.
     pub(super) fn receiving(&self) -> &Socket {
         self.receiver.as_ref().unwrap_or(&self.sender)
     }
@@ -52,7 +53,7 @@ impl Sockets {
 ///
 /// # Errors
 ///
-/// [`OpenError`]; nothing stays open then.
+/// [`OpenError`]. No socket stays open.
 pub fn open(spec: &EndpointSpec) -> Result<Sockets, OpenError> {
     let (sender, receiver) = match (spec.group, spec.connect) {
         (Some(group), Some(_)) => {
@@ -79,7 +80,7 @@ pub fn open(spec: &EndpointSpec) -> Result<Sockets, OpenError> {
     let local = local.map_err(|source| OpenError { attempt: "name", address: spec.bind, source })?;
     let opened = OpenedEndpoint {
         local,
-        // The kernel doubles what it is asked for, and tells the double.
+        // The kernel doubles the requested size, and reports the double.
         send_buffer: sender.send_buffer_size().unwrap_or(0) / 2,
         receive_buffer: receiving.recv_buffer_size().unwrap_or(0) / 2,
     };
@@ -102,19 +103,19 @@ fn new_socket(address: SocketAddr) -> Result<Socket, OpenError> {
     })
 }
 
-/// Every address of this family, at `port`.
+/// The wildcard address of this family, at `port`.
 fn any_of(family: SocketAddr, port: u16) -> SocketAddr {
     let any = if family.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
     SocketAddr::new(any, port)
 }
 
-/// A socket that hears a group, and sends through the group's interface.
+/// A socket that receives a group, and sends on the group's interface.
 fn join(group: &Group) -> Result<Socket, OpenError> {
     let socket = new_socket(group.address)?;
     attempt("share", group.address, |_| {
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
-        // Systems that do not know it have no other way, and the reference goes on as well.
+        // Kernels without this option have no alternative, and the reference also ignores the failure.
         let _ = if group.address.is_ipv4() {
             socket.set_multicast_all_v4(false)
         } else {

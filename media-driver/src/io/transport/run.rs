@@ -6,12 +6,12 @@ use gannet::logbuffer::committed;
 
 use crate::mailbox::{Content, Transmit};
 
-/// The most datagrams that the kernel cuts one message into, in every version that can.
+/// The maximum number of datagrams into which every supporting kernel splits one message.
 pub(super) const MAX_SEGMENTS: usize = 64;
-/// The most bytes that one message has: an IP datagram with its headers.
+/// The maximum length of one message in bytes: an IP datagram with its headers.
 const MAX_SEGMENTED_BYTES: usize = 65_000;
 
-/// The bytes of a transmit. None when its log does not have them: a sender's mistake.
+/// The bytes of a transmit. `None` if its log does not have them, which is a bug of the sender.
 pub(crate) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
     match &transmit.content {
         Content::Log { log, position, length } => committed(log, *position, *length),
@@ -25,13 +25,13 @@ pub(crate) fn length_of(transmit: &Transmit) -> usize {
     transmit.content.length()
 }
 
-/// How many of the transmits, from the first on, are one endpoint's.
+/// The number of transmits, from the first on, of the same endpoint.
 pub(super) fn same_endpoint(transmits: &[Transmit]) -> usize {
     let Some(first) = transmits.first() else { return 0 };
     transmits.iter().take_while(|transmit| transmit.endpoint == first.endpoint).count()
 }
 
-/// How many of the transmits, from the first on, can go out as one message. At least one, of one endpoint's transmits.
+/// The number of transmits, from the first on, that can be sent as one message. At least one. All are of one endpoint.
 pub(super) fn segments(transmits: &[Transmit]) -> usize {
     let Some(first) = transmits.first() else { return 0 };
     let each = length_of(first);

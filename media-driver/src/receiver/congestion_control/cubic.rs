@@ -8,17 +8,17 @@ use gannet::types::TermLength;
 use super::{Decision, Progress, clip_window};
 use crate::mailbox::CubicConfig;
 
-/// How steep the curve is.
+/// The CUBIC scaling constant.
 const C: f64 = 0.4;
-/// The share that a loss takes away.
+/// The share by which a loss reduces the window.
 const B: f64 = 0.2;
-/// The window at the start, in multiples of the MTU.
+/// The initial window, in multiples of the MTU.
 const INITIAL_CWND: i32 = 10;
-/// So many round trips may a request for a measurement stay unanswered.
+/// The number of round-trip times after which a request for a measurement counts as lost.
 const RTT_TIMEOUT_MULTIPLE: i64 = 4;
 const NANOS_PER_SECOND: f64 = 1e9;
 
-/// The congestion control of one image.
+/// The CUBIC congestion control of an image.
 #[derive(Debug)]
 pub struct Cubic {
     config: CubicConfig,
@@ -26,20 +26,20 @@ pub struct Cubic {
     max_window: i32,
     max_cwnd: i32,
     cwnd: i32,
-    /// The window at which the last loss came.
+    /// The window at the last loss.
     w_max: i32,
-    /// How many seconds after a loss the window is back at `w_max`.
+    /// The number of seconds after a loss until the window is back at `w_max`.
     k: f64,
     last_loss: MonotonicNanos,
     last_update: MonotonicNanos,
     rtt_ns: i64,
-    /// Whether that was measured.
+    /// Whether the round-trip time was measured.
     has_rtt: bool,
     last_rtt_event: MonotonicNanos,
 }
 
 impl Cubic {
-    /// For a stream of a sender with this MTU. `window` is what the channel or the driver states.
+    /// For a stream with this MTU. `window` is the limit from the channel or the driver.
     pub fn new(config: CubicConfig, window: i32, mtu: i32, term_length: TermLength, now: MonotonicNanos) -> Self {
         let max_window = clip_window(window, term_length);
         let max_cwnd = (max_window / mtu.max(1)).max(1);
@@ -61,7 +61,7 @@ impl Cubic {
         this
     }
 
-    /// The round trip as it was measured last, in nanoseconds; 0 until then.
+    /// The last measured round-trip time in nanoseconds. 0 before the first measurement.
     pub(super) fn measured_rtt_ns(&self) -> i64 {
         if self.has_rtt { self.rtt_ns } else { 0 }
     }

@@ -12,37 +12,37 @@ use gannet::types::TermLength;
 
 use crate::mailbox::CongestionRules;
 
-/// What is known as an image is tracked.
+/// The state of an image for the congestion control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Where the slowest subscriber is.
+    /// The position of the slowest subscriber.
     pub consumed: i64,
-    /// The position of the status message that was scheduled last.
+    /// The position of the status message that was last scheduled.
     pub scheduled: i64,
-    /// A loss was found just now.
+    /// Whether a loss was just detected.
     pub loss_found: bool,
 }
 
-/// What the next status message is to say.
+/// What the next status message contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The window in bytes.
     pub window: i32,
-    /// Whether it is to go out whatever has been read.
+    /// Whether to send it regardless of the consumed position.
     pub force: bool,
 }
 
-/// The congestion control of one image.
+/// The congestion control of an image.
 #[derive(Debug)]
 pub enum CongestionControl {
-    /// Always the same window.
+    /// A fixed window.
     Static(StaticWindow),
-    /// A window that grows and shrinks.
+    /// The CUBIC algorithm.
     Cubic(Cubic),
 }
 
 impl CongestionControl {
-    /// That which the rules give, for a stream of a sender with this MTU.
+    /// The congestion control according to the rules, for a stream with this MTU.
     pub fn new(rules: CongestionRules, mtu: i32, term_length: TermLength, now: MonotonicNanos) -> Self {
         match rules {
             CongestionRules::Static(window) => Self::Static(StaticWindow::new(window, term_length)),
@@ -50,7 +50,7 @@ impl CongestionControl {
         }
     }
 
-    /// The window that the image starts with.
+    /// The initial window of the image.
     pub fn initial_window(&self) -> i32 {
         match self {
             Self::Static(window) => window.get(),
@@ -58,7 +58,7 @@ impl CongestionControl {
         }
     }
 
-    /// The largest window that it will ever have.
+    /// The maximum window of the image.
     pub fn max_window(&self) -> i32 {
         match self {
             Self::Static(window) => window.get(),
@@ -66,7 +66,7 @@ impl CongestionControl {
         }
     }
 
-    /// The image was tracked.
+    /// Updates the window according to the state of the image.
     pub fn on_progress(&mut self, now: MonotonicNanos, progress: Progress) -> Decision {
         match self {
             Self::Static(window) => Decision { window: window.get(), force: false },
@@ -74,7 +74,7 @@ impl CongestionControl {
         }
     }
 
-    /// The round trip as it was measured last, in nanoseconds; 0 until then, and where it never is.
+    /// The last measured round-trip time in nanoseconds. 0 before the first measurement, or if it is never measured.
     pub fn rtt_ns(&self) -> i64 {
         match self {
             Self::Static(_) => 0,
@@ -82,7 +82,7 @@ impl CongestionControl {
         }
     }
 
-    /// Whether the round trip is to be measured now. Whoever is told so sends a request.
+    /// Whether to send a request for a round-trip measurement now.
     pub fn is_rtt_request_due(&mut self, now: MonotonicNanos) -> bool {
         match self {
             Self::Static(_) => false,
@@ -90,7 +90,7 @@ impl CongestionControl {
         }
     }
 
-    /// A round trip was measured.
+    /// Records a measured round-trip time.
     pub fn on_rtt(&mut self, now: MonotonicNanos, rtt_ns: i64) {
         match self {
             Self::Static(_) => {}
@@ -99,7 +99,7 @@ impl CongestionControl {
     }
 }
 
-/// The largest window that a stream with this term length may have: more than half a term is taken for a lie (trap 30).
+/// The maximum window for a stream with this term length. Senders consider more than half a term invalid (trap 30).
 pub const fn clip_window(window: i32, term_length: TermLength) -> i32 {
     let half = term_length.get() / 2;
     if window < half { window } else { half }

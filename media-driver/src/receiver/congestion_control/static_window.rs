@@ -4,12 +4,12 @@ use gannet::types::TermLength;
 
 use super::clip_window;
 
-/// The window, in bytes.
+/// The window in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaticWindow(i32);
 
 impl StaticWindow {
-    /// What the channel or the driver states, clipped to half a term.
+    /// The window of the channel or the driver, limited to half a term.
     pub const fn new(window: i32, term_length: TermLength) -> Self {
         Self(clip_window(window, term_length))
     }

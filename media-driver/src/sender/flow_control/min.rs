@@ -13,18 +13,18 @@ use gannet::time::MonotonicNanos;
 use super::ReceiverReport;
 use crate::mailbox::GroupRules;
 
-/// How many receivers one publication goes by. One more is turned away: its status messages count for nothing until another
-/// has left, and the count of those says so.
+/// The maximum number of tracked receivers per publication. Status messages of further ones are ignored until another
+/// receiver has left, and are counted.
 pub const MAX_RECEIVERS: usize = 1024;
 
-/// The slowest of a group.
+/// Flow control by the slowest receiver of a group.
 #[derive(Debug)]
 pub struct Min {
     rules: GroupRules,
     receivers: Vec<Receiver>,
-    /// A receiver has asked for a setup frame since the last one was sent.
+    /// Whether a receiver has asked for a setup since the last one was sent.
     setup_requested: bool,
-    /// Where the limit stands still for whoever has been sent a setup frame, and since when.
+    /// The limit that is held for a receiver that was sent a setup, and since when.
     held_for_joiner: Option<Hold>,
     turned_away: u64,
 }
@@ -56,7 +56,7 @@ impl Min {
         }
     }
 
-    /// As [`super::FlowControl::on_status_message`]. `counts` says whether the receiver is one that this group is about.
+    /// As [`super::FlowControl::on_status_message`]. `counts` tells whether the receiver belongs to the group.
     pub(super) fn on_status_message(
         &mut self,
         now: MonotonicNanos,
@@ -100,7 +100,7 @@ impl Min {
     /// As [`super::FlowControl::on_idle`].
     pub(super) fn on_idle(&mut self, now: MonotonicNanos, limit: i64) -> i64 {
         let timeout_ns = self.rules.receiver_timeout_ns;
-        // Each receiver is judged by itself: whoever leaves takes nobody with it.
+        // Each receiver is checked separately, so one that leaves does not remove others.
         self.receivers.retain(|receiver| !receiver.is_leaving && receiver.heard.saturating_add_ns(timeout_ns) >= now);
         let held = self.hold(now);
         if self.receivers.is_empty() || !self.has_required_receivers() {
@@ -113,7 +113,7 @@ impl Min {
         self.setup_requested = true;
     }
 
-    /// The limit stands still until the joiner's first status message, so that it is not outrun.
+    /// Holds the limit until the joining receiver's first status message, so that the stream does not run away from it.
     pub(super) fn on_setup(&mut self, now: MonotonicNanos, limit: i64) {
         if self.setup_requested && !self.receivers.is_empty() {
             self.held_for_joiner = Some(Hold { limit, since: now });
@@ -139,7 +139,7 @@ impl Min {
         self.turned_away
     }
 
-    /// Where the limit is held, if it is.
+    /// The held limit, if there is one.
     fn hold(&mut self, now: MonotonicNanos) -> i64 {
         let timeout_ns = self.rules.receiver_timeout_ns;
         self.held_for_joiner.take_if(|hold| hold.since.saturating_add_ns(timeout_ns) < now);

@@ -18,48 +18,48 @@ use gannet::types::TermLength;
 
 use crate::mailbox::FlowControlRules;
 
-/// What a receiver has said of itself.
+/// The content of a receiver's status message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiverReport {
-    /// Which receiver.
+    /// The receiver id.
     pub receiver_id: i64,
-    /// The group tag that it states, if any.
+    /// The group tag, if it has one.
     pub group_tag: Option<i64>,
-    /// Up to where its slowest subscriber has read.
+    /// The position of its slowest subscriber.
     pub position: i64,
-    /// How many bytes from there it takes.
+    /// The receiver window in bytes.
     pub window: i32,
     /// Whether it leaves.
     pub is_leaving: bool,
 }
 
 impl ReceiverReport {
-    /// Up to where it takes data.
+    /// The end of its window.
     pub const fn edge(&self) -> i64 {
         self.position.saturating_add(self.window as i64)
     }
 }
 
-/// The strategy of one publication.
+/// The flow control of a publication.
 #[derive(Debug)]
 pub enum FlowControl {
-    /// One receiver, and its window.
+    /// A single receiver's window.
     Unicast,
-    /// The furthest receiver of a group.
+    /// The fastest receiver of a group.
     Max,
     /// The slowest receiver of a group.
     Min(Min),
-    /// The slowest of those receivers of a group that state a tag.
+    /// The slowest receiver with a group tag.
     Tagged(Tagged),
 }
 
-/// A retransmission covers at most so many receiver windows: what is usual between two.
+/// The default maximum length of a retransmit in receiver windows, with a single receiver.
 pub const UNICAST_RETRANSMIT_WINDOWS: i64 = 16;
 /// As above, in a group.
 pub const GROUP_RETRANSMIT_WINDOWS: i64 = 4;
 
 impl FlowControl {
-    /// A strategy that knows no receivers yet.
+    /// Flow control without receivers yet.
     pub fn new(rules: FlowControlRules) -> Self {
         match rules {
             FlowControlRules::Unicast => Self::Unicast,
@@ -69,7 +69,7 @@ impl FlowControl {
         }
     }
 
-    /// A receiver has reported. Returns the sender's limit from now on.
+    /// Handles a status message. Returns the new limit.
     pub fn on_status_message(&mut self, now: MonotonicNanos, report: &ReceiverReport, limit: i64) -> i64 {
         match self {
             Self::Unicast => unicast::on_status_message(report, limit),
@@ -79,7 +79,7 @@ impl FlowControl {
         }
     }
 
-    /// Nothing was sent in this duty cycle. Returns the sender's limit from now on, which may be lower than before (trap 28).
+    /// Handles a duty cycle in which nothing was sent. Returns the new limit, which may be lower than before (trap 28).
     pub fn on_idle(&mut self, now: MonotonicNanos, limit: i64) -> i64 {
         match self {
             Self::Unicast | Self::Max => limit,
@@ -88,7 +88,7 @@ impl FlowControl {
         }
     }
 
-    /// A receiver asks for a setup frame, with this tag if it states one.
+    /// Handles a request for a setup, with the receiver's group tag if it has one.
     pub fn on_setup_requested(&mut self, group_tag: Option<i64>) {
         match self {
             Self::Unicast | Self::Max => {}
@@ -97,7 +97,7 @@ impl FlowControl {
         }
     }
 
-    /// A setup frame that was asked for is about to be sent.
+    /// Handles that a requested setup is about to be sent.
     pub fn on_setup(&mut self, now: MonotonicNanos, limit: i64) {
         match self {
             Self::Unicast | Self::Max => {}
@@ -106,7 +106,7 @@ impl FlowControl {
         }
     }
 
-    /// A receiver has rejected the stream.
+    /// Handles a rejection by a receiver.
     pub fn on_error(&mut self, receiver_id: i64, group_tag: Option<i64>) {
         match self {
             Self::Unicast | Self::Max => {}
@@ -115,7 +115,7 @@ impl FlowControl {
         }
     }
 
-    /// Whether as many receivers are there as the channel asks for.
+    /// Whether there are as many receivers as the channel requires.
     pub fn has_required_receivers(&self) -> bool {
         match self {
             Self::Unicast | Self::Max => true,
@@ -124,7 +124,7 @@ impl FlowControl {
         }
     }
 
-    /// How many receivers it goes by; `None` when it keeps no list.
+    /// The number of tracked receivers. `None` if it tracks none.
     pub fn receivers(&self) -> Option<usize> {
         match self {
             Self::Unicast | Self::Max => None,
@@ -133,7 +133,7 @@ impl FlowControl {
         }
     }
 
-    /// How many receivers were turned away because the list was full.
+    /// The number of receivers that were ignored because the list was full.
     pub fn turned_away(&self) -> u64 {
         match self {
             Self::Unicast | Self::Max => 0,
@@ -143,8 +143,8 @@ impl FlowControl {
     }
 }
 
-/// How many bytes of a NAK are answered at once: never past the term, and never more than so many receiver windows (trap 35).
-/// `initial_window` is what the driver's receivers start with, which stands in for that of the peer.
+/// The length of the retransmit for a NAK: at most to the end of the term, and at most this many receiver windows (trap
+/// 35). `initial_window` is the driver's initial receiver window, used in place of the peer's.
 pub fn retransmit_length(
     term_length: TermLength,
     offset: i32,

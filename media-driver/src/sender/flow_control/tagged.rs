@@ -5,7 +5,7 @@ use gannet::time::MonotonicNanos;
 use super::{Min, ReceiverReport};
 use crate::mailbox::GroupRules;
 
-/// The slowest of those with a tag.
+/// Flow control by the slowest receiver with a group tag.
 #[derive(Debug)]
 pub struct Tagged {
     group: Min,
@@ -37,8 +37,8 @@ impl Tagged {
         self.group.on_setup(now, limit);
     }
 
-    /// The Java driver asks for the tag here and the C driver does not. A receiver id is known to the group only if it came with
-    /// the tag, so an error that states none is believed, and one that states another is not.
+    /// The Java driver checks the tag here, the C driver does not. The group only knows receiver ids that came with the
+    /// tag, so an error without a tag is accepted, and one with another tag is not.
     pub(super) fn on_error(&mut self, receiver_id: i64, group_tag: Option<i64>) {
         if group_tag.is_none_or(|tag| tag == self.tag) {
             self.group.on_error(receiver_id);

@@ -7,21 +7,21 @@ use gannet::types::{RegistrationId, SessionId};
 
 use crate::sim::SimDriver;
 
-/// How many logs and sockets a driver may hold for each stream: publications, images, and those that linger.
+/// The maximum number of logs and sockets per stream in a driver: publications, images, and those that linger.
 const HELD_PER_STREAM: usize = 16;
-/// How many counters a driver may have for each stream.
+/// The maximum number of counters per stream in a driver.
 const COUNTERS_PER_STREAM: usize = 128;
-/// Counting takes long, and what grows without bounds is found as well in one turn of so many.
+/// Counting takes long, and unlimited growth is also found if it is only done every this many turns.
 const TURNS_BETWEEN_COUNTS: u32 = 256;
 
-/// What was seen so far.
+/// The observations so far.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    /// Positions, by host, by whose they are and which they are.
+    /// Positions by host, registration id and kind.
     seen: HashMap<(usize, RegistrationId, What), i64>,
-    /// The sessions of publishers, by their numbers.
+    /// The sessions of publishers, by index.
     sessions: HashMap<usize, SessionId>,
-    /// How many messages were heard by all.
+    /// The number of messages that all have received.
     pub(super) heard: u64,
     turns: u32,
 }
@@ -31,12 +31,12 @@ enum What {
     Sent,
     Rebuilt,
     Announced,
-    /// The highest limit that a publication had.
+    /// The highest limit of a publication.
     Limit,
 }
 
 impl Checks {
-    /// Looks at all drivers.
+    /// Checks all drivers.
     pub(super) fn look(&mut self, drivers: &[&SimDriver], streams: usize) -> Result<(), String> {
         for (host, driver) in drivers.iter().enumerate() {
             for publication in driver.sender().publications() {
@@ -47,7 +47,7 @@ impl Checks {
                 let before = self.seen.get(&(host, id, What::Sent)).copied().unwrap_or(i64::MIN);
                 let sent = publication.sent();
                 self.advance(host, id, What::Sent, sent)?;
-                // Only padding may pass the limit, and it ends with the term.
+                // Only padding may exceed the limit, and it ends with the term.
                 let term = i64::from(publication.log().term_length().get());
                 if sent > before && sent > limit && sent % term != 0 {
                     return Err(format!("{sent} was sent, and {limit} allowed"));
@@ -82,7 +82,7 @@ impl Checks {
         Ok(())
     }
 
-    /// Keeps a publisher's session in mind, for when it has left.
+    /// Remembers a publisher's session after it has left.
     pub(super) fn session(&mut self, publisher: usize, known: Option<SessionId>) -> Option<SessionId> {
         if let Some(known) = known {
             self.sessions.insert(publisher, known);

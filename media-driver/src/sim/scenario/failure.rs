@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// What a run has found to be wrong.
+/// A failed check of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Failure {
-    /// The seed that shows it.
+    /// The seed that reproduces it.
     pub seed: u64,
-    /// At which time of the run, in nanoseconds.
+    /// The time in the run, in nanoseconds.
     pub at_ns: i64,
-    /// What.
+    /// What failed.
     pub what: String,
 }
 

@@ -12,40 +12,41 @@ pub use self::failure::Failure;
 use self::plan::Trouble;
 use self::world::World;
 
-/// How many messages cross in a run unless somebody says otherwise: enough for terms to rotate, few enough for many runs.
+/// The default number of messages in a run: enough for terms to rotate, few enough for many runs.
 pub const MESSAGES: u32 = 240;
-/// Everybody hears everybody within this, in nanoseconds.
+/// All subscribers must be connected within this time, in nanoseconds.
 const CONNECT_NS: i64 = 60_000_000_000;
-/// How long a run lasts in which what arrives may be anything, in nanoseconds.
+/// The duration of a run with corrupted datagrams, in nanoseconds.
 const HOSTILE_NS: i64 = 8_000_000_000;
-/// After the last trouble every subscriber that has not heard all hears more within this, in nanoseconds: an image that was lost is
-/// given up after 10 s, its session rests, a setup is asked for, and all of that through bad weather.
+/// The time after the last fault within which every subscriber that misses messages must receive again, in nanoseconds.
+/// An image times out after 10 s, its session cools down, and a setup is requested, all of that over a bad network.
 const RECOVERY_NS: i64 = 40_000_000_000;
-/// The same when no trouble was long enough for an image to be lost.
+/// The same if no fault was long enough for an image to be lost.
 const SHORT_RECOVERY_NS: i64 = 10_000_000_000;
-/// After everything was closed, everything is gone within this, in nanoseconds: lingers and liveness are seconds.
+/// The time after closing within which everything must be freed, in nanoseconds. Lingers and liveness timeouts are
+/// seconds.
 const RECLAIM_NS: i64 = 60_000_000_000;
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// How many messages arrived.
+    /// The number of messages that arrived.
     pub messages: u64,
-    /// How long it took, by its own clock, in nanoseconds.
+    /// The simulated duration in nanoseconds.
     pub took_ns: i64,
-    /// How many datagrams were lost.
+    /// The number of lost datagrams.
     pub lost: u64,
-    /// How many NAKs were sent.
+    /// The number of NAKs.
     pub naks: i64,
-    /// How many datagrams were sent again.
+    /// The number of retransmitted datagrams.
     pub retransmits: i64,
 }
 
-/// Plays a seed: about `messages` messages cross the network, shared among its streams, then everything is closed.
+/// Runs a seed: sends about `messages` messages over the network, shared among the streams, and then closes everything.
 ///
 /// # Errors
 ///
-/// [`Failure`], with what was wrong and when.
+/// [`Failure`] if a check failed.
 pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     let mut world = World::new(seed, messages);
     open(&mut world)?;
@@ -66,12 +67,13 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     })
 }
 
-/// What the plan of a seed is, for whoever looks for what breaks it.
+/// The plan of a seed, for analysing failures.
 pub fn describe(seed: u64, messages: u32) -> String {
     format!("{:#?}", World::new(seed, messages).plan)
 }
 
-/// Publications and subscriptions, in an order that the seed has, and an image of each for each.
+/// Adds publications and subscriptions in a random order, and waits until each subscription has an image of each
+/// publication.
 fn open(world: &mut World) -> Result<(), Failure> {
     let mut steps = Vec::new();
     for (index, stream) in world.plan.streams.iter().enumerate() {
@@ -99,7 +101,7 @@ fn open(world: &mut World) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Messages of all sizes; each arrives once, and in order.
+/// Sends messages of all sizes. Each must arrive once and in order.
 fn carry(world: &mut World) -> Result<(), Failure> {
     let since = world.now_ns;
     world.flows_since_ns = Some(since);
@@ -119,7 +121,7 @@ fn carry(world: &mut World) -> Result<(), Failure> {
         }
         let troubles_end = world.troubles_end_ns().unwrap_or(since);
         if world.plan.is_hostile {
-            // What arrives may be anything: that nothing breaks and nothing is left is all that can be asked for.
+            // With corruption, any data may arrive. So it is only checked that nothing breaks and nothing is left.
             if world.now_ns > until {
                 return Ok(());
             }
@@ -150,13 +152,13 @@ fn carry(world: &mut World) -> Result<(), Failure> {
     }
 }
 
-/// A group of which somebody died waits for as many as it was told to: that is what it was told.
+/// Whether a group with a dead member waits for its required number of receivers, as configured.
 fn is_excused(world: &World, subscriber: &world::Subscriber) -> bool {
     let someone_died = world.plan.disturbances.iter().any(|one| matches!(one.what, Trouble::ClientDies(_)));
     someone_died && world.plan.streams[subscriber.stream].publication.contains("g:/")
 }
 
-/// Clients go, with or without what they have, in the order that the seed has; in the end nothing is left.
+/// Closes clients, with or without removing their resources first, in a random order. Nothing must be left.
 fn close(world: &mut World) -> Result<(), Failure> {
     world.is_closing = true;
     let mut clients: Vec<_> = (0..world.hosts.len())
@@ -170,7 +172,7 @@ fn close(world: &mut World) -> Result<(), Failure> {
         let way = world.random.u8(..8);
         let client = &mut world.hosts[host].clients[client];
         match way {
-            // Without a word.
+            // Without a close command.
             0 => client.is_dead = true,
             1 | 2 => {
                 let all: Vec<_> = client.inner.publications.iter().map(|one| one.correlation_id).collect();

@@ -8,41 +8,41 @@ use gannet::types::StreamId;
 
 use crate::sim::Weather;
 
-/// The longest disturbance that costs nobody its image, in nanoseconds: lingers and receiver timeouts are 5 s.
+/// The maximum duration of a fault that loses no image, in nanoseconds. Lingers and receiver timeouts are 5 s.
 pub(super) const SHORT_NS: i64 = 2_000_000_000;
-/// The longest disturbance, in nanoseconds.
+/// The maximum duration of a fault in nanoseconds.
 const LONG_NS: i64 = 20_000_000_000;
-/// Disturbances begin within this, in nanoseconds.
+/// Faults begin within this time, in nanoseconds.
 const TROUBLED_NS: i64 = 2_000_000_000;
-/// How many clients each driver has.
+/// The number of clients per driver.
 pub(super) const CLIENTS: usize = 2;
 
-/// What becomes of a run.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) hosts: Vec<HostPlan>,
     pub(super) weather: Weather,
     pub(super) streams: Vec<StreamPlan>,
     pub(super) disturbances: Vec<Disturbance>,
-    /// Corruption reaches the drivers, so that nothing that arrives can be relied on.
+    /// Whether corrupted datagrams reach the drivers, so that no received data is reliable.
     pub(super) is_hostile: bool,
-    /// Something lasts so long that images may go, and what they missed with them.
+    /// Whether a fault lasts so long that images, and the messages they miss, may be lost.
     pub(super) may_lose: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct HostPlan {
     pub(super) address: IpAddr,
-    /// Of 256 turns, how many each agent misses.
+    /// The number of turns, out of 256, that each agent misses.
     pub(super) laziness: u8,
-    /// What its clock shows at the beginning, in nanoseconds.
+    /// The initial value of its clock in nanoseconds.
     pub(super) clock_ns: i64,
-    /// How much faster it goes than time: 0.01 is a hundredth.
+    /// The drift of its clock: 0.01 is one percent too fast.
     pub(super) drift: f64,
     pub(super) answers_late: bool,
 }
 
-/// A client, by host and number.
+/// A client, by host and index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) host: usize,
@@ -55,13 +55,13 @@ pub(super) struct StreamPlan {
     pub(super) publishers: Vec<Place>,
     pub(super) publication: String,
     pub(super) subscribers: Vec<Subscriber>,
-    /// How many messages each publisher sends.
+    /// The number of messages of each publisher.
     pub(super) messages: u32,
     pub(super) longest: usize,
     pub(super) is_reliable: bool,
-    /// What a manual destination is called, for each subscriber.
+    /// The manual destination of each subscriber.
     pub(super) destinations: Vec<String>,
-    /// Publishers leave when they have said all, whether or not it has arrived.
+    /// Whether publishers leave after their last message, even if it has not arrived.
     pub(super) leaves_early: bool,
 }
 
@@ -69,14 +69,14 @@ pub(super) struct StreamPlan {
 pub(super) struct Subscriber {
     pub(super) place: Place,
     pub(super) channel: String,
-    /// Comes when the stream flows already.
+    /// Whether it joins the stream late.
     pub(super) is_late: bool,
 }
 
-/// Something that goes wrong for a while.
+/// A temporary fault.
 #[derive(Clone, Debug)]
 pub(super) struct Disturbance {
-    /// Both since the streams flow, in nanoseconds.
+    /// The begin and the end, since the streams are connected, in nanoseconds.
     pub(super) from_ns: i64,
     pub(super) until_ns: i64,
     pub(super) what: Trouble,
@@ -84,15 +84,15 @@ pub(super) struct Disturbance {
 
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
-    /// Nothing that the first sends reaches the second.
+    /// Nothing from the first host reaches the second.
     Cut(usize, usize),
-    /// Neither hears the other.
+    /// Nothing passes between the two hosts.
     Partition(usize, usize),
     ConductorSleeps(usize),
     SenderSleeps(usize),
     ReceiverSleeps(usize),
     ClientSleeps(Place),
-    /// A client ends without a word, and does not come back.
+    /// A client dies for good, without a close command.
     ClientDies(Place),
 }
 
@@ -111,7 +111,7 @@ impl Plan {
         for _ in 0..if is_fair { 0 } else { random.usize(0..4) } {
             disturbances.push(draw_disturbance(random, count, if is_long { LONG_NS } else { SHORT_NS }));
         }
-        // What many endure one after the other is endured for longer by each.
+        // Consecutive faults may add up.
         let total: i64 = disturbances.iter().map(|disturbance| disturbance.until_ns - disturbance.from_ns).sum();
         let dies = disturbances.iter().any(|disturbance| matches!(disturbance.what, Trouble::ClientDies(_)));
         Self { hosts, weather, streams, disturbances, is_hostile, may_lose: is_hostile || dies || total > 2 * SHORT_NS }
@@ -186,7 +186,7 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
             stream.subscribers = all(&subscribers, |_| "aeron:ipc".to_owned());
         }
         1 => {
-            // One receives, and maybe two send.
+            // One receives, and one or two send.
             let receiver = random.usize(..hosts.len());
             subscribers.iter_mut().for_each(|place| place.host = receiver);
             let endpoint = format!("aeron:udp?endpoint={}:{port}", address(receiver));
@@ -204,7 +204,7 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
             stream.subscribers = all(&subscribers, |_| format!("{endpoint}{listening}"));
         }
         kind => {
-            // Each host once: an endpoint is a receiver.
+            // Each host once, because an endpoint is one receiver.
             subscribers.sort_by_key(|place| place.host);
             subscribers.dedup_by_key(|place| place.host);
             let control = format!("{}:{port}", address(publisher));
@@ -222,7 +222,7 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
             }
         }
     }
-    // Whoever comes late must not be missed by its group, nor find that all have gone.
+    // A late member must not be required by its group, nor find that all others have left.
     if group > 1 && random.bool() && !stream.leaves_early {
         let late = stream.subscribers.len() - 1;
         let host = stream.subscribers[late].place.host;
@@ -257,7 +257,7 @@ fn draw_disturbance(random: &mut Rng, hosts: usize, longest_ns: i64) -> Disturba
         14 => Trouble::ClientSleeps(place),
         _ => Trouble::ClientDies(place),
     };
-    // A driver or a client that sleeps for long is taken for dead, which is another story.
+    // A driver or client that sleeps for long counts as dead, which is a different fault.
     let is_link = matches!(what, Trouble::Partition(..) | Trouble::Cut(..));
     let lasts_ns = random.i64(0..if is_link { longest_ns } else { SHORT_NS });
     Disturbance { from_ns, until_ns: from_ns + lasts_ns, what }

@@ -1,4 +1,4 @@
-//! A run in progress: the drivers, clients and network of a plan, all moved by one clock, and what each publisher has
+//! A run in progress: the drivers, clients and network of a plan, all driven by one clock, and what each publisher has
 //! sent and each subscriber received.
 
 use fastrand::Rng;
@@ -11,19 +11,19 @@ use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
 use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
 
-/// How far the clock moves between turns while something happens, in nanoseconds, on average.
+/// The average step of the clock between turns while there is work, in nanoseconds.
 const STEP_NS: i64 = 20_000;
-/// And at most when nothing does.
+/// The maximum step without work.
 const LONGEST_STEP_NS: i64 = 2_000_000;
-/// The same when all that is left is to let go.
+/// The same while only resources are to be freed.
 const LONGEST_LAST_STEP_NS: i64 = 20_000_000;
-/// How long logs take at most where they take long, and where they do not, in nanoseconds.
+/// The maximum time for creating a log, for runs with slow and with fast logs, in nanoseconds.
 const SLOW_LOG_NS: i64 = 500_000_000;
 const QUICK_LOG_NS: i64 = 1_000_000;
-/// How many fragments a subscriber takes in one turn.
+/// The maximum number of fragments per poll.
 const FRAGMENTS: usize = 20;
 
-/// A run under way.
+/// The state of a run.
 pub(super) struct World {
     pub(super) seed: u64,
     pub(super) plan: Plan,
@@ -33,9 +33,9 @@ pub(super) struct World {
     pub(super) hosts: Vec<Host>,
     pub(super) publishers: Vec<Publisher>,
     pub(super) subscribers: Vec<Subscriber>,
-    /// When streams began to flow; troubles are counted from there.
+    /// When the streams were connected. Faults are timed from there.
     pub(super) flows_since_ns: Option<i64>,
-    /// Images go because their publishers do.
+    /// Whether images are lost because their publishers leave.
     pub(super) is_closing: bool,
     step_ns: i64,
     was_busy: bool,
@@ -52,18 +52,18 @@ pub(super) struct Client {
     pub(super) is_dead: bool,
 }
 
-/// One that publishes on a stream.
+/// A publisher of a stream.
 pub(super) struct Publisher {
     pub(super) stream: usize,
     pub(super) place: Place,
     correlation_id: CorrelationId,
     pub(super) said: u32,
     pub(super) has_left: bool,
-    /// Its session and where it ends, once it has said all.
+    /// The end of its session, once it has sent everything.
     pub(super) end: Option<i64>,
 }
 
-/// One that subscribes to a stream.
+/// A subscriber of a stream.
 pub(super) struct Subscriber {
     pub(super) stream: usize,
     pub(super) place: Place,
@@ -72,16 +72,16 @@ pub(super) struct Subscriber {
     pub(super) is_late: bool,
 }
 
-/// What a subscriber has heard of one publisher.
+/// What a subscriber has received of a publisher.
 pub(super) struct Heard {
-    /// The image that it hears it by.
+    /// The image that it reads.
     image: Option<CorrelationId>,
-    /// The number that comes next; none before the first message.
+    /// The number of the next message. `None` before the first message.
     pub(super) next: Option<u32>,
-    /// The beginning of a message of which more is to come.
+    /// The first fragments of an incomplete message.
     partial: Vec<u8>,
     pub(super) progress_ns: i64,
-    /// It had an image, and lost it before it had heard all.
+    /// Whether it lost an image before it had received everything.
     pub(super) is_lost: bool,
     pub(super) messages: u32,
 }
@@ -91,7 +91,7 @@ impl World {
         let mut random = Rng::with_seed(seed);
         let plan = Plan::draw(&mut random, messages);
         let network = SimNetwork::new(random.u64(..), plan.weather);
-        // Drawn apart, so that all else is as it was for a seed before logs took time.
+        // A separate generator, so that the other choices of a seed are the same as before logs took time.
         let mut log_times = Rng::with_seed(seed);
         let hosts = plan.hosts.iter().map(|host| {
             let mut driver = SimDriver::new(host.address, &network, random.u64(..), RAW, |_| {});
@@ -123,7 +123,7 @@ impl World {
         Err(Failure { seed: self.seed, at_ns: self.now_ns, what: what.into() })
     }
 
-    /// Everybody has a turn, but for whoever the seed has sleep.
+    /// Runs a turn of everything, except what the seed suspends.
     pub(super) fn turn(&mut self) -> Result<(), Failure> {
         self.pass();
         let (since, now_ns) = (self.flows_since_ns, self.now_ns);
@@ -179,7 +179,7 @@ impl World {
         self.check()
     }
 
-    /// The clock moves: in large steps as long as nothing happens.
+    /// Advances the clock: in large steps while there is no work.
     fn pass(&mut self) {
         let longest_ns = if self.is_closing { LONGEST_LAST_STEP_NS } else { LONGEST_STEP_NS };
         self.step_ns = if self.was_busy { STEP_NS } else { (2 * self.step_ns).min(longest_ns) };
@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    /// Whether nothing goes wrong any more but by the weather.
+    /// When the last fault ends, apart from the network's behaviour.
     pub(super) fn troubles_end_ns(&self) -> Option<i64> {
         let last = self.plan.disturbances.iter().map(|disturbance| disturbance.until_ns).max().unwrap_or(0);
         self.flows_since_ns.map(|since| since + last)
@@ -251,7 +251,7 @@ impl World {
         });
     }
 
-    /// The publishers of a stream, in the order in which its plan lists them.
+    /// The publishers of a stream, in the order of the plan.
     pub(super) fn publishers_of(&self, stream: usize) -> impl Iterator<Item = &Publisher> {
         self.publishers.iter().filter(move |publisher| publisher.stream == stream)
     }
@@ -277,7 +277,7 @@ impl World {
         all.find(|known| known.correlation_id == publisher.correlation_id).map(|known| known.session_id)
     }
 
-    /// A publisher says more, if there is more to say and room for it.
+    /// Publishes the next messages of a publisher, as far as there is space.
     fn say(&mut self, index: usize) -> Result<(), Failure> {
         let Self { publishers, hosts, plan, random, .. } = self;
         let publisher = &mut publishers[index];
@@ -318,7 +318,7 @@ impl World {
         }
     }
 
-    /// A subscriber hears what has come for it.
+    /// Polls a subscriber.
     fn hear(&mut self, index: usize) -> Result<(), Failure> {
         let place = self.subscribers[index].place;
         if self.is_dead(place) {
@@ -344,7 +344,7 @@ impl World {
                     is_late: subscriber.is_late,
                 };
                 if !image.is_gone && heard.image != Some(image.correlation_id) {
-                    // A new one may have missed what came between.
+                    // A new image may have missed messages in between.
                     heard.is_lost |= heard.image.is_some();
                     heard.image = Some(image.correlation_id);
                     heard.partial.clear();
@@ -389,13 +389,13 @@ impl World {
         Ok(())
     }
 
-    /// A publication's session, also when its publisher has left.
+    /// A publication's session id, even if its publisher has left.
     fn session_at(&mut self, publisher: usize) -> Option<gannet::types::SessionId> {
         let known = self.session(&self.publishers[publisher]);
         self.checks.session(publisher, known)
     }
 
-    /// Where a subscriber is in what a publisher says, and where that ends; nothing where there is nothing to be waited for.
+    /// Whether a subscriber has received everything that it must receive of a publisher.
     pub(super) fn is_done(&self, subscriber: &Subscriber, number: usize) -> bool {
         let Some((index, publisher)) =
             self.publishers.iter().enumerate().filter(|(_, one)| one.stream == subscriber.stream).nth(number)
@@ -410,7 +410,7 @@ impl World {
         if heard.next == Some(publisher.said) {
             return true;
         }
-        // Whoever lost an image, or came late, or does not mind loss, is done when there is nothing more to hear.
+        // A subscriber that lost an image, joined late or tolerates loss is done when there is nothing more to receive.
         let excused = heard.is_lost || subscriber.is_late || !self.plan.streams[subscriber.stream].is_reliable;
         let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
         let session = self.checks.known_session(index);
@@ -425,7 +425,7 @@ impl World {
     }
 }
 
-/// What is known of a stream by whoever hears it.
+/// What a subscriber expects of a stream.
 struct Listener {
     publisher: usize,
     longest: usize,
@@ -438,7 +438,7 @@ impl Listener {
         if flags_found & flags::BEGIN != 0 {
             heard.partial.clear();
         } else if heard.partial.is_empty() {
-            // The rest of a message whose beginning was before it joined.
+            // The rest of a message that began before it joined.
             let may_join_within = heard.next.is_none() && self.is_late || heard.is_lost;
             return if may_join_within { Ok(()) } else { Err("a message without its beginning".to_owned()) };
         }
@@ -462,7 +462,7 @@ impl Listener {
     }
 }
 
-/// What a publisher says: whoever hears it can tell.
+/// A message of a publisher, whose content identifies it.
 fn message(publisher: usize, number: u32, longest: usize) -> Vec<u8> {
     let mut random = Rng::with_seed((publisher as u64) << 32 | u64::from(number));
     let longest = if random.u8(..) < 200 { longest.min(1_300) } else { longest };

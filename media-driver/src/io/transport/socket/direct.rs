@@ -9,11 +9,11 @@ use super::messages::{Inbox, MAX_RECEIVED, Message};
 use crate::io::transport::{Datagram, TransportCounts};
 use crate::mailbox::EndpointId;
 
-/// Buffers to receive into, and whose turn it is.
+/// The buffers for receiving, and the next socket to try.
 #[derive(Debug)]
 pub(in crate::io::transport) struct Direct {
     inbox: Inbox,
-    /// Which socket is tried first.
+    /// The index of the socket that is tried first.
     turn: usize,
 }
 
@@ -22,7 +22,7 @@ impl Direct {
         Self { inbox: Inbox::new(), turn: 0 }
     }
 
-    /// Receives from all of them, another one first each time; returns how many datagrams there were.
+    /// Receives from all of them, starting with another one each time. Returns the number of datagrams.
     pub(in crate::io::transport) fn receive(
         &mut self,
         endpoints: &mut [Endpoint],
@@ -42,7 +42,7 @@ impl Direct {
         received
     }
 
-    /// Receives from one endpoint; returns how many datagrams there were.
+    /// Receives from one endpoint. Returns the number of datagrams.
     #[inline]
     pub(in crate::io::transport) fn receive_from(
         &mut self,
@@ -60,7 +60,7 @@ impl Direct {
         self.receive_more(endpoint, limit, (asked, messages), counts, handler)
     }
 
-    /// Asks the kernel for so many messages; returns how many there were.
+    /// Asks the kernel for this many messages. Returns how many there were.
     #[inline]
     fn ask(&mut self, endpoint: &Endpoint, asked: usize, counts: &mut TransportCounts) -> usize {
         counts.receive_calls += 1;
@@ -74,8 +74,7 @@ impl Direct {
         }
     }
 
-    /// Hands over what has come of so many messages that were asked for, and goes on for as long as the kernel has as many as it is
-    /// asked for.
+    /// Delivers the messages that were received, and continues as long as the kernel has as many as requested.
     fn receive_more(
         &mut self,
         endpoint: &mut Endpoint,
@@ -94,7 +93,8 @@ impl Direct {
                 break;
             }
             endpoint.expected = (2 * asked).min(MAX_RECEIVED);
-            // One that was asked for by itself is most likely the only one. If not, the next turn finds the others.
+            // A message that was requested alone is most likely the only one. If not, the next duty cycle finds the
+            // others.
             if asked == 1 || received >= limit {
                 break;
             }
@@ -105,7 +105,7 @@ impl Direct {
     }
 }
 
-/// Hands over the datagrams of a message; returns how many they are.
+/// Delivers the datagrams of a message. Returns how many.
 pub(in crate::io::transport) fn hand_over(
     endpoint: EndpointId,
     message: Message<'_>,
@@ -120,7 +120,7 @@ pub(in crate::io::transport) fn hand_over(
     let received_ns = message.received_ns;
     let segment = message.segment.unwrap_or(message.bytes.len());
     let (mut rest, mut datagrams) = (message.bytes, 0);
-    // One without bytes is a datagram as well.
+    // An empty datagram is a datagram, too.
     loop {
         let (bytes, others) = rest.split_at_mut(segment.min(rest.len()));
         handler(Datagram { endpoint, from, bytes, received_ns });

@@ -14,20 +14,20 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use crate::io::transport::RECEIVE_BUFFER_LENGTH;
 use crate::io::transport::run::MAX_SEGMENTS;
 
-/// The most messages that one call sends.
+/// The maximum number of messages per send call.
 pub(in crate::io::transport) const MAX_MESSAGES: usize = 64;
-/// The most pieces of memory that they consist of, together.
+/// The maximum number of parts of all these messages.
 pub(in crate::io::transport) const MAX_PARTS: usize = 256;
-/// The most messages that one call receives; each has a buffer of its own.
+/// The maximum number of messages per receive call. Each has its own buffer.
 pub(in crate::io::transport) const MAX_RECEIVED: usize = 16;
 
-/// How messages are sent: without waiting, and without a signal to the process.
+/// The flags of sends: do not block, and raise no signal.
 const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
-/// Room for the control data that is asked for: the length of segments, and a time. Aligned as the kernel's headers are.
+/// The space for control data: the segment length and a timestamp. Aligned like the kernel's headers.
 pub(in crate::io::transport) type Control = [u64; 12];
 
-/// What one call sends.
+/// The messages of one send call.
 pub(in crate::io::transport) struct Outbox {
     headers: Box<[libc::mmsghdr]>,
     parts: Box<[libc::iovec]>,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Outbox {
     }
 }
 
-/// A call that is being put together. The memory that it names is borrowed until it has been made.
+/// A call that is being prepared. It borrows the memory that it refers to until it was made.
 pub(in crate::io::transport) struct Filling<'o, 'd> {
     outbox: &'o mut Outbox,
     messages: usize,
@@ -65,8 +65,8 @@ impl Outbox {
         }
     }
 
-    /// Sends a message of one piece by itself, to `to` or where the socket is connected to: the least that the kernel has to look at.
-    /// Returns whether it took it.
+    /// Sends a message of one part by itself, to `to` or to the address to which the socket is connected. This is the
+    /// cheapest call for the kernel. Returns whether the kernel accepted it.
     #[inline]
     pub(in crate::io::transport) fn send_one(
         &mut self,
@@ -83,24 +83,24 @@ impl Outbox {
         sent >= 0
     }
 
-    /// Starts a call.
+    /// Starts preparing a call.
     pub(in crate::io::transport) fn fill<'d>(&mut self) -> Filling<'_, 'd> {
         Filling { outbox: self, messages: 0, parts: 0, _data: PhantomData }
     }
 }
 
 impl<'d> Filling<'_, 'd> {
-    /// Whether a message of so many parts still fits.
+    /// Whether a message of this many parts still fits.
     pub(in crate::io::transport) fn has_room(&self, parts: usize) -> bool {
         self.messages < MAX_MESSAGES && self.parts + parts <= MAX_PARTS
     }
 
-    /// Adds a message, if it has any parts, and returns how many: its parts one after the other, to `to` or where the
-    /// socket is connected to, cut up by the kernel into segments of `segment` bytes if that is given.
+    /// Adds a message if it has parts, and returns how many. The parts are sent one after the other, to `to` or to the
+    /// address to which the socket is connected. With `segment`, the kernel splits them into segments of that length.
     ///
     /// # Panics
     ///
-    /// When there is no room for it.
+    /// If it does not fit.
     pub(in crate::io::transport) fn push(
         &mut self,
         to: Option<SocketAddr>,
@@ -126,12 +126,12 @@ impl<'d> Filling<'_, 'd> {
         self.parts - first
     }
 
-    /// Whether there is no message.
+    /// Whether there are no messages.
     pub(in crate::io::transport) const fn is_empty(&self) -> bool {
         self.messages == 0
     }
 
-    /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
+    /// Makes the call. Returns the number of messages that the kernel accepted, from the first on; at least one.
     pub(in crate::io::transport) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         if self.messages == 1 {
             let header = &raw const self.outbox.headers[0].msg_hdr;
@@ -139,7 +139,7 @@ impl<'d> Filling<'_, 'd> {
             let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), header, SEND_FLAGS) };
             return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
         }
-        // Not by the C library: musl's makes a call for each message.
+        // Not with the C library, because musl makes one call per message.
         // SAFETY: the headers are as many, and name memory that is borrowed until `self` is gone: parts by the lifetime of the data,
         // names and control data by that of the outbox. They are laid out as the kernel's, see `set_part_count`.
         let taken = unsafe {
@@ -155,29 +155,30 @@ impl<'d> Filling<'_, 'd> {
     }
 }
 
-// C libraries differ in the types of lengths in these headers. The kernel has 64 bits for each. So has glibc; musl has 32 bits and
-// fills up with fields of its own, which stay zero as they were made: with the least byte first that is the same number.
+// C libraries have different types for the lengths in these headers. The kernel uses 64 bits for each. So does glibc.
+// musl uses 32 bits and padding that stays zero, which is the same number in little-endian order.
 const _: () = assert!(size_of::<libc::msghdr>() == 56 && size_of::<libc::mmsghdr>() == 64, "as the kernel has them");
 const _: () = assert!(offset_of!(libc::msghdr, msg_iovlen) == 24 && offset_of!(libc::msghdr, msg_controllen) == 40);
 const _: () = assert!(size_of::<libc::cmsghdr>() == 16, "as the kernel has it");
 
-/// Says of how many parts a message consists.
+/// Sets the number of parts of a message.
 fn set_part_count(header: &mut libc::msghdr, count: usize) {
     header.msg_iovlen = count as _;
 }
 
-/// Says how long a message's control data is, or may be.
+/// Sets the length of a message's control data or of the space for it.
 pub(in crate::io::transport) fn set_control_length(header: &mut libc::msghdr, length: usize) {
     header.msg_controllen = length as _;
 }
 
-/// Has a message go to `to`, or where its socket is connected to. The name must stay where it is until the message is sent.
+/// Sets the destination of a message. `None` for the address to which the socket is connected. The name must stay in
+/// place until the message was sent.
 fn address(header: &mut libc::msghdr, name: &mut libc::sockaddr_storage, to: Option<SocketAddr>) {
     header.msg_namelen = to.map_or(0, |to| put_name(name, to));
     header.msg_name = if to.is_some() { (name as *mut libc::sockaddr_storage).cast() } else { std::ptr::null_mut() };
 }
 
-/// Has a message cut up into segments of this length, if there is one. The control data must stay where it is until the message is
+/// Sets the segment length of a message, if there is one. The control data must stay in place until the message was
 /// sent.
 fn cut(header: &mut libc::msghdr, control: &mut Control, segment: Option<u16>) {
     header.msg_control = std::ptr::null_mut();
@@ -199,7 +200,7 @@ fn cut(header: &mut libc::msghdr, control: &mut Control, segment: Option<u16>) {
     }
 }
 
-/// One message that is handed to the kernel and stays where it is until the kernel has answered.
+/// A message that is passed to the kernel and stays in place until the kernel has completed it.
 pub(in crate::io::transport) struct Envelope {
     header: libc::msghdr,
     parts: [libc::iovec; MAX_SEGMENTS],
@@ -213,12 +214,12 @@ impl Envelope {
         unsafe { zeroed() }
     }
 
-    /// Sets the message up, and returns what the kernel is given, and how many parts it has. It is valid as long as
-    /// this value stays where it is, is not set up again, and the memory of the parts lives.
+    /// Prepares the message. Returns the header for the kernel, and the number of parts. The header is valid as long as
+    /// this value stays in place and is not prepared again, and the memory of the parts exists.
     ///
     /// # Panics
     ///
-    /// When there are more parts than segments can be.
+    /// If there are more parts than the maximum number of segments.
     pub(in crate::io::transport) fn set<'d>(
         &mut self,
         to: Option<SocketAddr>,
@@ -238,7 +239,7 @@ impl Envelope {
     }
 }
 
-/// What one call receives.
+/// The messages of one receive call.
 pub(in crate::io::transport) struct Inbox {
     headers: Box<[libc::mmsghdr]>,
     parts: Box<[libc::iovec]>,
@@ -256,16 +257,16 @@ impl std::fmt::Debug for Inbox {
     }
 }
 
-/// One message that was received.
+/// A received message.
 pub(in crate::io::transport) struct Message<'a> {
-    /// Who sent it; none if it is no internet address.
+    /// The sender's address. `None` if it is not an internet address.
     pub(in crate::io::transport) from: Option<SocketAddr>,
-    /// What it is: one datagram, or several of `segment` bytes each but for the last.
+    /// The payload: one datagram, or several of `segment` bytes each, of which the last may be shorter.
     pub(in crate::io::transport) bytes: &'a mut [u8],
     pub(in crate::io::transport) segment: Option<usize>,
     /// When the kernel received it, in nanoseconds since 1970.
     pub(in crate::io::transport) received_ns: Option<i64>,
-    /// Whether it was longer than the buffer.
+    /// Whether it exceeded the buffer.
     pub(in crate::io::transport) is_truncated: bool,
 }
 
@@ -283,8 +284,8 @@ impl Inbox {
         }
     }
 
-    /// Receives what is there, at most `most` messages, and returns how many there are. That a call was interrupted, or told of an
-    /// earlier datagram's refusal, is the same as that there are none.
+    /// Receives at most `most` available messages. Returns how many. An interrupted call, and one that reports the
+    /// refusal of an earlier datagram, count as none.
     pub(in crate::io::transport) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> usize {
         let most = most.min(MAX_RECEIVED);
         let buffers = self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH);
@@ -299,7 +300,7 @@ impl Inbox {
                 socket.as_raw_fd(),
                 self.headers.as_mut_ptr(),
                 most as u32,
-                // An unsigned number with musl.
+                // With musl, this is an unsigned number.
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
@@ -307,7 +308,8 @@ impl Inbox {
         usize::try_from(received).unwrap_or(0)
     }
 
-    /// Receives one message if there is one, and returns how many there are: for one the kernel has less to copy this way.
+    /// Receives one message, if there is one. Returns how many. For a single message the kernel has less to copy this
+    /// way.
     #[inline]
     pub(in crate::io::transport) fn receive_one(&mut self, socket: BorrowedFd<'_>) -> usize {
         let buffer = &mut self.buffers[..RECEIVE_BUFFER_LENGTH];
@@ -322,14 +324,14 @@ impl Inbox {
         1
     }
 
-    /// Receives one datagram if there is one, of which nothing but its source is asked for: the kernel has the least to do for this one.
-    /// Returns how many there are.
+    /// Receives one datagram, if there is one, with only its source address. This is the cheapest call for the kernel.
+    /// Returns how many.
     pub(in crate::io::transport) fn receive_plain(&mut self, socket: BorrowedFd<'_>) -> usize {
         let first = &mut self.headers[0];
         let name = (&raw mut self.names[0]).cast();
         let mut name_length = size_of::<libc::sockaddr_storage>() as u32;
         let buffer = &mut self.buffers[..RECEIVE_BUFFER_LENGTH];
-        // With this flag the kernel says how long a datagram was that is longer than the buffer.
+        // With this flag the kernel returns the full length of a datagram that exceeds the buffer.
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         // SAFETY: the buffer and the name are of this value, which nobody else uses during the call, and as long as is stated.
         let length = unsafe {
@@ -350,7 +352,7 @@ impl Inbox {
     ///
     /// # Panics
     ///
-    /// When no call can have received so many.
+    /// If a call cannot receive that many.
     pub(in crate::io::transport) fn message(&mut self, index: usize) -> Message<'_> {
         let header = &self.headers[index];
         let mut message = Message {
@@ -367,7 +369,7 @@ impl Inbox {
     }
 }
 
-/// Has a header name all that a message is received into. That must stay where it is until the message is received.
+/// Sets the buffers of a header for receiving. They must stay in place until the message was received.
 #[inline]
 fn make_room(
     header: &mut libc::msghdr,
@@ -386,7 +388,7 @@ fn make_room(
     header.msg_flags = 0;
 }
 
-/// Reads what the kernel says beside a message.
+/// Reads the control data of a message.
 pub(in crate::io::transport) fn read_control(header: &libc::msghdr, message: &mut Message<'_>) {
     // SAFETY: the kernel filled in the control data that the header names, and its length; the macros keep within that, and each kind
     // of data is as long as its type says.
@@ -410,7 +412,7 @@ pub(in crate::io::transport) fn read_control(header: &libc::msghdr, message: &mu
     }
 }
 
-/// Writes an address as the kernel has it, and returns its length.
+/// Writes an address in the kernel's format. Returns its length.
 fn put_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> u32 {
     let name: *mut libc::sockaddr_storage = name;
     match address {
@@ -440,7 +442,7 @@ fn put_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> u32 {
     }
 }
 
-/// Reads an address as the kernel has it. None if it is no internet address.
+/// Reads an address in the kernel's format. `None` if it is not an internet address.
 pub(in crate::io::transport) fn get_name(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     let address: *const libc::sockaddr_storage = name;
     match i32::from(name.ss_family) {
@@ -461,7 +463,7 @@ pub(in crate::io::transport) fn get_name(name: &libc::sockaddr_storage) -> Optio
     }
 }
 
-/// Whether the kernel can cut up what this socket sends.
+/// Whether the kernel supports segmentation offload for this socket.
 pub(in crate::io::transport) fn can_segment(socket: impl AsFd) -> bool {
     let (mut value, mut length) = (0_i32, size_of::<i32>() as u32);
     // SAFETY: both addresses are of locals of the length that is stated.
@@ -477,12 +479,12 @@ pub(in crate::io::transport) fn can_segment(socket: impl AsFd) -> bool {
     result == 0
 }
 
-/// Has the kernel put together what it receives as a run of equal datagrams. False when it cannot.
+/// Enables receive coalescing of equal datagrams. Returns false if the kernel does not support it.
 pub(in crate::io::transport) fn coalesce(socket: impl AsFd) -> bool {
     set(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO)
 }
 
-/// Has the kernel say when each datagram came. False when it cannot.
+/// Enables receive timestamps. Returns false if the kernel does not support them.
 pub(in crate::io::transport) fn tell_time(socket: impl AsFd) -> bool {
     set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
 }

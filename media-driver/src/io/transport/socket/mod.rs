@@ -19,23 +19,23 @@ use super::run::{bytes_of, length_of, same_endpoint, segments};
 use super::{Datagram, Fault, SendFault, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};
 
-/// How many sockets one question to the kernel finds.
+/// The maximum number of ready sockets per epoll call.
 const MAX_READY: usize = 64;
 
-/// What a socket transport makes use of.
+/// The settings of a socket transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Hand runs of equal datagrams to the kernel as one message, which it cuts up.
+    /// Whether runs of equal datagrams are passed to the kernel as one message, which it splits.
     pub segmentation: bool,
-    /// Have the kernel put runs of equal datagrams together that arrive.
+    /// Whether the kernel combines runs of equal datagrams that arrive.
     pub coalescing: bool,
-    /// Up to this many sockets are tried one after the other: what has come is there sooner so than by way of whoever watches many. Of
-    /// more the kernel says which have something.
+    /// The maximum number of sockets that are polled one after the other, which finds a datagram sooner than a watched
+    /// socket does. If there are more, epoll reports which have data.
     pub tried_directly: usize,
 }
 
 impl SocketOptions {
-    /// What a driver makes use of unless told otherwise.
+    /// The driver's default settings.
     pub const DEFAULT: Self = Self { segmentation: true, coalescing: true, tried_directly: 5 };
 }
 
@@ -45,34 +45,36 @@ impl Default for SocketOptions {
     }
 }
 
-/// Datagrams by `sendmmsg` and `recvmmsg`.
+/// A transport with `sendmmsg` and `recvmmsg`.
 pub struct SocketTransport {
     options: SocketOptions,
-    /// By rising id.
+    /// Sorted by id.
     endpoints: Vec<Endpoint>,
     outbox: Outbox,
     direct: Direct,
     epoll: OwnedFd,
-    /// Whether the kernel watches the sockets. With few it does not: it would have to, for every datagram that arrives.
+    /// Whether epoll watches the sockets. Not with few sockets, because watching costs the kernel time for every
+    /// datagram that arrives.
     is_watched: bool,
     counts: TransportCounts,
     fault: Option<Fault>,
 }
 
-/// An endpoint that was adopted.
+/// An endpoint of the transport.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) id: EndpointId,
     pub(super) sockets: Sockets,
     pub(super) can_segment: bool,
-    /// Whether what comes is a datagram and no more: the kernel puts none together, and says no times.
+    /// Whether messages are single datagrams without control data: no coalescing, no timestamps.
     is_plain: bool,
-    /// How many messages it is asked for at once: the kernel looks once more than it finds, so few where few come.
+    /// How many messages to request at once. The kernel makes one more attempt than it finds, so few if few arrive.
     expected: usize,
 }
 
 impl Endpoint {
-    /// Asks of its sockets what the options and the endpoint want of them. Where the kernel cannot, datagrams come and go one by one.
+    /// Sets the socket options according to the settings and the endpoint. If the kernel does not support them,
+    /// datagrams are sent and received one by one.
     pub(super) fn new(id: EndpointId, sockets: Sockets, options: SocketOptions) -> Self {
         let receiving = sockets.receiving();
         let _ = options.coalescing && messages::coalesce(receiving);
@@ -100,7 +102,7 @@ impl SocketTransport {
     ///
     /// # Errors
     ///
-    /// The system's, when it gives no epoll instance.
+    /// An error of the operating system, if it cannot create an epoll instance.
     pub fn new(options: SocketOptions) -> io::Result<Self> {
         Ok(Self {
             options,
@@ -118,7 +120,7 @@ impl SocketTransport {
         self.endpoints.binary_search_by_key(&endpoint, |known| known.id).ok()
     }
 
-    /// Has the kernel watch all sockets, if they are too many to be tried one after the other.
+    /// Adds all sockets to the epoll instance, if they are too many to be polled.
     fn watch_if_many(&mut self) -> io::Result<()> {
         if self.endpoints.len() <= self.options.tried_directly {
             return Ok(());
@@ -132,22 +134,22 @@ impl SocketTransport {
         let endpoint = &self.endpoints[index];
         let data = epoll::EventData::new_u64(endpoint.id.get().into());
         match epoll::add(&self.epoll, endpoint.sockets.receiving(), data, epoll::EventFlags::IN) {
-            // From an attempt to watch all that another one ended.
+            // Left from a previous attempt that another socket ended.
             Err(rustix::io::Errno::EXIST) => Ok(()),
             other => Ok(other?),
         }
     }
 
-    /// Receives from those sockets of which the kernel says that they have something; returns how many datagrams there were.
+    /// Receives from the sockets that epoll reports as ready. Returns the number of datagrams.
     #[inline(never)]
     fn receive_from_ready(&mut self, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
         let mut received = 0;
         self.counts.receive_calls += 1;
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // Not kept in the transport: what the kernel answers with could not be moved to another thread.
+        // Not kept in the transport, because the kernel's answers cannot be moved to another thread.
         let mut answers = [MaybeUninit::uninit(); MAX_READY];
         let Ok((ready, _)) = epoll::wait(&self.epoll, &mut answers, Some(&now)) else { return 0 };
-        // Those that are not reached, because the limit was, come up again: the kernel moves on to others first.
+        // Sockets that are not reached because of the limit are reported again, after others.
         let fair = (limit / ready.len().max(1)).max(1);
         for event in ready {
             if received >= limit {
@@ -175,7 +177,7 @@ impl SocketTransport {
     }
 }
 
-/// Where it is written down what became of datagrams.
+/// Collects the results of transmits.
 pub(super) struct Account<'a, F> {
     pub(super) counts: &'a mut TransportCounts,
     pub(super) fault: &'a mut Option<Fault>,
@@ -183,7 +185,7 @@ pub(super) struct Account<'a, F> {
 }
 
 impl<F: FnMut(Completion)> Account<'_, F> {
-    /// Answers for these.
+    /// Completes these transmits.
     pub(super) fn answer(&mut self, transmits: &[Transmit], outcome: Outcome) {
         let is_sent = outcome == Outcome::Sent;
         *(if is_sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += transmits.len() as u64;
@@ -191,7 +193,7 @@ impl<F: FnMut(Completion)> Account<'_, F> {
     }
 }
 
-/// Sends transmits of one endpoint, oldest first, and answers for each.
+/// Sends transmits of one endpoint, oldest first, and completes all of them.
 #[inline]
 pub(super) fn send_plainly(
     outbox: &mut Outbox,
@@ -205,7 +207,7 @@ pub(super) fn send_plainly(
     }
 }
 
-/// Sends a transmit that is the only one, and answers for it. False if it is not, or was not sent: that is looked into elsewhere.
+/// Sends a transmit that is the only one, and completes it. Returns false if it is not the only one, or was not sent.
 fn send_alone(
     outbox: &mut Outbox,
     sockets: &Sockets,
@@ -222,7 +224,7 @@ fn send_alone(
     is_sent
 }
 
-/// Sends transmits of one endpoint, many at a time, and makes sense of what the kernel refuses.
+/// Sends transmits of one endpoint, many at a time, and handles the kernel's refusals.
 fn send_run(
     outbox: &mut Outbox,
     sockets: &Sockets,
@@ -233,10 +235,10 @@ fn send_run(
     let mut rest = run;
     let mut was_refused = false;
     while !rest.is_empty() {
-        // How many datagrams each message has.
+        // The number of datagrams in each message.
         let mut sizes = [0_u8; messages::MAX_MESSAGES];
         let Some(outcome) = send_many(outbox, sockets, *can_segment, rest, &mut sizes) else {
-            // A mistake of the sender's, which is told and goes on.
+            // A bug of the sender. It is reported, and the rest continues.
             *account.fault = Some(fault(&rest[0], libc::EFAULT));
             account.answer(&rest[..1], Outcome::Refused);
             rest = &rest[1..];
@@ -252,14 +254,15 @@ fn send_run(
             }
             Err(error) => match error.raw_os_error() {
                 Some(libc::EINTR) => {}
-                // Of an earlier datagram, and forgotten once it was told.
+                // It concerns an earlier datagram, and is only reported once.
                 Some(libc::ECONNREFUSED) if !was_refused => was_refused = true,
-                // There is no room. What follows would overtake what waits, so all of it waits.
+                // The socket buffer is full. Later datagrams would overtake this one, so all of them wait.
                 Some(libc::EAGAIN | libc::ENOBUFS) => {
                     account.answer(rest, Outcome::NoRoom);
                     rest = &[];
                 }
-                // The interface cannot cut it up, or takes no datagrams of that length whole: those the system cuts up one by one.
+                // The interface cannot split the message, or does not accept datagrams of that length. They are sent
+                // one by one.
                 Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if first > 1 => *can_segment = false,
                 errno => {
                     *account.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
@@ -272,8 +275,8 @@ fn send_run(
     }
 }
 
-/// Has the kernel send as many transmits of one endpoint as one call takes, and returns how many it took; fills in how many datagrams
-/// each message had. None, and nothing is done, when the first one's log does not have what it is said to have.
+/// Passes as many transmits of one endpoint to the kernel as one call takes. Returns how many it accepted, and stores
+/// the number of datagrams of each message. `None`, without an effect, if the first one's log does not have its bytes.
 fn send_many(
     outbox: &mut Outbox,
     sockets: &Sockets,
@@ -290,7 +293,7 @@ fn send_many(
         }
         let group = &rest[at..at + count];
         let segment = (count > 1).then(|| length_of(&group[0]) as u16);
-        // A log that does not have what it is said to have ends the message, and the call.
+        // If a log does not have the bytes, the message and the call end before them.
         let whole = filling.push(address(sockets, &group[0]), segment, group.iter().map_while(bytes_of));
         *size = whole as u8;
         at += whole;
@@ -305,7 +308,7 @@ fn send_many(
     Some(filling.send(sockets.sender.as_fd()).map(taken))
 }
 
-/// Where a transmit is sent to, if its socket is not connected to that.
+/// The destination of a transmit, if its socket is not connected to it.
 fn address(sockets: &Sockets, transmit: &Transmit) -> Option<SocketAddr> {
     (sockets.connected != Some(transmit.to)).then_some(transmit.to)
 }
@@ -336,11 +339,11 @@ impl Transport for SocketTransport {
 
     fn close(&mut self, endpoint: EndpointId) {
         if let Some(index) = self.find(endpoint) {
-            // Closing takes it out of the epoll instance, too.
+            // Closing also removes it from the epoll instance.
             self.endpoints.remove(index);
             if self.is_watched && self.endpoints.len() <= self.options.tried_directly {
                 for endpoint in &self.endpoints {
-                    // It is there, and if the kernel does not think so, all the better.
+                    // It is in the epoll instance. If the kernel disagrees, that does not matter.
                     let _ = epoll::delete(&self.epoll, endpoint.sockets.receiving());
                 }
                 self.is_watched = false;

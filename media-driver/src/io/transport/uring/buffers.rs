@@ -1,4 +1,4 @@
-//! The buffers into which the kernel receives: a ring of them, from which it takes the next one for each message.
+//! The buffers into which the kernel receives: a ring from which it takes the next one for each message.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: memory that the kernel writes to, and the ring by which it is handed back and forth"
@@ -16,19 +16,20 @@ use io_uring::types::BufRingEntry;
 use crate::io::transport::RECEIVE_BUFFER_LENGTH;
 use crate::io::transport::socket::messages::{Control, Message, get_name, read_control, set_control_length};
 
-/// How many buffers there are: a power of two.
+/// The number of buffers: a power of two.
 const BUFFERS: u16 = 64;
-/// The only group of buffers on the ring.
+/// The only buffer group on the ring.
 pub(super) const GROUP: u16 = 0;
 
-/// What the kernel writes in front of name, control data and payload: their lengths, and flags. Four words.
+/// The length of the header that the kernel writes before name, control data and payload: four words with their lengths
+/// and flags.
 const HEAD_LENGTH: usize = 16;
 const NAME_LENGTH: usize = size_of::<libc::sockaddr_storage>();
 const CONTROL_LENGTH: usize = size_of::<Control>();
 const NAME_AT: usize = HEAD_LENGTH;
 const CONTROL_AT: usize = NAME_AT + NAME_LENGTH;
 const PAYLOAD_AT: usize = CONTROL_AT + CONTROL_LENGTH;
-/// From one buffer to the next.
+/// The distance between two buffers.
 const STRIDE: usize = (PAYLOAD_AT + RECEIVE_BUFFER_LENGTH).next_multiple_of(64);
 const _: () =
     assert!(CONTROL_AT.is_multiple_of(align_of::<libc::cmsghdr>()), "control data is aligned in every buffer");
@@ -47,7 +48,7 @@ const MEMORY: Layout = match Layout::from_size_align(BUFFERS as usize * STRIDE, 
 pub(super) struct Buffers {
     entries: NonNull<BufRingEntry>,
     memory: NonNull<u8>,
-    /// How many buffers were ever given to the kernel, wrapping.
+    /// The number of buffers that were ever passed to the kernel, wrapping.
     tail: u16,
     /// Whether the kernel may still write to them when this value is dropped.
     pub(super) are_held: bool,
@@ -62,7 +63,7 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 }
 
 impl Buffers {
-    /// Makes the buffers and gives all of them to the ring.
+    /// Creates the buffers and passes all of them to the ring.
     pub(super) fn new(ring: &IoUring) -> io::Result<Self> {
         let mut buffers =
             Self { entries: allocate(ENTRIES).cast(), memory: allocate(MEMORY), tail: 0, are_held: false };
@@ -73,7 +74,7 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// What the receive operations are told of the layout; the kernel reads lengths alone.
+    /// The layout for receive operations, of which the kernel only reads the lengths.
     pub(super) fn layout() -> libc::msghdr {
         // SAFETY: zero bytes are a value of a plain C structure.
         let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -82,7 +83,7 @@ impl Buffers {
         header
     }
 
-    /// The message in a buffer that the kernel has filled with `length` bytes. None when that cannot be one.
+    /// The message in a buffer that the kernel has filled with `length` bytes. `None` if it is invalid.
     pub(super) fn message(&mut self, number: u16, length: usize) -> Option<Message<'_>> {
         if number >= BUFFERS || !(PAYLOAD_AT..=PAYLOAD_AT + RECEIVE_BUFFER_LENGTH).contains(&length) {
             return None;
@@ -117,7 +118,7 @@ impl Buffers {
         Some(message)
     }
 
-    /// Gives a buffer back to the kernel, when it is next published.
+    /// Returns a buffer to the kernel with the next publish.
     pub(super) fn give(&mut self, number: u16) {
         if number >= BUFFERS {
             return;
@@ -134,7 +135,7 @@ impl Buffers {
         self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Has the kernel see all buffers that were given back. Release: it pairs with the kernel's acquiring load of the tail, and the
+    /// Publishes all returned buffers to the kernel. Release: pairs with the kernel's acquire load of the tail, so the
     /// entries below are in place.
     pub(super) fn publish(&mut self) {
         // SAFETY: the first entry of the ring, which is initialised and has the tail in it; only this value stores to it.

@@ -32,27 +32,27 @@ use super::socket::{Account, Endpoint, send_plainly};
 use super::{Datagram, Fault, SocketOptions, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};
 
-/// Datagrams by io_uring.
+/// A transport on io_uring.
 #[derive(Debug)]
 pub struct UringTransport {
-    // Before the endpoints: it lets go of their sockets when it is dropped.
+    // Declared before the endpoints, because dropping it releases their sockets.
     receives: Receives,
-    /// Whether every endpoint has a receive operation. With few none has.
+    /// Whether all endpoints have a receive operation. With few endpoints, none has.
     is_armed: bool,
     direct: Direct,
     sends: Sends,
     endpoints: Endpoints,
-    /// Endpoints that were closed though an operation on their sockets may be in a queue.
+    /// Closed endpoints whose sockets may still be in a queue.
     stranded: Vec<Endpoint>,
     options: SocketOptions,
     counts: TransportCounts,
     fault: Option<Fault>,
 }
 
-/// The endpoints, and the plain way of sending.
+/// The endpoints, and the fallback to plain sockets.
 #[derive(Debug)]
 struct Endpoints {
-    /// By rising id.
+    /// Sorted by id.
     all: Vec<Endpoint>,
     outbox: Outbox,
 }
@@ -62,7 +62,7 @@ impl Endpoints {
         self.all.binary_search_by_key(&id, |known| known.id).ok()
     }
 
-    /// Sends transmits that are one message the plain way; false, and nothing is done, if they are none or several.
+    /// Sends transmits with a plain call if they form one message. Otherwise returns false and does nothing.
     fn send_if_one(&mut self, transmits: &[Transmit], account: &mut Account<'_, impl FnMut(Completion)>) -> bool {
         let Some(index) = transmits.first().and_then(|first| self.find(first.endpoint)) else { return false };
         let endpoint = &mut self.all[index];
@@ -73,12 +73,12 @@ impl Endpoints {
         is_one
     }
 
-    /// Makes sense of an answer of the kernel to transmits of one endpoint, and passes it on.
+    /// Handles the kernel's completion of transmits of one endpoint.
     fn answer(&mut self, transmits: &[Transmit], result: i32, account: &mut Account<'_, impl FnMut(Completion)>) {
         let index = transmits.first().and_then(|first| self.find(first.endpoint));
         match (result, index) {
             (0.., _) => account.answer(transmits, Outcome::Sent),
-            // Nobody is there to try again.
+            // The endpoint is gone, so nobody can try again.
             (_, None) => account.answer(transmits, Outcome::Refused),
             (error, Some(_)) if error == -libc::EAGAIN || error == -libc::ENOBUFS => {
                 account.answer(transmits, Outcome::NoRoom);
@@ -96,7 +96,7 @@ impl UringTransport {
     ///
     /// # Errors
     ///
-    /// The system's, when it has no io_uring, forbids it, or its io_uring is too old for this.
+    /// An error of the operating system, if it has no io_uring, forbids it, or its io_uring is too old.
     pub fn new(options: SocketOptions) -> io::Result<Self> {
         Ok(Self {
             receives: Receives::new()?,
@@ -111,12 +111,12 @@ impl UringTransport {
         })
     }
 
-    /// Has every endpoint have a receive operation if they are many, and none if they are few.
+    /// Starts receive operations for all endpoints if there are many, and stops them if there are few.
     fn arm_if_many(&mut self) {
         let are_many = self.endpoints.all.len() > self.options.tried_directly;
         if self.is_armed && !are_many {
             for endpoint in &self.endpoints.all {
-                // One whose operation cannot be cancelled is heard both ways until that ends.
+                // While an operation cannot be cancelled, its endpoint receives both ways.
                 let _ = self.receives.disarm(endpoint.id);
             }
             self.is_armed = false;
@@ -126,11 +126,11 @@ impl UringTransport {
         }
     }
 
-    /// Closes those of the stranded endpoints whose operations are in no queue any more.
+    /// Closes stranded endpoints whose operations are no longer in a queue.
     #[cold]
     fn let_go(&mut self) {
         let Self { stranded, receives, sends, endpoints, .. } = self;
-        // An endpoint that has the id of a closed one goes on to receive.
+        // An endpoint with the id of a closed one continues to receive.
         stranded.retain(|closed| {
             endpoints.find(closed.id).is_some() || !receives.disarm(closed.id) || !sends.is_queue_empty()
         });
@@ -159,8 +159,8 @@ impl Transport for UringTransport {
     fn close(&mut self, endpoint: EndpointId) {
         if let Some(index) = self.endpoints.find(endpoint) {
             let closed = self.endpoints.all.remove(index);
-            // An operation holds on to the socket, and so to its port, until it is cancelled. One that is in a queue still
-            // must not meet another socket under this one's number.
+            // An operation keeps the socket, and so its port, until it is cancelled. One that is still in a queue must
+            // not find another socket under the same number.
             if !self.receives.disarm(endpoint) || !self.sends.is_queue_empty() {
                 self.stranded.push(closed);
             }
@@ -218,7 +218,7 @@ impl Transport for UringTransport {
 
 impl Drop for UringTransport {
     fn drop(&mut self) {
-        // Those whose operations are not cancelled here are when the ring is closed.
+        // Operations that are not cancelled here are cancelled when the ring is closed.
         while let Some(endpoint) = self.endpoints.all.pop().filter(|_| self.receives.is_live()) {
             self.receives.disarm(endpoint.id);
         }

@@ -18,32 +18,32 @@ use crate::io::transport::socket::direct::hand_over;
 use crate::io::transport::{Datagram, Fault, ReceiveFault, TransportCounts};
 use crate::mailbox::EndpointId;
 
-/// How many answers may wait before the kernel keeps them back.
+/// The number of completions before the kernel holds back further ones.
 const ANSWERS: u32 = 1024;
-/// How many operations one submission starts.
+/// The number of operations that one submission starts.
 const STARTS: u32 = 64;
-/// How often an operation that was cancelled is looked for before its buffers are given up.
+/// The number of attempts to find the end of a cancelled operation before its buffers are given up.
 const ATTEMPTS: usize = 1000;
-/// After how many calls an operation that was refused is started again. A count, since a transport knows no time.
+/// The number of calls after which a refused operation is started again. A count, because a transport has no clock.
 pub(super) const REST: u32 = 4096;
 
 pub(super) struct Receives {
-    // Before the buffers: it must be closed first.
+    // Declared before the buffers, because it must be closed first.
     ring: IoUring,
     buffers: Buffers,
     /// Read by the kernel when an operation starts.
     layout: Box<libc::msghdr>,
-    /// Operations that the kernel has.
+    /// The number of operations that the kernel has.
     live: usize,
-    /// Those to be started.
+    /// The endpoints whose operations are to be started.
     to_start: Vec<EndpointId>,
-    /// Those that the kernel refused, and how many calls they rest still.
+    /// The endpoints whose operations were refused, and the remaining calls until they are started again.
     refused: Vec<(EndpointId, u32)>,
     /// The thread that started them.
     thread: ThreadMark,
 }
 
-/// Tells the calling thread from all others that live.
+/// Identifies the calling thread among all living ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct ThreadMark(usize);
 
@@ -67,7 +67,7 @@ impl Receives {
     pub(super) fn new() -> io::Result<Self> {
         let ring = IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().setup_cqsize(ANSWERS).build(STARTS)?;
         let buffers = Buffers::new(&ring)?;
-        // A kernel that cannot cancel would keep the sockets of endpoints that were closed. This one has nothing to cancel.
+        // A kernel that cannot cancel would keep the sockets of closed endpoints. There is nothing to cancel here.
         match ring.submitter().register_sync_cancel(None, CancelBuilder::any()) {
             Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
             _ => {}
@@ -83,28 +83,29 @@ impl Receives {
         })
     }
 
-    /// Has receiving for an endpoint start with the next [`Receives::receive`].
+    /// Starts receiving for an endpoint with the next [`Receives::receive`].
     pub(super) fn arm(&mut self, endpoint: EndpointId) {
-        // So that starting again never has to make room.
+        // So that restarting never allocates.
         let all = self.live + self.refused.len() + 1;
         self.to_start.reserve(all);
         self.refused.reserve(all);
         self.to_start.push(endpoint);
     }
 
-    /// Endpoints whose operations the kernel has refused: they are heard by plain calls until it takes them again.
+    /// The endpoints whose operations the kernel has refused. Their datagrams are received with plain calls until it
+    /// accepts them again.
     pub(super) fn refused(&self) -> impl Iterator<Item = EndpointId> {
         self.refused.iter().map(|&(endpoint, _)| endpoint)
     }
 
-    /// Puts the start of an operation into the queue.
+    /// Queues the start of an operation.
     fn start(&mut self, endpoint: EndpointId, socket: RawFd) -> io::Result<()> {
         let operation = opcode::RecvMsgMulti::new(types::Fd(socket), &raw const *self.layout, GROUP)
             .build()
             .user_data(endpoint.get().into());
         // SAFETY: the layout lives as long as the ring, and is boxed, so it stays where it is. The buffers are the ring's.
         while unsafe { self.ring.submission().push(&operation) }.is_err() {
-            // The queue is full; submitting empties it.
+            // The queue is full. Submitting empties it.
             if self.ring.submit()? == 0 {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -113,7 +114,7 @@ impl Receives {
         Ok(())
     }
 
-    /// Starts all that are to be started. Those for which the queue has no room wait for the next call.
+    /// Starts the pending operations. Those that do not fit into the queue wait for the next call.
     fn start_all(&mut self, endpoints: &Endpoints) -> io::Result<()> {
         while let Some(&endpoint) = self.to_start.last() {
             if let Some(index) = endpoints.find(endpoint) {
@@ -124,7 +125,7 @@ impl Receives {
         self.ring.submit().map(drop)
     }
 
-    /// One call more has come: operations that have rested long enough are to be started.
+    /// Counts a call, and makes refused operations pending after enough calls.
     fn rest(&mut self) {
         let Self { refused, to_start, .. } = self;
         refused.retain_mut(|(endpoint, rest)| {
@@ -136,8 +137,9 @@ impl Receives {
         });
     }
 
-    /// Stops receiving for an endpoint, and has the kernel let go of its socket. What has arrived already is handed over when it is met,
-    /// if the endpoint is known then. False when the kernel may still take the socket up: it does not take what waits for it now.
+    /// Stops receiving for an endpoint, and releases its socket. Datagrams that have arrived are delivered when they
+    /// are found, if the endpoint still exists then. Returns false if the kernel may still use the socket, because it
+    /// does not process pending work now.
     pub(super) fn disarm(&mut self, endpoint: EndpointId) -> bool {
         self.to_start.retain(|waiting| *waiting != endpoint);
         self.refused.retain(|(refused, _)| *refused != endpoint);
@@ -149,7 +151,7 @@ impl Receives {
             return false;
         }
         let soon = Timespec::new().sec(1);
-        // Not found: it has ended by itself.
+        // Not found if the operation has ended by itself.
         let _ = self
             .ring
             .submitter()
@@ -158,20 +160,20 @@ impl Receives {
         true
     }
 
-    /// Has the kernel carry out what it has put off until the thread comes by.
+    /// Makes the kernel execute work that it has deferred until the thread enters it.
     fn enter(&self) {
         const GETEVENTS: u32 = 1;
         // SAFETY: submits nothing and waits for nothing; no address is passed.
         let _ = unsafe { self.ring.submitter().enter::<libc::sigset_t>(0, 0, GETEVENTS, None) };
     }
 
-    /// Whether the kernel has an operation, or has ended one that was not met yet.
+    /// Whether the kernel has an operation, or has ended one whose completion was not seen yet.
     pub(super) fn is_live(&self) -> bool {
         self.live > 0
     }
 
-    /// Hands over what has arrived; returns how many datagrams. Operations that have ended by themselves are started again if all
-    /// endpoints are to have one; those that were refused, after a while.
+    /// Delivers what has arrived. Returns the number of datagrams. Restarts operations that ended by themselves if all
+    /// endpoints are to have one, and refused ones after a while.
     pub(super) fn receive(
         &mut self,
         endpoints: &Endpoints,
@@ -188,7 +190,7 @@ impl Receives {
         }
         if !self.to_start.is_empty() || self.has_put_off() {
             counts.receive_calls += 1;
-            // What is queued stays queued, and is submitted by the next call.
+            // Queued operations stay queued, and the next call submits them.
             if let Err(error) = self.start_all(endpoints)
                 && let Some(errno) = error.raw_os_error().filter(|&errno| is_refusal(-errno) && errno != libc::EBUSY)
             {
@@ -208,21 +210,22 @@ impl Receives {
         received
     }
 
-    /// Has the calling thread take over from the one that came before. The kernel carries an operation on in the thread
-    /// that started it, and only when that thread comes by: a driver that is invoked by another thread than yesterday's
-    /// would have to wait, for each datagram, until the old one is woken. So all operations end, and
-    /// [`Receives::receive`] starts them again here. What arrives meanwhile waits in the sockets.
+    /// Moves the operations to the calling thread. The kernel continues an operation in the thread that started it,
+    /// when that thread enters the kernel. A driver that is invoked by another thread than before would have to wait
+    /// for the old one with each datagram. So all operations end, and [`Receives::receive`] starts them again here.
+    /// Datagrams that arrive meanwhile wait in the sockets.
     fn move_here(&mut self) {
         self.thread = ThreadMark::here();
         if self.live > 0 {
             let soon = Timespec::new().sec(1);
-            // Not found: they have ended by themselves. Too late: they end when the other thread comes by.
+            // Not found if they have ended by themselves. If it takes too long, they end when the other thread enters
+            // the kernel.
             let _ = self.ring.submitter().register_sync_cancel(Some(soon), CancelBuilder::any());
             self.enter();
         }
     }
 
-    /// Whether the kernel has something to do that waits for the thread to come by. Looked up in shared memory.
+    /// Whether the kernel has deferred work until the thread enters it. Read from shared memory.
     fn has_put_off(&mut self) -> bool {
         let queue = self.ring.submission();
         queue.taskrun() || queue.cq_overflow() || !queue.is_empty()
@@ -236,7 +239,7 @@ impl Receives {
         })
     }
 
-    /// Takes over what an answer brings, and gives its buffer back; returns how many datagrams that are.
+    /// Handles a completion, and returns its buffer. Returns the number of datagrams.
     fn take(
         &mut self,
         answer: &Answer,
@@ -256,7 +259,7 @@ impl Receives {
         received
     }
 
-    /// The kernel has ended an operation: it is started again if all endpoints are to have one, at once or after a while.
+    /// Handles the end of an operation. It is restarted if all endpoints are to have one, at once or after a while.
     #[cold]
     fn on_end(
         &mut self,
@@ -267,7 +270,7 @@ impl Receives {
     ) {
         self.live -= 1;
         let endpoint = answer.endpoint;
-        // One that is unknown was cancelled.
+        // An operation of an unknown endpoint was cancelled.
         let Some(index) = endpoints.find(endpoint) else { return };
         let is_refused = is_refusal(answer.result);
         if is_refused {
@@ -283,30 +286,30 @@ impl Receives {
     }
 }
 
-/// What the kernel says of an operation.
+/// A completion of an operation.
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     endpoint: EndpointId,
-    /// How many bytes there are, or why there are none.
+    /// The number of bytes, or a negated error number.
     result: i32,
     flags: u32,
 }
 
 impl Answer {
-    /// Whether the operation goes on.
+    /// Whether the operation continues.
     fn goes_on(&self) -> bool {
         cqueue::more(self.flags)
     }
 }
 
-/// Whether an operation that ended with this would end so again if it were started at once.
+/// Whether the operation would end with the same result if it were restarted at once.
 const fn is_refusal(result: i32) -> bool {
     match -result {
-        // A datagram; there was no room for more answers.
+        // A datagram. The operation ended because the completion queue was full.
         ..=0 => false,
-        // There was no buffer, or it was cancelled or interrupted.
+        // There was no buffer, or the operation was cancelled or interrupted.
         libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN => false,
-        // What the network said of a datagram that was sent. It is said once.
+        // The network's error for a datagram that was sent. It is reported once.
         libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENETDOWN => false,
         libc::ENONET | libc::ENOPROTOOPT | libc::EPROTO | libc::EMSGSIZE => false,
         _ => true,
@@ -326,7 +329,7 @@ impl Drop for Receives {
             let _ = self.ring.submitter().register_sync_cancel(Some(soon), CancelBuilder::any());
             self.enter();
         }
-        // A buffer that the kernel may write to is never freed.
+        // A buffer to which the kernel may write is never freed.
         self.buffers.are_held = self.live > 0;
     }
 }

@@ -12,20 +12,20 @@ use crate::io::transport::socket::messages::Envelope;
 use crate::io::transport::socket::{Account, fault};
 use crate::mailbox::{Completion, Outcome, Transmit, TransmitBatch};
 
-/// How many messages the kernel has at most.
+/// The maximum number of messages that the kernel has at a time.
 const SLOTS: usize = 128;
 
 pub(super) struct Sends {
     ring: IoUring,
-    /// Never moved: the kernel has addresses of what is within.
+    /// Never moved, because the kernel has addresses of its content.
     slots: Box<[Slot]>,
-    /// Those that nobody uses.
+    /// The unused slots.
     free: Vec<u16>,
 }
 
-/// A message that the kernel has, and all that it names.
+/// A message that the kernel has, and everything that it refers to.
 struct Slot {
-    /// Keep the logs mapped whose bytes the message has; those that are sent by value lie in the boxed array of these.
+    /// They keep the logs of the message's bytes mapped. Inline frames are in the boxed array of these.
     transmits: Vec<Transmit>,
     envelope: Envelope,
 }
@@ -50,18 +50,18 @@ impl Sends {
         Self { ring, slots: (0..SLOTS).map(slot).collect(), free: (0..SLOTS as u16).rev().collect() }
     }
 
-    /// Whether the kernel has taken every message. One that it has not taken names its socket by a number, which must not
-    /// become another socket's meanwhile.
+    /// Whether the kernel has taken every message. A message that it has not taken refers to its socket by number,
+    /// which must not become another socket's meanwhile.
     pub(super) fn is_queue_empty(&mut self) -> bool {
         self.ring.submission().is_empty()
     }
 
-    /// Whether the kernel has answered for everything.
+    /// Whether the kernel has completed everything.
     pub(super) fn is_idle(&self) -> bool {
         self.free.len() == SLOTS
     }
 
-    /// Submits all of the batch, and passes on what the kernel has answered.
+    /// Submits all of the batch, and handles the kernel's completions.
     pub(super) fn send(
         &mut self,
         batch: &mut TransmitBatch,
@@ -70,7 +70,7 @@ impl Sends {
     ) {
         let mut lengths = [0_u8; SLOTS];
         while !batch.is_empty() {
-            // As many messages as there are slots; what they are is decided while the batch is whole.
+            // As many messages as there are slots. They are planned while the batch is whole.
             let mut planned = 0;
             let mut rest = batch.as_slice();
             while planned < SLOTS && !rest.is_empty() {
@@ -104,7 +104,7 @@ impl Sends {
             self.flush(endpoints, account);
         }
         let Some(number) = self.free.pop() else {
-            // The kernel keeps every one of them: no room.
+            // The kernel has all slots.
             transmits.for_each(|transmit| account.answer(&[transmit], Outcome::NoRoom));
             return;
         };
@@ -120,7 +120,8 @@ impl Sends {
             (parts == owned.len()).then(|| (endpoint.sockets.sender.as_raw_fd(), header))
         });
         let Some((socket, header)) = message else {
-            // No such endpoint, or a log that does not have what it is said to have. What was queued before goes first.
+            // There is no such endpoint, or the log does not have the bytes. Messages that were queued before are
+            // submitted first.
             self.flush(endpoints, account);
             endpoints.answer(&self.slots[usize::from(number)].transmits, -libc::EFAULT, account);
             self.slots[usize::from(number)].transmits.clear();
@@ -140,10 +141,11 @@ impl Sends {
         self.ring.completion().next()
     }
 
-    /// Submits what is queued, and passes on what was answered.
+    /// Submits what is queued, and handles the completions.
     fn flush(&mut self, endpoints: &mut Endpoints, account: &mut Account<'_, impl FnMut(Completion)>) {
         account.counts.send_calls += 1;
-        // What is queued stays queued, and is submitted by the next call, whether it was interrupted, short of memory, or forbidden.
+        // Queued messages stay queued, and the next call submits them, whether this one was interrupted, short of
+        // memory, or forbidden.
         if let Err(error) = self.ring.submit()
             && let Some(first) = self.slots.iter().find_map(|slot| slot.transmits.first())
         {
@@ -159,7 +161,8 @@ impl Sends {
     }
 }
 
-/// How many of the transmits, from the first on, make one message of an endpoint, if their logs have them. At least one.
+/// The number of transmits, from the first on, that form one message of an endpoint, if their logs have the bytes. At
+/// least one.
 pub(super) fn plan(transmits: &[Transmit], can_segment: bool) -> usize {
     if !can_segment {
         return 1;
@@ -172,7 +175,7 @@ pub(super) fn plan(transmits: &[Transmit], can_segment: bool) -> usize {
 impl Drop for Sends {
     fn drop(&mut self) {
         if !self.is_idle() {
-            // The kernel may still read what these name. It has no way to be asked to stop that is sure to succeed.
+            // The kernel may still read what these refer to. There is no reliable way to stop it.
             std::mem::forget(std::mem::take(&mut self.slots));
         }
     }
@@ -180,7 +183,7 @@ impl Drop for Sends {
 
 #[cfg(test)]
 impl Sends {
-    /// On a ring that takes nothing until [`Sends::begin_to_take`].
+    /// With a ring that accepts nothing until [`Sends::begin_to_take`].
     pub(super) fn taking_nothing() -> io::Result<Self> {
         Ok(Self::on(IoUring::builder().setup_r_disabled().build(SLOTS as u32)?))
     }
