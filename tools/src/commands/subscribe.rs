@@ -1,15 +1,14 @@
 //! `gannet sub`: prints what arrives on a stream.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{MergeError, MergeState, ReplayMerge, Start};
 use gannet::logbuffer::FragmentAssembler;
-use gannet::{Client, Fragment, ImageHandlers, Subscription};
+use gannet::{Client, Fragment, ImageHandlers, ImageInfo, Subscription};
 use serde::Serialize;
 
 use super::checking::advise;
@@ -155,6 +154,11 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             tell(format_args!("{awaited}"));
         }
         if args.until_end && has_ended {
+            if feed.was_cut_off()
+                && let Some(lost) = connection.loss_behind_an_end()
+            {
+                bail!("{lost}; {} messages until then", printer.printed);
+            }
             return match args.count {
                 Some(count) => bail!("the stream ended after {} of {count} messages", printer.printed),
                 None => Ok(()),
@@ -179,10 +183,34 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
 
 /// Where messages come from.
 enum Feed {
-    /// The stream; and how many publications of it there have been.
-    Live(Subscription, Arc<AtomicU64>),
+    /// The stream, and its publications.
+    Live(Subscription, Arc<Mutex<Publications>>),
     /// What was recorded of it, then the stream.
     Merged(Box<ReplayMerge>),
+}
+
+/// The publications of a stream that there have been.
+#[derive(Default)]
+struct Publications {
+    any: bool,
+    /// Those that may still be read.
+    images: Vec<ImageInfo>,
+    /// Whether one was gone before it was read to its end.
+    cut_off: bool,
+}
+
+impl Publications {
+    fn add(&mut self, image: &ImageInfo) {
+        self.forget_closed();
+        self.any = true;
+        self.images.push(image.clone());
+    }
+
+    /// Lets go of what has been read or is gone.
+    fn forget_closed(&mut self) {
+        self.cut_off |= self.images.iter().any(|image| image.is_closed() && !image.is_end_of_stream());
+        self.images.retain(|image| !image.is_closed());
+    }
 }
 
 impl Feed {
@@ -193,14 +221,12 @@ impl Feed {
             let merge = ReplayMerge::new(recording, args.from, channel, stream_id)?;
             return Ok(Self::Merged(Box::new(merge.verify(!args.no_verify))));
         }
-        let images_seen = Arc::new(AtomicU64::new(0));
+        let publications = Arc::<Mutex<Publications>>::default();
         let handlers = ImageHandlers::new().available({
-            let images_seen = Arc::clone(&images_seen);
-            move |_| {
-                images_seen.fetch_add(1, Ordering::Relaxed);
-            }
+            let publications = Arc::clone(&publications);
+            move |image| lock(&publications).add(image)
         });
-        Ok(Self::Live(client.add_subscription_with(channel, stream_id, handlers)?, images_seen))
+        Ok(Self::Live(client.add_subscription_with(channel, stream_id, handlers)?, publications))
     }
 
     fn poll(&mut self, client: &Client, handler: impl FnMut(Fragment<'_>), limit: usize) -> anyhow::Result<usize> {
@@ -233,10 +259,27 @@ impl Feed {
     /// Whether every publication that was there has ended.
     fn has_ended(&self) -> bool {
         match self {
-            Self::Live(subscription, seen) => seen.load(Ordering::Relaxed) > 0 && subscription.image_count() == 0,
+            Self::Live(subscription, publications) => lock(publications).any && subscription.image_count() == 0,
             Self::Merged(merge) => merge.state() == MergeState::Ended,
         }
     }
+
+    /// Whether a publication was gone before it was read to its end, as when the driver is. Asked when all of them have ended.
+    fn was_cut_off(&self) -> bool {
+        match self {
+            Self::Live(_, publications) => {
+                let publications = lock(publications);
+                publications.cut_off || publications.images.iter().any(|image| !image.is_end_of_stream())
+            }
+            // Its polls tell of a driver that was lost.
+            Self::Merged(_) => false,
+        }
+    }
+}
+
+fn lock(publications: &Mutex<Publications>) -> MutexGuard<'_, Publications> {
+    // Nothing panics while it is held.
+    publications.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Prints messages, and remembers what went wrong: a handler cannot stop a poll.

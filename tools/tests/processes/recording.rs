@@ -331,8 +331,10 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let path = journal.to_str().expect("a plain path");
     let subscriber = driver.gannet(&["sub", "--channel", CHANNEL]);
     let merging = driver.gannet(&["sub", "--channel", CHANNEL, "--from-journal", path]);
+    let merging_to_its_end = driver.gannet(&["sub", "--channel", CHANNEL, "--from-journal", path, "--until-end"]);
     let publisher = driver.publish_forever(&["--channel", CHANNEL, "--stream", "3003", "--rate", "100"]);
     let reader = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "3003"]);
+    let reader_to_its_end = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "3003", "--until-end"]);
     let waiting =
         driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--stream", "4004", "--wait", "170s"], Some(b"x\n"));
     // One that does not end with the driver, as what is being recorded does.
@@ -347,11 +349,12 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
                 line["stream_id"] == stream && line["subscribers"].as_array().map(Vec::len) >= Some(subscribers)
             })
         };
-        (has(1001, 3) && has(3003, 1) && has(4004, 0) && has(2002, 1)).then_some(())
+        (has(1001, 4) && has(3003, 2) && has(4004, 0) && has(2002, 1)).then_some(())
     });
     let expected = format!("the driver in {} was shut down", driver.path().display());
     driver.shut_down();
-    for process in [recorder, subscriber, merging, publisher, reader, waiting, replayer, listener] {
+    let subscribers = [subscriber, merging, merging_to_its_end, reader, reader_to_its_end, listener];
+    for process in [recorder, publisher, waiting, replayer].into_iter().chain(subscribers) {
         let ended = process.end();
         assert_eq!(ended.code(), Some(1), "{ended:?}");
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
