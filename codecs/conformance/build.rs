@@ -1,6 +1,6 @@
-//! Generates codecs from the small schemas beside it, each of which has something in it that is easily got wrong, from some
-//! that are made up, and from every real schema beside the repository, where those are; and from the market data schema
-//! with owned forms.
+//! Generates codecs for the tests of this crate: from the small schemas beside it, each of which holds something that
+//! is easy to get wrong; from generated schemas; from every real schema beside the repository, if those are present;
+//! and from the market data schema with owned forms.
 
 #[path = "../tests/support/arbitrary.rs"]
 mod arbitrary;
@@ -12,7 +12,7 @@ use std::{env, fs};
 use gannet_codecs::generate::{Options, generate};
 use gannet_codecs::schema::{self, Schema, compile_file};
 
-/// Where schemas are, the prefix of the modules they become, and how the tests name the folder.
+/// For each folder of schemas: its path, the prefix of the generated modules, and its name in the tests.
 const FOLDERS: &[(&str, &str, &str)] = &[
     ("schemas", "own", "own"),
     ("../schemas", "shipped", "shipped"),
@@ -37,7 +37,7 @@ fn main() {
             let compiled = match compile_file(path, &schema::Options::default()) {
                 Ok(compiled) => compiled,
                 Err(report) if matches!(prefix, "own" | "shipped") => panic!("{report}"),
-                // Which real schemas are refused, and that no other is, is for the tests of the compiler to say.
+                // The tests of the compiler check which real schemas are refused.
                 Err(_) => continue,
             };
             code.add(&format!("{prefix}_{stem}"), &format!("{shown}/{stem}.xml"), &compiled.schema);
@@ -57,7 +57,7 @@ fn main() {
     write(&out.join("all.rs"), &all);
 }
 
-/// What was generated: modules, and a table of them for the tests.
+/// The generated code: modules, and a table of them for the tests.
 struct Code {
     out: PathBuf,
     modules: String,
@@ -67,7 +67,7 @@ struct Code {
 impl Code {
     fn add(&mut self, name: &str, shown: &str, schema: &Schema) {
         let module = name.replace(['-', '.'], "_").to_lowercase();
-        // Owned forms of everything, but for the two largest: those have nothing in them that others have not.
+        // Owned forms for every schema but the two largest, which have nothing in them that the others lack.
         let options = Options { owned: !name.contains("binance-spot"), ..Options::default() };
         let code = generate(schema, &options).expect("an accepted schema has code");
         write(&self.out.join(format!("{module}.rs")), &code);

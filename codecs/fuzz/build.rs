@@ -1,4 +1,5 @@
-//! Generates codecs from the small schemas of the conformance crate, each with what the dynamic codec needs to be compared.
+//! Generates codecs from the small schemas of the conformance crate, each with what the dynamic codec needs for a
+//! comparison.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Generates this crate's code from its schema, as any user's build script would.
+//! Generates this crate's code from its schema, as an application's build script would.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     gannet_codecs::build::Schema::new("schemas/market.xml").generate()?;

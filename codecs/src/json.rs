@@ -1,4 +1,4 @@
-//! JSON text, as far as this crate writes it itself. Used by diagnostics, the gate and the dynamic decoder.
+//! Writes JSON text, as far as this crate does so itself. Used by diagnostics, the gate and the dynamic decoder.
 
 use std::fmt::Write as _;
 

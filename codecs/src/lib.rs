@@ -1,14 +1,14 @@
-//! SBE codecs: schemas compiled and compared, messages read and written, with or without generated code.
+//! SBE codecs: compiles and compares schemas, and reads and writes messages with or without generated code.
 //!
-//! This crate knows nothing of the engine: it reads from any `&[u8]` and writes into any `&mut [u8]`.
+//! This crate is independent of the engine: it reads from any `&[u8]` and writes to any `&mut [u8]`.
 //!
-//! There are three ways in:
+//! There are three entry points:
 //!
-//! - [`build::Schema`] in a build script, for code that is generated whenever the schema changes; the package in
+//! - [`build::Schema`] in a build script, for code that is generated whenever the schema changes. The package in
 //!   `codecs/examples/build-script` shows it.
-//! - The command `gannet sbe generate`, for code that is generated once and checked in; the package in
+//! - The command `gannet sbe generate`, for code that is generated once and checked in. The package in
 //!   `codecs/examples/checked-in` shows it.
-//! - [`open()`] and [`dynamic::Found`], for programs that meet a schema only when they run.
+//! - [`open()`] and [`dynamic::Found`], for programs that load a schema at run time.
 
 pub mod build;
 pub mod dynamic;

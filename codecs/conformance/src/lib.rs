@@ -1,25 +1,26 @@
-//! Codecs generated when this crate is built: from small schemas of ours, some of them made up, and from every real schema
-//! beside the repository. The tests of this crate compare them with golden messages and with the dynamic codec, and show
-//! with the crate of market data messages what generated code is like to use.
+//! Codecs generated when this crate is built: from small schemas of ours, from generated schemas, and from every real
+//! schema beside the repository. The tests of this crate compare them with golden messages and with the dynamic codec.
+//! They also show how generated code is used, with the crate of market data messages.
 
-/// Market data with owned forms, which have serde's traits.
+/// Market data with owned forms, which implement serde's traits.
 pub mod market {
     include!(concat!(env!("OUT_DIR"), "/market.rs"));
 }
 
-/// What generated code makes of bytes.
+/// What generated code reads from a message and writes for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The message as JSON.
     pub json: String,
-    /// The bytes of it written again, or why they are not; `None` for a message that the schema does not have.
+    /// The bytes of the message written again, or why writing failed; `None` for a message that the schema does not
+    /// have.
     pub rewritten: Result<Option<Vec<u8>>, String>,
 }
 
-/// Reads a message, shows it, and writes it again.
+/// Reads a message, renders it as JSON and writes it again.
 pub type Read = fn(&[u8]) -> Result<Shown, String>;
 
-/// One schema's codecs, whatever their types.
+/// The codecs of one schema, behind one type for all schemas.
 #[derive(Debug)]
 pub struct Generated {
     /// The schema, relative to the folder of real input.
@@ -29,7 +30,7 @@ pub struct Generated {
 }
 
 macro_rules! read {
-    // Owned forms are read in order, each part being checked when it is reached: that must come to the same.
+    // Owned forms are read in order, with each part checked when it is reached. The result must be the same.
     ($module:ident, owned) => {
         |bytes| {
             let read: $crate::Read = read!($module);
@@ -37,7 +38,7 @@ macro_rules! read {
             match ($module::AnyMessage::decode(bytes), &owned) {
                 (Ok(message), Ok(owned)) => {
                     let checked = $module::AnyMessageOwned::from(message);
-                    // As text, since a float that is no number is not even equal to itself.
+                    // Compared as text, since a NaN is not equal to itself.
                     assert_eq!(format!("{owned:?}"), format!("{checked:?}"));
                     let mut buffer = vec![0x55; owned.encoded_length()];
                     let written = owned.encode(&mut buffer).map(|written| written.map(|_| buffer));
@@ -53,7 +54,7 @@ macro_rules! read {
     ($module:ident) => {
         |bytes| {
             let message = $module::AnyMessage::decode(bytes).map_err(|error| error.to_string())?;
-            // Optional parts of a later version may make what is written longer than what was read.
+            // Optional parts of a later version may make the written message longer than the one that was read.
             let mut buffer = vec![0xAA; 2 * bytes.len() + 4096];
             let rewritten = message.rewrite(&mut buffer).map_err(|error| error.to_string()).map(|written| {
                 written.map(|length| {
@@ -67,7 +68,7 @@ macro_rules! read {
     };
 }
 
-/// The real schemas, where they are beside the repository.
+/// The real schemas, if they are present beside the repository.
 pub mod real {
     use super::{Generated, Shown};
 

@@ -1,5 +1,5 @@
-//! Any bytes as a compiled schema, and sound ones with bytes changed: refused, or a schema that decodes anything to a value or
-//! an error and that can be compiled and read again.
+//! Reads arbitrary bytes, and valid compiled schemas with bytes changed, as a compiled schema. Each is refused, or
+//! gives a schema that decodes any bytes to a value or an error and that can be compiled and read again.
 #![no_main]
 
 #[path = "../../tests/support/arbitrary.rs"]

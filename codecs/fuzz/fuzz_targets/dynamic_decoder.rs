@@ -1,5 +1,5 @@
-//! A schema that is made up from some bytes, and a message of it that is made up from others, then changed and cut: whole it
-//! reads back, broken it is a value or an error.
+//! Derives a schema from some bytes and a message of that schema from others, then changes and cuts the message. The
+//! whole message must read back; a broken one must give a value or an error.
 #![no_main]
 
 #[path = "../../tests/support/arbitrary.rs"]

@@ -1,5 +1,6 @@
-//! Any bytes through generated decoders: read or refused as the dynamic decoder does, shown as the same JSON, and what is
-//! written again reads as the same. Read in order, which is how owned forms are, they come to the same as well.
+//! Passes arbitrary bytes to generated decoders. They must read or refuse the bytes as the dynamic decoder does and
+//! show the same JSON, and a message written again must read as the same. Reading in order, which owned forms use, must
+//! give the same result as well.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -42,7 +43,8 @@ fn schemas() -> &'static [Schema] {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    // Schema, message, version; then the block's length or not; then the body. Most bytes get past the header that way.
+    // The input: schema, message, version; then whether the block length is the schema's own; then the body. Most
+    // inputs have a valid header that way.
     let Some((&[which, message, version, own_length], body)) = bytes.split_first_chunk() else { return };
     let which = usize::from(which) % schemas().len();
     let (schema, decode) = (&schemas()[which], generated::ALL[which].1);

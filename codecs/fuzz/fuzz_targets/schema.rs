@@ -1,5 +1,5 @@
-//! Any text as a schema, and sound schemas with words put in, taken out and exchanged: accepted or refused with a place, and
-//! what is accepted becomes code that is Rust.
+//! Compiles arbitrary text, and valid schemas with words inserted, removed and exchanged. Each schema is refused with a
+//! place, or accepted; the code generated from an accepted schema must be Rust.
 #![no_main]
 
 #[path = "../../tests/support/arbitrary.rs"]
@@ -103,7 +103,7 @@ fuzz_target!(|bytes: &[u8]| {
     match compile_text("fuzzed.xml", &text, &Options::default()) {
         Ok(compiled) => {
             let _ = compiled.report.to_string();
-            // Formatting is what takes time, and long schemas show nothing that short ones do not.
+            // Formatting takes most of the time, and long schemas show nothing that short ones do not.
             if text.len() < 8000 {
                 generate(&compiled.schema, &generate::Options::default()).expect("an accepted schema has code");
             }
@@ -118,7 +118,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Puts a word in, or in the place of another, or takes some text away.
+/// Inserts a word, replaces one, or removes some text.
 fn edit(text: &mut String, edits: &mut Entropy<'_>) {
     let mut at = edits.number() as usize % (text.len() + 1);
     while !text.is_char_boundary(at) {
@@ -130,7 +130,7 @@ fn edit(text: &mut String, edits: &mut Entropy<'_>) {
         1 => text[at..].find(['\'', '<', '>', ' ', '=']).map_or(text.len(), |length| at + length),
         2 => text[at..].find('>').map_or(text.len(), |length| at + length + 1),
         _ => {
-            // What is between two quotes: a value.
+            // The text between two quotes: an attribute's value.
             let Some(start) = text[at..].find('\'').map(|from| at + from + 1) else { return };
             let length = text[start..].find('\'').unwrap_or(0);
             text.replace_range(start..start + length, word);

@@ -1,5 +1,5 @@
-//! Market data as Gannet's demo, examples and tests send it: trades, changes of books, and what instruments are. All of this is
-//! generated from `schemas/market.xml` by the build script, as an application would do with its own schema.
+//! Market data messages for Gannet's demo, examples and tests: trades, order book changes and instrument definitions.
+//! The build script generates all of this from `schemas/market.xml`, as an application would do with its own schema.
 //!
 //! ```
 //! use gannet_market::types::{Price, Side};

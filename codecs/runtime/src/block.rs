@@ -1,4 +1,4 @@
-//! Values at fixed places of a block whose length is known when the code is compiled: so an access outside it does not
+//! Values at fixed offsets of a block whose length is known at compile time. An access outside the block does not
 //! compile, and one inside it needs no check.
 
 mod sealed {
@@ -30,9 +30,9 @@ impl Order for BigEndian {
     const BIG: bool = true;
 }
 
-/// A number that SBE can send.
+/// A number type of SBE.
 pub trait Primitive: sealed::Sealed + Copy {
-    /// Bytes on the wire.
+    /// The size on the wire, in bytes.
     const SIZE: usize;
 
     #[doc(hidden)]
@@ -41,11 +41,11 @@ pub trait Primitive: sealed::Sealed + Copy {
     #[doc(hidden)]
     fn write<O: Order>(self, bytes: &mut [u8]);
 
-    /// The number as a length or a count; what is none, such as a negative one, becomes the greatest of all, which no
-    /// buffer holds.
+    /// The number as a length or a count. A number that is not a length, such as a negative one, becomes the greatest
+    /// possible length, which no buffer holds.
     fn to_length(self) -> usize;
 
-    /// A length or a count as such a number; one that does not fit becomes the greatest that does.
+    /// Converts a length or a count to this type. One that does not fit becomes the greatest value of the type.
     fn from_length(length: usize) -> Self;
 }
 
@@ -99,14 +99,15 @@ primitives! {
     f64, 8, |_| usize::MAX, |_| Self::NAN;
 }
 
-/// A number of a header as an id or a version; one that is none becomes the greatest, which no schema has.
+/// Converts a number of a header to an id or a version. A number that is neither becomes the greatest `u32`, which no
+/// schema uses.
 #[inline]
 #[must_use]
 pub fn id(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The number at `AT`.
+/// Reads the number at offset `AT`.
 #[inline(always)]
 #[must_use]
 pub fn get<T: Primitive, O: Order, const AT: usize, const N: usize>(block: &[u8; N]) -> T {
@@ -114,14 +115,14 @@ pub fn get<T: Primitive, O: Order, const AT: usize, const N: usize>(block: &[u8;
     T::read::<O>(&block[AT..AT + T::SIZE])
 }
 
-/// Writes the number at `AT`.
+/// Writes the number at offset `AT`.
 #[inline(always)]
 pub fn put<T: Primitive, O: Order, const AT: usize, const N: usize>(block: &mut [u8; N], value: T) {
     const { assert!(AT + T::SIZE <= N, "the field is inside its block") };
     value.write::<O>(&mut block[AT..AT + T::SIZE]);
 }
 
-/// The `LENGTH` numbers from `AT` on.
+/// Reads `LENGTH` numbers from offset `AT` on.
 #[inline(always)]
 #[must_use]
 pub fn get_array<T: Primitive, O: Order, const LENGTH: usize, const AT: usize, const N: usize>(
@@ -131,7 +132,7 @@ pub fn get_array<T: Primitive, O: Order, const LENGTH: usize, const AT: usize, c
     core::array::from_fn(|index| T::read::<O>(&block[AT + index * T::SIZE..]))
 }
 
-/// Writes `LENGTH` numbers from `AT` on.
+/// Writes `LENGTH` numbers from offset `AT` on.
 #[inline(always)]
 pub fn put_array<T: Primitive, O: Order, const LENGTH: usize, const AT: usize, const N: usize>(
     block: &mut [u8; N],
@@ -143,7 +144,7 @@ pub fn put_array<T: Primitive, O: Order, const LENGTH: usize, const AT: usize, c
     }
 }
 
-/// The `LENGTH` bytes from `AT` on.
+/// The `LENGTH` bytes from offset `AT` on.
 #[inline(always)]
 #[must_use]
 pub fn bytes<const LENGTH: usize, const AT: usize, const N: usize>(block: &[u8; N]) -> &[u8; LENGTH] {
@@ -154,7 +155,7 @@ pub fn bytes<const LENGTH: usize, const AT: usize, const N: usize>(block: &[u8; 
     }
 }
 
-/// The `LENGTH` bytes from `AT` on, to be written.
+/// The `LENGTH` bytes from offset `AT` on, for writing.
 #[inline(always)]
 pub fn bytes_mut<const LENGTH: usize, const AT: usize, const N: usize>(block: &mut [u8; N]) -> &mut [u8; LENGTH] {
     const { assert!(AT + LENGTH <= N, "the field is inside its block") };
@@ -164,18 +165,19 @@ pub fn bytes_mut<const LENGTH: usize, const AT: usize, const N: usize>(block: &m
     }
 }
 
-/// The bytes of a field that only newer writers send, if this one did and its block has them.
+/// The bytes of a field that only newer writers send. `None` when the writer's version does not have the field or the
+/// block is too short for it.
 #[inline(always)]
 #[must_use]
 pub fn part<const LENGTH: usize>(block: &[u8], at: usize, sent: bool) -> Option<&[u8; LENGTH]> {
     if sent { block.get(at..)?.first_chunk() } else { None }
 }
 
-/// Text in a field of fixed length: what is before the first NUL.
+/// The text in a field of fixed length: the bytes before the first NUL.
 ///
 /// # Errors
 ///
-/// That is not UTF-8.
+/// The bytes before the first NUL are not UTF-8.
 pub fn fixed_text(bytes: &[u8]) -> Result<&str, core::str::Utf8Error> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     core::str::from_utf8(&bytes[..end])

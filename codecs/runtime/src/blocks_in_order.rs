@@ -1,5 +1,5 @@
-//! A group whose entries are nothing but blocks, read once from front to back: the flat companion of
-//! [`EntriesInOrder`](crate::EntriesInOrder). Entries are checked when they are reached, or all of them before.
+//! A group whose entries are only blocks, read once from front to back: the flat counterpart of
+//! [`EntriesInOrder`](crate::EntriesInOrder). Entries are checked when they are reached, or all at once beforehand.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,11 +9,13 @@ use crate::error::DecodeError;
 use crate::in_order::Front;
 use crate::reader::{Reader, unusual};
 
-/// Bytes from which on blocks are checked one by one. Below, the check is much of what there is to do for an entry, and is done once for
-/// all of them. Above, the loop that this gives addresses by index what else it would by pointer, and is slower for it.
+/// Block length in bytes from which blocks are checked one by one. For shorter blocks the check is a large part of the
+/// work per entry, and is done once for all of them. For longer blocks that form is slower, because its loop addresses
+/// entries by index instead of by pointer.
 const LARGE: usize = 16;
 
-/// A group whose entries have no groups or data of their own, read in order; what comes after it is a `D`.
+/// A group whose entries have no groups or data of their own, read in order. `D` is the decoder for what follows the
+/// group.
 ///
 /// ```text
 /// let levels = book.levels()?;
@@ -23,7 +25,7 @@ const LARGE: usize = 16;
 /// ```
 #[must_use = "what comes after a group is got by its `end`"]
 pub struct BlocksInOrder<'a, E, D> {
-    /// Where the group goes on.
+    /// The decoder that continues behind the group.
     after: D,
     left: usize,
     block_length: usize,
@@ -32,21 +34,22 @@ pub struct BlocksInOrder<'a, E, D> {
 }
 
 impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
-    /// A group of `count` entries, in front of which `after` stands.
+    /// Creates a group of `count` entries. `after` is positioned at the first of them.
     #[doc(hidden)]
     #[inline(always)]
     pub fn new(after: D, count: usize, block_length: usize, version: u32) -> Self {
         Self { after, left: count, block_length, version, entry: PhantomData }
     }
 
-    /// How many entries are left, as the group claims: that they are there is found when they are reached.
+    /// How many entries are left according to the group's header. Whether they are present is checked when they are
+    /// reached.
     #[must_use]
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.left
     }
 
-    /// Whether none is left.
+    /// Whether no entries are left.
     #[must_use]
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
@@ -70,13 +73,13 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         Ok(Some(entry))
     }
 
-    /// Sets each place of `room` to what becomes of the entry whose turn it is, and returns what comes after the group. Entries
-    /// that there is no room for are stepped over, places that there is no entry for stay as they are: ask for
-    /// [`len`](Self::len) before.
+    /// Sets each element of `room` to what `of` returns for the next entry, and returns the decoder behind the group.
+    /// Entries beyond the end of `room` are skipped. Elements of `room` beyond the last entry stay unchanged: compare
+    /// with [`len`](Self::len) before.
     ///
     /// # Errors
     ///
-    /// The bytes end before the entries do; `room` may have been set in part.
+    /// The bytes end before the entries do. Part of `room` may have been set by then.
     #[inline(always)]
     pub fn fill<T>(mut self, room: &mut [T], mut of: impl FnMut(E) -> T) -> Result<D, DecodeError> {
         let count = room.len().min(self.left);
@@ -84,11 +87,11 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         self.end()
     }
 
-    /// Hands every entry that is left to `each`, and returns what comes after the group.
+    /// Calls `each` with every entry that is left, and returns the decoder behind the group.
     ///
     /// # Errors
     ///
-    /// The bytes end before the entries do, after `each` had those that are whole.
+    /// The bytes end before the entries do. `each` was called with every complete entry before that.
     #[inline(always)]
     pub fn for_each(mut self, mut each: impl FnMut(E)) -> Result<D, DecodeError> {
         let count = self.left;
@@ -96,7 +99,7 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         self.end()
     }
 
-    /// What comes after the group. Entries that are left are stepped over.
+    /// Returns the decoder behind the group. Entries that are left are skipped.
     ///
     /// # Errors
     ///
@@ -109,7 +112,8 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         Ok(self.checked()?.1)
     }
 
-    /// All entries that are left, to be read in any order and as often as one likes, and what comes after the group.
+    /// Returns all entries that are left, to be read in any order and any number of times, and the decoder behind the
+    /// group.
     ///
     /// # Errors
     ///
@@ -120,7 +124,8 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         Ok((entries, self.after))
     }
 
-    /// Hands the next entries to `each`, one for each of `places`, of which there are `count` and no more than entries.
+    /// Calls `each` with the next entries, one for each item of `places`. `count` is the number of items, which is at
+    /// most the number of entries left.
     #[inline(always)]
     fn read<P>(
         &mut self,
@@ -128,10 +133,10 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         count: usize,
         mut each: impl FnMut(P, E),
     ) -> Result<(), DecodeError> {
-        // In registers while it is read.
+        // A local copy, so that the reader stays in registers.
         let mut reader = *self.after.reader();
-        // Most writers have this version of the schema. Said apart, the compiler makes a loop for them in which it knows how far
-        // entries lie apart.
+        // Most writers have this version of the schema. With a branch of its own for that case, the compiler generates
+        // a loop in which the distance between entries is a constant.
         let usual = E::BLOCK > 0 && self.block_length == E::BLOCK;
         if usual && E::BLOCK >= LARGE {
             for place in places {

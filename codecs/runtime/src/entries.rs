@@ -1,6 +1,6 @@
-//! Groups of a message that is checked when it is decoded: their entries are walked once, and read as often as one likes. Used by
-//! generated decoders. Groups that are read in order are in [`EntriesInOrder`](crate::EntriesInOrder) and
-//! [`BlocksInOrder`](crate::BlocksInOrder).
+//! Groups of a message that is checked when it is decoded: all entries are walked once, and can then be read any number
+//! of times. Used by generated decoders. Groups that are read in order are in [`EntriesInOrder`](crate::EntriesInOrder)
+//! and [`BlocksInOrder`](crate::BlocksInOrder).
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -13,32 +13,32 @@ use crate::reader::{Reader, unusual};
 pub trait Entry<'a>: Copy {
     /// The group's name in the schema.
     const NAME: &'static str;
-    /// The bytes of the block that every version has.
+    /// Length in bytes of the part of the block that every version has.
     const OLDEST: usize;
-    /// The bytes of the block that this version has.
+    /// Length in bytes of the block in this version.
     const BLOCK: usize;
-    /// Whether an entry is nothing but a block: no groups or data follow it.
+    /// Whether an entry is only a block: no groups or data follow it.
     const FLAT: bool;
 
-    /// Takes the next entry.
+    /// Reads the next entry.
     ///
     /// # Errors
     ///
     /// The bytes end before the entry does.
     fn read(reader: &mut Reader<'a>, block_length: usize, version: u32) -> Result<Self, DecodeError>;
 
-    /// The length of the blocks of `count` entries, no less than [`OLDEST`](Self::OLDEST).
+    /// Returns the block length to use for `count` entries: no less than [`OLDEST`](Self::OLDEST).
     ///
     /// # Errors
     ///
-    /// It is less, and there are entries.
+    /// The block length is less than that, and there are entries.
     #[doc(hidden)]
     #[inline]
     fn checked_block_length(count: usize, block_length: usize) -> Result<usize, DecodeError> {
         if block_length >= Self::OLDEST {
             return Ok(block_length);
         }
-        // Blocks that are too short matter only where there are any.
+        // Blocks that are too short matter only in a group that has entries.
         unusual();
         if count > 0 {
             return Err(DecodeError::ShortBlock { what: Self::NAME, needed: Self::OLDEST, found: block_length });
@@ -47,7 +47,7 @@ pub trait Entry<'a>: Copy {
     }
 }
 
-/// A repeating group: its entries, checked to be whole.
+/// A repeating group. All of its entries were checked to be complete.
 pub struct Entries<'a, E> {
     bytes: &'a [u8],
     count: usize,
@@ -65,7 +65,7 @@ impl<E> Clone for Entries<'_, E> {
 impl<E> Copy for Entries<'_, E> {}
 
 impl<'a, E: Entry<'a>> Entries<'a, E> {
-    /// Takes `count` entries.
+    /// Reads and checks `count` entries.
     ///
     /// # Errors
     ///
@@ -92,28 +92,28 @@ impl<'a, E: Entry<'a>> Entries<'a, E> {
         Ok(Self { bytes, count, block_length, version, entry: PhantomData })
     }
 
-    /// A group without entries.
+    /// Creates a group without entries.
     #[must_use]
     #[inline]
     pub fn none() -> Self {
         Self { bytes: &[], count: 0, block_length: 0, version: 0, entry: PhantomData }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether the group has no entries.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The entries in order.
+    /// Iterates over the entries in order.
     #[must_use]
     #[inline]
     pub fn iter(&self) -> EntriesIter<'a, E> {
@@ -163,10 +163,10 @@ impl<'a, E: Entry<'a> + Json> Json for Entries<'a, E> {
     }
 }
 
-/// The entries of a group, one after the other.
+/// Iterator over the entries of a group.
 pub struct EntriesIter<'a, E> {
     reader: Reader<'a>,
-    /// How many entries are left, where the bytes do not tell.
+    /// How many entries are left. Needed only where the remaining bytes do not tell.
     left: usize,
     block_length: usize,
     version: u32,
@@ -190,12 +190,14 @@ impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<E> {
-        // Entries that are nothing but a block end with the bytes: no second thing to count. Blocks may be empty, though.
+        // Entries that are only a block end where the bytes end, so nothing else has to be counted. Blocks may be
+        // empty, though.
         if !E::FLAT || self.block_length == 0 {
             self.left = self.left.checked_sub(1)?;
         }
-        // The group was walked when it was made, so this entry is whole, or there is none. Most writers have this version of the
-        // schema: said here, the compiler makes a loop of its own for them, in which it knows how far entries lie apart.
+        // The group was walked when it was made, so either this entry is complete or there is none. Most writers have
+        // this version of the schema: with a branch of its own for that case, the compiler generates a loop in which
+        // the distance between entries is a constant.
         if E::FLAT && E::BLOCK > 0 && self.block_length == E::BLOCK {
             return E::read(&mut self.reader, E::BLOCK, self.version).ok();
         }

@@ -1,5 +1,6 @@
-//! A group whose entries have groups or data of their own, read once from front to back: an entry is lent, and stepped over when it is
-//! left before its end. Its flat companion is [`BlocksInOrder`](crate::BlocksInOrder). Used by generated decoders.
+//! A group whose entries have groups or data of their own, read once from front to back. An entry is lent to the
+//! caller; if the caller drops it before its end, the rest of it is skipped. Its flat counterpart is
+//! [`BlocksInOrder`](crate::BlocksInOrder). Used by generated decoders.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,17 +10,18 @@ use crate::error::DecodeError;
 use crate::in_order::{Front, InEntry, Place};
 use crate::reader::Reader;
 
-/// An entry with groups or data of its own.
+/// An entry that has groups or data of its own.
 pub trait Nested<'a>: Entry<'a> {
-    /// The entry while it is read in order; `R` says how far that is.
+    /// The decoder of an entry that is read in order. `R` is the state of reading.
     type At<R>;
 
-    /// Takes the entry's block.
+    /// Reads the entry's block.
     #[doc(hidden)]
     fn start<R: Front<'a>>(rest: R, block_length: usize, version: u32) -> Result<Self::At<R>, DecodeError>;
 }
 
-/// A group whose entries have groups or data of their own, read in order; what comes after it is a `D`.
+/// A group whose entries have groups or data of their own, read in order. `D` is the decoder for what follows the
+/// group.
 ///
 /// ```text
 /// let mut legs = order.legs()?;
@@ -40,7 +42,7 @@ pub struct EntriesInOrder<'a, E, D> {
 }
 
 impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
-    /// A group of `count` entries, in front of which `after` stands.
+    /// Creates a group of `count` entries. `after` is positioned at the first of them.
     #[doc(hidden)]
     #[inline(always)]
     pub fn new(mut after: D, count: usize, block_length: usize, version: u32) -> Result<Self, DecodeError> {
@@ -49,25 +51,27 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
         Ok(Self { place, left: count, block_length, version, after, entry: PhantomData })
     }
 
-    /// How many entries are left, as the group claims: that they are there is found when they are reached.
+    /// How many entries are left according to the group's header. Whether they are present is checked when they are
+    /// reached.
     #[must_use]
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.left
     }
 
-    /// Whether none is left.
+    /// Whether no entries are left.
     #[must_use]
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.left == 0
     }
 
-    /// The next entry, or `None` after the last. One that was not read to its end is stepped over.
+    /// The next entry, or `None` after the last. If the entry before it was not read to its end, the rest of that entry
+    /// is skipped.
     ///
     /// # Errors
     ///
-    /// The bytes end inside the entry, or inside what was not read of the one before it.
+    /// The bytes end inside the entry, or inside the skipped rest of the entry before it.
     #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<E::At<InEntry<'a, '_>>>, DecodeError> {
         self.leave_entry()?;
@@ -78,9 +82,9 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
         hand_out::<E>(&mut self.place, self.block_length, self.version).map(Some)
     }
 
-    /// Hands each place of `room` to `each` together with the entry whose turn it is, and returns what comes after the group. Entries
-    /// that there is no room for are stepped over, as is what `each` does not read of one; places that there is no entry for are
-    /// left alone: ask for [`len`](Self::len) before.
+    /// Calls `each` with each element of `room` and the next entry, and returns the decoder behind the group. Entries
+    /// beyond the end of `room` are skipped, and so are the parts of an entry that `each` does not read. Elements of
+    /// `room` beyond the last entry stay unchanged: compare with [`len`](Self::len) before.
     ///
     /// # Errors
     ///
@@ -93,7 +97,7 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
     ) -> Result<D, X> {
         self.leave_entry()?;
         let count = room.len().min(self.left);
-        // In registers while it is read.
+        // Local copies, so that they stay in registers.
         let (mut place, block_length, version) = (self.place, self.block_length, self.version);
         for to in &mut room[..count] {
             each(to, hand_out::<E>(&mut place, block_length, version)?)?;
@@ -104,7 +108,7 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
         Ok(self.end()?)
     }
 
-    /// What comes after the group. Entries that are left are stepped over.
+    /// Returns the decoder behind the group. Entries that are left are skipped.
     ///
     /// # Errors
     ///
@@ -119,8 +123,8 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
         Ok(self.after)
     }
 
-    /// All entries that are left, to be read in any order, and what comes after the group: this steps over them once more
-    /// than reading them takes.
+    /// Returns all entries that are left, to be read in any order, and the decoder behind the group. Checking the
+    /// entries takes one pass over them in addition to reading them.
     ///
     /// # Errors
     ///
@@ -133,14 +137,14 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
         Ok((entries, self.after))
     }
 
-    /// Steps over the entry that was handed out, unless it ended.
+    /// Skips the rest of the entry that was handed out, unless the caller read it to its end.
     #[inline(always)]
     fn leave_entry(&mut self) -> Result<(), DecodeError> {
         leave::<E>(&mut self.place, self.block_length, self.version)
     }
 }
 
-/// The next entry of a group, which has one.
+/// Hands out the next entry of a group that has one.
 #[inline(always)]
 fn hand_out<'a, 'g, E: Nested<'a>>(
     place: &'g mut Place<'a>,
@@ -151,7 +155,7 @@ fn hand_out<'a, 'g, E: Nested<'a>>(
     E::start(InEntry { reader: place.reader, version, place }, block_length, version)
 }
 
-/// Steps over the entry that was handed out, unless it ended.
+/// Skips the rest of the entry that was handed out, unless the caller read it to its end.
 #[inline(always)]
 fn leave<'a, E: Entry<'a>>(place: &mut Place<'a>, block_length: usize, version: u32) -> Result<(), DecodeError> {
     if place.handed_out {
@@ -161,7 +165,7 @@ fn leave<'a, E: Entry<'a>>(place: &mut Place<'a>, block_length: usize, version: 
     Ok(())
 }
 
-/// What is behind so many entries. It takes and gives values, so that those of its caller stay in registers.
+/// Skips a number of entries. Arguments and result are values, so that those of the caller stay in registers.
 #[cold]
 #[inline(never)]
 fn step_over<'a, E: Entry<'a>>(

@@ -1,60 +1,60 @@
-//! Why bytes are not a message, and why a message does not become bytes: small values, made on the hot path.
+//! Errors of decoding and of encoding. They are small values, since they are made on the hot path.
 
 use core::fmt;
 
-/// Why bytes are not the message that was asked for.
+/// Why bytes could not be decoded as the requested message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The bytes end inside `what`.
     Truncated {
-        /// The header, message, group or data that is not whole.
+        /// The header, message, group or data that is incomplete.
         what: &'static str,
-        /// Bytes that it takes.
+        /// How many bytes it takes.
         needed: usize,
-        /// Bytes that are left.
+        /// How many bytes are left.
         found: usize,
     },
-    /// The writer's block is shorter than what every version of it holds.
+    /// The writer's block is shorter than the part of it that every version has.
     ShortBlock {
         /// The message or group.
         what: &'static str,
-        /// Bytes that every version has.
+        /// How many bytes every version has.
         needed: usize,
-        /// Bytes in the block.
+        /// How many bytes the block has.
         found: usize,
     },
     /// A group claims more entries than the message has bytes.
     TooManyEntries {
-        /// The group.
+        /// The group's name.
         what: &'static str,
-        /// The claim.
+        /// The number of entries that the group claims.
         count: usize,
     },
     /// The header names another schema.
     OtherSchema {
-        /// The id in the header.
+        /// The schema id in the header.
         found: u32,
-        /// The schema's.
+        /// The id of the decoder's schema.
         expected: u32,
     },
     /// The header names another message.
     OtherTemplate {
-        /// The id in the header.
+        /// The template id in the header.
         found: u32,
-        /// The message's.
+        /// The template id of the decoder's message.
         expected: u32,
     },
     /// The header names a version of the schema that did not have the message yet.
     OlderVersion {
         /// The version in the header.
         found: u32,
-        /// The first that has the message.
+        /// The first version that has the message.
         since: u32,
     },
 }
 
-/// Why a message does not become bytes.
+/// Why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -62,27 +62,27 @@ pub enum EncodeError {
     BufferTooShort {
         /// The header, message, group or data that does not fit.
         what: &'static str,
-        /// Bytes that it takes.
+        /// How many bytes it takes.
         needed: usize,
-        /// Bytes that are left.
+        /// How many bytes are left.
         found: usize,
     },
     /// A group has fewer or more entries than its schema allows.
     EntryCount {
-        /// The group.
+        /// The group's name.
         what: &'static str,
-        /// The fewest allowed.
+        /// The least number of entries allowed.
         least: usize,
-        /// The most allowed.
+        /// The greatest number of entries allowed.
         most: usize,
     },
     /// A text or data is longer than its schema allows.
     TooLong {
-        /// The field.
+        /// The field's name.
         what: &'static str,
-        /// The most bytes allowed.
+        /// The greatest length allowed, in bytes.
         most: usize,
-        /// Its bytes.
+        /// The length of the value, in bytes.
         found: usize,
     },
 }

@@ -1,6 +1,6 @@
-//! How owned forms look to serde: text as text where it is any, enums by name, sets by the names of their choices; each with its
-//! bytes or numbers where those say more. Formats that are not for humans get the numbers and bytes alone. Called by generated
-//! code.
+//! How owned forms are serialised with serde. Text becomes text if the bytes are text, an enum becomes the name of its
+//! value, and a set becomes the names of its choices; where that does not say everything, the bytes or numbers are
+//! written. Formats that are not human-readable get only the numbers and bytes. Called by generated code.
 
 use core::fmt;
 
@@ -9,16 +9,16 @@ use serde::ser::{Serialize, SerializeSeq as _, Serializer};
 
 use alloc::vec::Vec;
 
-/// An integer that enums and sets are made of.
+/// An integer type that enums and sets are encoded as.
 pub trait Bits: Copy + Serialize + TryFrom<i128> + Into<i128> {}
 
 impl<T: Copy + Serialize + TryFrom<i128> + Into<i128>> Bits for T {}
 
-/// Writes an enum's value.
+/// Serialises the value of an enum.
 ///
 /// # Errors
 ///
-/// The serializer's own.
+/// The error of the serializer.
 pub fn serialize_enum<S: Serializer>(to: S, name: Option<&str>, number: impl Bits) -> Result<S::Ok, S::Error> {
     match name {
         Some(name) if to.is_human_readable() => to.serialize_str(name),
@@ -26,11 +26,11 @@ pub fn serialize_enum<S: Serializer>(to: S, name: Option<&str>, number: impl Bit
     }
 }
 
-/// Reads an enum's value: a name of those that it has, or a number.
+/// Deserialises the value of an enum: a name that the enum has, or a number.
 ///
 /// # Errors
 ///
-/// The deserializer's own, a name that the enum does not have, or a number that does not fit.
+/// The error of the deserializer, a name that the enum does not have, or a number that does not fit.
 pub fn deserialize_enum<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
     from: D,
     number: fn(&str) -> Option<T>,
@@ -42,11 +42,11 @@ pub fn deserialize_enum<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
     T::try_from(value).map_err(|_| de::Error::custom("a number that its type cannot hold"))
 }
 
-/// Writes a set: the names of its choices, then a number for bits without a name.
+/// Serialises a set: the names of its choices, then a number for the bits without a name.
 ///
 /// # Errors
 ///
-/// The serializer's own.
+/// The error of the serializer.
 pub fn serialize_set<S: Serializer>(to: S, choices: &[(&str, i128)], bits: impl Bits) -> Result<S::Ok, S::Error> {
     if !to.is_human_readable() {
         return bits.serialize(to);
@@ -68,11 +68,11 @@ pub fn serialize_set<S: Serializer>(to: S, choices: &[(&str, i128)], bits: impl 
     list.end()
 }
 
-/// Reads a set: names of its choices, and numbers for bits.
+/// Deserialises a set: names of its choices, and numbers for bits.
 ///
 /// # Errors
 ///
-/// The deserializer's own, a name that the set does not have, or a number that does not fit.
+/// The error of the deserializer, a name that the set does not have, or a number that does not fit.
 pub fn deserialize_set<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
     from: D,
     choices: &[(&str, i128)],
@@ -113,7 +113,7 @@ pub fn deserialize_set<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
     T::try_from(bits).map_err(|_| de::Error::custom("bits that the set cannot hold"))
 }
 
-/// A name that stands for a number, or the number.
+/// A visitor that accepts a number, or a name that stands for one.
 struct NameOrNumber<F>(F);
 
 impl<F: Fn(&str) -> Option<i128>> Visitor<'_> for NameOrNumber<F> {
@@ -136,7 +136,7 @@ impl<F: Fn(&str) -> Option<i128>> Visitor<'_> for NameOrNumber<F> {
     }
 }
 
-/// Bytes, which may have come as text.
+/// A visitor that accepts bytes, which may come as text.
 struct Bytes;
 
 impl<'de> Visitor<'de> for Bytes {
@@ -167,15 +167,15 @@ fn deserialize_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::E
     if from.is_human_readable() { from.deserialize_any(Bytes) } else { from.deserialize_bytes(Bytes) }
 }
 
-/// Data of variable length that the schema says is text.
+/// Variable-length data that is text according to the schema.
 pub mod data {
     use super::*;
 
-    /// Writes text, or the bytes if they are none.
+    /// Serialises the data as text, or as bytes if it is not text.
     ///
     /// # Errors
     ///
-    /// The serializer's own.
+    /// The error of the serializer.
     pub fn serialize<S: Serializer>(data: &[u8], to: S) -> Result<S::Ok, S::Error> {
         match core::str::from_utf8(data) {
             Ok(text) if to.is_human_readable() => to.serialize_str(text),
@@ -184,25 +184,25 @@ pub mod data {
         }
     }
 
-    /// Reads text or bytes.
+    /// Deserialises text or bytes.
     ///
     /// # Errors
     ///
-    /// The deserializer's own.
+    /// The error of the deserializer.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         deserialize_bytes(from)
     }
 }
 
-/// Text of fixed length: what is before the NULs at its end.
+/// Text of fixed length: the bytes before the NULs at its end.
 pub mod text {
     use super::*;
 
-    /// Writes text, or all bytes if they are none.
+    /// Serialises the field as text, or all of it as bytes if it is not text.
     ///
     /// # Errors
     ///
-    /// The serializer's own.
+    /// The error of the serializer.
     pub fn serialize<S: Serializer, const N: usize>(field: &[u8; N], to: S) -> Result<S::Ok, S::Error> {
         let length = N - field.iter().rev().take_while(|&&byte| byte == 0).count();
         match core::str::from_utf8(&field[..length]) {
@@ -212,11 +212,11 @@ pub mod text {
         }
     }
 
-    /// Reads text or bytes, with NULs behind them where they are fewer.
+    /// Deserialises text or bytes, and pads them with NULs.
     ///
     /// # Errors
     ///
-    /// The deserializer's own, or there are more than fit.
+    /// The error of the deserializer, or more bytes than the field has.
     pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
         let bytes = deserialize_bytes(from)?;
         let mut field = [0; N];
@@ -232,11 +232,11 @@ pub mod text {
 pub mod optional_text {
     use super::*;
 
-    /// Writes text, or all bytes if they are none, if any were sent.
+    /// Serialises the field, if it was sent, as text, or all of it as bytes if it is not text.
     ///
     /// # Errors
     ///
-    /// The serializer's own.
+    /// The error of the serializer.
     pub fn serialize<S: Serializer, const N: usize>(field: &Option<[u8; N]>, to: S) -> Result<S::Ok, S::Error> {
         struct Text<'a, const N: usize>(&'a [u8; N]);
 
@@ -249,11 +249,11 @@ pub mod optional_text {
         field.as_ref().map(Text).serialize(to)
     }
 
-    /// Reads text or bytes, if there are any.
+    /// Deserialises text or bytes, if there are any.
     ///
     /// # Errors
     ///
-    /// The deserializer's own, or there are more than fit.
+    /// The error of the deserializer, or more bytes than the field has.
     pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<Option<[u8; N]>, D::Error> {
         struct Text<const N: usize>([u8; N]);
 
@@ -267,24 +267,24 @@ pub mod optional_text {
     }
 }
 
-/// Numbers of fixed count, however many; serde itself knows arrays of up to 32.
+/// Arrays of any fixed length; serde itself supports at most 32 elements.
 pub mod array {
     use super::*;
 
-    /// Writes the numbers.
+    /// Serialises the numbers.
     ///
     /// # Errors
     ///
-    /// The serializer's own.
+    /// The error of the serializer.
     pub fn serialize<S: Serializer, T: Serialize, const N: usize>(field: &[T; N], to: S) -> Result<S::Ok, S::Error> {
         field[..].serialize(to)
     }
 
-    /// Reads as many numbers as the field has.
+    /// Deserialises as many numbers as the field has.
     ///
     /// # Errors
     ///
-    /// The deserializer's own, or there are more or fewer.
+    /// The error of the deserializer, or a different count of numbers.
     pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
         from: D,
     ) -> Result<[T; N], D::Error> {
@@ -294,15 +294,15 @@ pub mod array {
     }
 }
 
-/// Numbers of fixed count that older writers do not send.
+/// Arrays of fixed length that older writers do not send.
 pub mod optional_array {
     use super::*;
 
-    /// Writes the numbers, if any were sent.
+    /// Serialises the numbers, if they were sent.
     ///
     /// # Errors
     ///
-    /// The serializer's own.
+    /// The error of the serializer.
     pub fn serialize<S: Serializer, T: Serialize, const N: usize>(
         field: &Option<[T; N]>,
         to: S,
@@ -310,11 +310,11 @@ pub mod optional_array {
         field.as_ref().map(|field| &field[..]).serialize(to)
     }
 
-    /// Reads as many numbers as the field has, if there are any.
+    /// Deserialises as many numbers as the field has, if there are any.
     ///
     /// # Errors
     ///
-    /// The deserializer's own, or there are more or fewer.
+    /// The error of the deserializer, or a different count of numbers.
     pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
         from: D,
     ) -> Result<Option<[T; N]>, D::Error> {

@@ -1,16 +1,17 @@
-//! How far a message or an entry has been read in order, from front to back: each part is checked when it is reached, and nothing is
-//! stepped over twice. Used by generated decoders, whose type says how far they are, as that of encoders does.
+//! The state of reading a message or an entry in order, from front to back: each part is checked when it is reached,
+//! and nothing is walked twice. Used by generated decoders, whose type states how far they have read, as that of
+//! encoders states how far they have written.
 
 use crate::reader::Reader;
 
-/// How far a message has been read: its block, and `STAGE` of the groups and data behind it.
+/// How far a message has been read: its block, and `STAGE` of the groups and data behind the block.
 #[derive(Clone, Copy, Debug)]
 pub struct InOrder<'a, const STAGE: usize = 0> {
     reader: Reader<'a>,
     version: u32,
 }
 
-/// How far an entry of a group has been read: its block, and `STAGE` of the groups and data behind it.
+/// How far an entry of a group has been read: its block, and `STAGE` of the groups and data behind the block.
 #[derive(Debug)]
 pub struct InEntry<'a, 'g, const STAGE: usize = 0> {
     pub(crate) reader: Reader<'a>,
@@ -18,13 +19,13 @@ pub struct InEntry<'a, 'g, const STAGE: usize = 0> {
     pub(crate) place: &'g mut Place<'a>,
 }
 
-/// Where a group is being read.
+/// The position inside a group that is being read.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
-    /// In front of the entry that was handed out, until that has ended.
+    /// Positioned before the entry that was handed out, until that entry ends.
     pub(crate) reader: Reader<'a>,
     pub(crate) handed_out: bool,
-    /// Whether entries may take no bytes at all.
+    /// Whether an entry may take no bytes at all.
     pub(crate) may_be_empty: bool,
 }
 
@@ -78,13 +79,13 @@ impl<'a, 'g, const STAGE: usize> InEntry<'a, 'g, STAGE> {
     #[doc(hidden)]
     #[inline(always)]
     pub fn end(self) {
-        // An entry that took no bytes is left to be stepped over, which counts it.
+        // An entry that took no bytes stays handed out, so that it is skipped later: skipping counts it.
         self.place.handed_out = self.place.may_be_empty && self.reader.rest().len() == self.place.reader.rest().len();
         self.place.reader = self.reader;
     }
 }
 
-/// What is being read in order, wherever it is.
+/// The state of reading, for a message or for an entry.
 #[doc(hidden)]
 pub trait Front<'a> {
     fn reader(&mut self) -> &mut Reader<'a>;

@@ -1,15 +1,15 @@
-//! JSON by way of a formatter: what generated `Display` implementations are made of. Writes the same text as the dynamic
-//! decoder does.
+//! JSON written through a formatter, for generated `Display` implementations. The text is the same as the dynamic
+//! decoder's.
 
 use core::fmt::{self, Formatter, Write as _};
 
 /// A value with a JSON form.
 pub trait Json {
-    /// Writes it.
+    /// Writes the value as JSON.
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     fn json(&self, f: &mut Formatter<'_>) -> fmt::Result;
 }
 
@@ -29,7 +29,7 @@ macro_rules! floats {
     ($($ty:ty)*) => {$(
         impl Json for $ty {
             fn json(&self, f: &mut Formatter<'_>) -> fmt::Result {
-                // What is not a number means "none" in SBE.
+                // NaN means "none" in SBE.
                 if self.is_nan() {
                     f.write_str("null")
                 } else if self.is_infinite() {
@@ -73,12 +73,12 @@ impl Json for Char {
     }
 }
 
-/// How bytes become text.
+/// How bytes are converted to text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
-    /// They do not: they are shown in hexadecimal.
+    /// Not at all: the bytes are shown in hexadecimal.
     None,
-    /// ASCII, or an encoding that has ASCII in it and is not known here: other bytes are shown in hexadecimal.
+    /// ASCII, or an encoding that extends ASCII and is not supported here. Other bytes are shown in hexadecimal.
     Ascii,
     /// UTF-8.
     Utf8,
@@ -117,7 +117,7 @@ impl Json for Data<'_> {
     }
 }
 
-/// Bytes of fixed length, of which text ends at the first NUL.
+/// Bytes of fixed length. As text they end at the first NUL.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a>(pub &'a [u8], pub Charset);
 
@@ -125,7 +125,7 @@ impl Json for Text<'_> {
     fn json(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let end = self.0.iter().position(|&byte| byte == 0).unwrap_or(self.0.len());
         let text = Data(&self.0[..end], self.1);
-        // If anything but NULs follows, only the bytes tell all.
+        // If anything but NULs follows the text, only the bytes show all of the value.
         if text.is_text() && self.0[end..].iter().all(|&byte| byte == 0) {
             text.json(f)
         } else {
@@ -134,7 +134,7 @@ impl Json for Text<'_> {
     }
 }
 
-/// Text that needs no decoding: names.
+/// Text that needs no decoding, such as a name.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(pub &'a str);
 
@@ -170,7 +170,7 @@ fn string(f: &mut Formatter<'_>, text: impl Iterator<Item = char>) -> fmt::Resul
     f.write_char('"')
 }
 
-/// An object being written.
+/// Writes an object.
 pub struct Object<'f, 'b> {
     f: &'f mut Formatter<'b>,
     first: bool,
@@ -181,17 +181,17 @@ impl<'f, 'b> Object<'f, 'b> {
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn new(f: &'f mut Formatter<'b>) -> Result<Self, fmt::Error> {
         f.write_char('{')?;
         Ok(Self { f, first: true })
     }
 
-    /// Writes a value under a name.
+    /// Writes a name and its value.
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn field(&mut self, name: &str, value: &impl Json) -> fmt::Result {
         if !core::mem::take(&mut self.first) {
             self.f.write_char(',')?;
@@ -201,11 +201,11 @@ impl<'f, 'b> Object<'f, 'b> {
         value.json(self.f)
     }
 
-    /// Writes a value under a name, if there is one.
+    /// Writes a name and its value, if there is a value.
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn present(&mut self, name: &str, value: Option<impl Json>) -> fmt::Result {
         value.map_or(Ok(()), |value| self.field(name, &value))
     }
@@ -214,13 +214,13 @@ impl<'f, 'b> Object<'f, 'b> {
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn end(self) -> fmt::Result {
         self.f.write_char('}')
     }
 }
 
-/// A list being written.
+/// Writes a list.
 pub struct List<'f, 'b> {
     f: &'f mut Formatter<'b>,
     first: bool,
@@ -231,7 +231,7 @@ impl<'f, 'b> List<'f, 'b> {
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn new(f: &'f mut Formatter<'b>) -> Result<Self, fmt::Error> {
         f.write_char('[')?;
         Ok(Self { f, first: true })
@@ -241,7 +241,7 @@ impl<'f, 'b> List<'f, 'b> {
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn item(&mut self, value: &impl Json) -> fmt::Result {
         if !core::mem::take(&mut self.first) {
             self.f.write_char(',')?;
@@ -253,7 +253,7 @@ impl<'f, 'b> List<'f, 'b> {
     ///
     /// # Errors
     ///
-    /// The formatter's own.
+    /// The error of the formatter.
     pub fn end(self) -> fmt::Result {
         self.f.write_char(']')
     }

@@ -1,5 +1,6 @@
-//! What generated SBE codecs link to. No standard library, no allocation, no dependencies: only slices are read and
-//! written, and every access is inside a block whose length was checked when it was wrapped.
+//! The runtime of generated SBE codecs. It needs no standard library, does not allocate and has no dependencies. It
+//! reads and writes only slices, and every access is inside a block whose length was checked when the block was
+//! wrapped.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,10 +1,12 @@
-//! What generated code says of each message of a schema, for code that serves any of them: clients that send and receive them.
+//! A trait that generated code implements for each message of a schema, for code that handles any of them, such as
+//! clients that send and receive messages.
 
 use core::fmt::{Debug, Display};
 
 use crate::error::{DecodeError, EncodeError};
 
-/// A message of a schema. Generated code has a type for each that is only a name, and ties its codecs together:
+/// A message of a schema. Generated code has a type for each message that is only a name and ties the message's codecs
+/// together:
 ///
 /// ```
 /// use gannet_codecs_runtime::{DecodeError, Message};
@@ -14,11 +16,11 @@ use crate::error::{DecodeError, EncodeError};
 /// }
 /// ```
 pub trait Message {
-    /// Reads the message's fields, groups and data from its bytes.
+    /// Reads the message's fields, groups and data in any order.
     type Decoder<'a>: Copy + Debug + Display;
-    /// Reads the same from front to back, each once: faster where groups are nested.
+    /// Reads the message from front to back, each part once. It is faster where groups are nested.
     type InOrder<'a>: Copy + Debug;
-    /// Writes them.
+    /// Writes the message.
     type Encoder<'a>;
 
     /// The message's name in the schema.
@@ -27,25 +29,25 @@ pub trait Message {
     const SCHEMA_ID: u32;
     /// The version of the schema that encoders write.
     const SCHEMA_VERSION: u32;
-    /// The id in the header of such messages.
+    /// The template id in the header of such messages.
     const TEMPLATE_ID: u32;
     /// The first version of the schema that had the message.
     const SINCE: u32;
 
-    /// Reads a message behind its header, and checks that all of it is there.
+    /// Reads a message with its header, and checks that all of it is there.
     ///
     /// # Errors
     ///
-    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end before the
-    /// message does.
+    /// The header names another schema or message, or a version that did not have the message yet; or the bytes end
+    /// before the message does.
     fn decode(bytes: &[u8]) -> Result<Self::Decoder<'_>, DecodeError>;
 
-    /// Reads a message behind its header, of which groups and data are checked when they are reached.
+    /// Reads a message with its header. Groups and data are checked when they are reached.
     ///
     /// # Errors
     ///
-    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside the
-    /// block.
+    /// The header names another schema or message, or a version that did not have the message yet; or the bytes end
+    /// inside the block.
     fn in_order(bytes: &[u8]) -> Result<Self::InOrder<'_>, DecodeError>;
 
     /// Starts a message at the start of `buffer`, header included.

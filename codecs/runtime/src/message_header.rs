@@ -1,4 +1,5 @@
-//! The standard message header of FIX Simple Binary Encoding 1.0: which message follows, and how long its root block is.
+//! The standard message header of FIX Simple Binary Encoding 1.0: it names the message that follows and gives the
+//! length of its root block.
 
 /// The header in front of an SBE message: four unsigned 16-bit integers, little-endian.
 ///
@@ -14,18 +15,18 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageHeader {
-    /// The length of the root block in bytes, without this header, groups and variable-length data. A decoder steps by
-    /// this number and not by the one in its own schema: that is how a newer writer may add fields.
+    /// The length of the root block in bytes, without this header, groups and variable-length data. A decoder advances
+    /// by this number and not by the length in its own schema, so that newer writers can add fields.
     pub block_length: u16,
-    /// Which message of the schema this is.
+    /// The template id: which message of the schema follows.
     pub template_id: u16,
-    /// Which schema.
+    /// The schema's id.
     pub schema_id: u16,
-    /// Which version of the schema the writer used.
+    /// The version of the schema that the writer used.
     pub version: u16,
 }
 
-/// A buffer that cannot hold a message header.
+/// The buffer is too short for a message header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderError {
     /// The buffer's length in bytes.
@@ -48,7 +49,7 @@ impl MessageHeader {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] when fewer than [`Self::LENGTH`] bytes are there.
+    /// [`HeaderError`] when `bytes` has fewer than [`Self::LENGTH`] bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let Some((header, _)) = bytes.split_first_chunk::<{ Self::LENGTH }>() else {
             return Err(HeaderError { found: bytes.len() });
@@ -61,7 +62,7 @@ impl MessageHeader {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] when fewer than [`Self::LENGTH`] bytes are there; nothing is written then.
+    /// [`HeaderError`] when `bytes` has fewer than [`Self::LENGTH`] bytes. Nothing is written then.
     pub fn encode(&self, bytes: &mut [u8]) -> Result<(), HeaderError> {
         let found = bytes.len();
         let Some(header) = bytes.first_chunk_mut::<{ Self::LENGTH }>() else {

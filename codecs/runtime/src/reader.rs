@@ -1,14 +1,14 @@
-//! A message's bytes taken from the front. Used by generated decoders, which take each block, group and data from it. Never
-//! takes what is not there.
+//! Takes blocks, groups and data from the front of a message's bytes. Used by generated decoders. A reader never takes
+//! bytes that are not there.
 
 use crate::block::{Order, Primitive};
 use crate::error::DecodeError;
 
-/// Entries without a byte that one message may have: as many as a usual count can say. A claim of them costs its writer
-/// nothing and its reader time.
+/// How many entries of zero bytes one message may have: as many as a 16-bit count can express. Claiming such entries
+/// costs the writer nothing and the reader time.
 const MOST_EMPTY: usize = u16::MAX as usize;
 
-/// What is left of a message.
+/// The remaining bytes of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -17,15 +17,15 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads from the start of `bytes`.
+    /// Creates a reader of `bytes`.
     #[must_use]
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, empty: MOST_EMPTY }
     }
 
-    /// Takes header and block of a message, `N` bytes, if the header is this one. Most are, where it is the one that this version of
-    /// the schema writes: then one comparison of all its fields tells as much as looking at each.
+    /// Takes header and block of a message, `N` bytes in all, if the header equals `header`. Most headers are the one
+    /// that this version of the schema writes; one comparison then replaces a check of each field.
     #[must_use]
     #[inline]
     pub fn behind<const N: usize, const HEADER: usize>(
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
         (message.first_chunk() == Some(header)).then_some((message, Self::new(rest)))
     }
 
-    /// The bytes not taken yet.
+    /// The bytes that were not taken yet.
     #[must_use]
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// Fewer are left.
+    /// Fewer bytes are left.
     #[inline]
     pub fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
         match self.rest.split_at_checked(length) {
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// Fewer are left.
+    /// Fewer bytes are left.
     #[inline]
     pub fn take_array<const N: usize>(&mut self, what: &'static str) -> Result<&'a [u8; N], DecodeError> {
         match self.rest.split_first_chunk() {
@@ -89,7 +89,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a block of the writer's length, and also gives the `N` bytes of it that every version has.
+    /// Takes a block of the length that the writer gave. Also returns the first `N` bytes of it, which every version
+    /// has.
     ///
     /// # Errors
     ///
@@ -119,14 +120,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes variable-length data, whose length is a `T`.
+    /// Takes variable-length data. Its length is a `T` in front of it.
     ///
     /// # Errors
     ///
-    /// Fewer bytes are left than it takes.
+    /// Fewer bytes are left than the data takes.
     #[inline]
     pub fn take_data<T: Primitive, O: Order>(&mut self, what: &'static str) -> Result<&'a [u8], DecodeError> {
-        // One place that makes the error: of two the compiler stores what they have in common, even where nobody looks at it.
+        // The error is made in one place: with two, the compiler stores their common values even on the path where no
+        // error is made.
         let (mut needed, mut found) = (T::SIZE, self.rest.len());
         if let Some((length, rest)) = self.rest.split_at_checked(needed) {
             (needed, found) = (T::read::<O>(length).to_length(), rest.len());
@@ -140,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Says to the compiler that what calls it is rarely come to.
+/// Tells the compiler that its caller's branch is rarely taken.
 #[cold]
 pub(crate) fn unusual() {}
 

@@ -1,42 +1,42 @@
-//! A buffer filled from the front. Used by generated encoders, which take each block out of it whole.
+//! Fills a buffer from the front. Used by generated encoders, which take each block as a whole.
 
 use crate::block::{Order, Primitive};
 use crate::error::EncodeError;
 
-/// What is left of a buffer, and how much of it is written.
+/// The remaining part of a buffer, and how much of the buffer is written.
 #[derive(Debug)]
 pub struct Writer<'a> {
     rest: &'a mut [u8],
-    /// The length of the whole buffer: what is written is told from it and from what is left.
+    /// The length of the whole buffer. The number of bytes written is the difference to what is left.
     room: usize,
 }
 
-/// What an entry leaves when all of it is written: only a finished entry has one, so that none can be left half done.
+/// Proof that all of an entry is written. Only a finished entry returns one, so an entry cannot be left incomplete.
 #[derive(Debug)]
 pub struct Done<'a> {
     writer: Writer<'a>,
 }
 
 impl<'a> Writer<'a> {
-    /// Writes to the start of `buffer`.
+    /// Creates a writer that starts at the beginning of `buffer`.
     #[inline]
     pub fn new(buffer: &'a mut [u8]) -> Self {
         let room = buffer.len();
         Self { rest: buffer, room }
     }
 
-    /// Bytes taken so far.
+    /// The number of bytes taken so far.
     #[must_use]
     #[inline]
     pub fn written(&self) -> usize {
         self.room - self.rest.len()
     }
 
-    /// Takes the next `N` bytes, to be written by the caller.
+    /// Takes the next `N` bytes, for the caller to write.
     ///
     /// # Errors
     ///
-    /// Fewer are left; the writer is then of no more use.
+    /// Fewer bytes are left. The writer is of no further use then.
     #[inline]
     pub fn take<const N: usize>(&mut self, what: &'static str) -> Result<&'a mut [u8; N], EncodeError> {
         let found = self.rest.len();
@@ -49,11 +49,11 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes variable-length data behind its length, a `T`.
+    /// Writes variable-length data behind its length, which is a `T`.
     ///
     /// # Errors
     ///
-    /// The data is longer than `most`, or than the buffer.
+    /// The data is longer than `most`, or does not fit the buffer.
     #[inline]
     pub fn put_data<T: Primitive, O: Order>(
         &mut self,
@@ -75,7 +75,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A writer over what is left, which counts anew. What it takes is taken from this one by [`skip`](Self::skip).
+    /// A writer over the rest of the buffer, with a count of its own. Call [`skip`](Self::skip) on this writer for the
+    /// bytes that the new one takes.
     #[doc(hidden)]
     #[inline]
     #[must_use]
@@ -83,7 +84,7 @@ impl<'a> Writer<'a> {
         Writer::new(self.rest)
     }
 
-    /// Takes `length` bytes that a reborrowed writer has written.
+    /// Skips `length` bytes that a reborrowed writer has written.
     #[doc(hidden)]
     #[inline]
     pub fn skip(&mut self, length: usize) {
@@ -116,11 +117,11 @@ impl<'a> Done<'a> {
     }
 }
 
-/// Writes text to a field of fixed length, with NULs behind it.
+/// Writes text to a field of fixed length and pads it with NULs.
 ///
 /// # Errors
 ///
-/// The text is longer; nothing is written then.
+/// The text is longer than the field. Nothing is written then.
 #[inline]
 pub fn put_text(field: &mut [u8], what: &'static str, text: &[u8]) -> Result<(), EncodeError> {
     let most = field.len();

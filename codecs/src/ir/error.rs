@@ -1,67 +1,67 @@
-//! Why a schema has no intermediate representation, or bytes are none.
+//! Why a schema has no intermediate representation, or why bytes are not one.
 
-/// What is wrong.
+/// Why an intermediate representation could not be read or made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IrError {
     /// The bytes end inside something.
     #[error("the compiled schema is cut off at byte {at}, inside {what}")]
     Truncated {
-        /// Where the bytes end.
+        /// The offset at which the bytes end.
         at: usize,
-        /// What is not whole.
+        /// The part that is incomplete.
         what: &'static str,
     },
-    /// The file says that it is of a kind made by no tool known here.
+    /// The file names a version of the format that is not supported.
     #[error("the compiled schema is of version {0}, and only version 0 is known")]
     UnknownVersion(i32),
-    /// A code stands for nothing.
+    /// A code has no meaning in the format.
     #[error("the compiled schema has {what} {code} at byte {at}, which means nothing")]
     UnknownCode {
-        /// What the code is of.
+        /// What the code is for.
         what: &'static str,
         /// The code.
         code: u8,
-        /// Where it is.
+        /// Its offset in bytes.
         at: usize,
     },
-    /// Bytes that should be text are not.
+    /// Bytes that should be text are not UTF-8.
     #[error("{what} at byte {at} of the compiled schema is not UTF-8")]
     NotText {
-        /// What should be text.
+        /// What the text is for.
         what: &'static str,
-        /// Where it starts.
+        /// The offset at which it starts.
         at: usize,
     },
-    /// The bytes are of neither form that tokens have had.
+    /// The bytes match neither of the two forms that tokens have had.
     #[error(
         "this is no compiled schema of either form: read as 1.36 and later write it, {later}; read as 1.35 and earlier \
          write it, {earlier}"
     )]
     NeitherForm {
-        /// What is wrong with it as tokens with a package.
+        /// The error of reading them as tokens with a package.
         later: Box<Self>,
-        /// What is wrong with it as tokens without.
+        /// The error of reading them as tokens without a package.
         earlier: Box<Self>,
     },
-    /// The tokens are no schema.
+    /// The tokens do not describe a schema.
     #[error("token `{token}` of the compiled schema {why}")]
     Malformed {
-        /// The name that the token has.
+        /// The token's name.
         token: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Something of the schema is too much for the format.
+    /// A part of the schema is too large for the format.
     #[error("{what} of `{token}` is {found}, and a compiled schema holds at most {most}")]
     TooMuch {
-        /// Whose it is.
+        /// The name of the token that it belongs to.
         token: String,
-        /// What it is.
+        /// The part that is too large.
         what: &'static str,
-        /// How much it is.
+        /// Its size or value.
         found: u64,
-        /// The most there may be.
+        /// The greatest that the format can hold.
         most: u64,
     },
 }

@@ -1,5 +1,5 @@
-//! A schema to tokens, each filled as the official tool fills it, its oddities included: files made from them are the same
-//! byte for byte, the order of messages aside.
+//! Converts a schema to tokens. Every token is filled as the official tool fills it, oddities included: the files made
+//! from the tokens are the same byte for byte, except for the order of messages.
 
 use super::IrError;
 use super::token::{Ir, Signal, Token};
@@ -8,11 +8,11 @@ use crate::schema::{
     Primitive, Schema, Set, Type,
 };
 
-/// The length and the offset of what has none that a schema could know.
+/// Stands for a length or an offset that the schema does not determine.
 const UNKNOWN: i32 = -1;
 
 impl Ir {
-    /// The tokens of a schema, its messages in the order of the document.
+    /// Makes the tokens of a schema. Its messages keep the order of the document.
     ///
     /// # Errors
     ///
@@ -38,21 +38,21 @@ impl Ir {
     }
 }
 
-/// Where and under which name a type is used.
+/// Where a type is used, and under which name.
 #[derive(Clone, Copy, Default)]
 struct Use<'s> {
-    /// The name that the use gives it.
+    /// The name given by the place of use.
     name: &'s str,
-    /// Whether that is by a `ref`.
+    /// Whether the type is used through a `ref`.
     reference: bool,
     offset: i32,
-    /// The version that the use itself names, of a member; the type's own counts otherwise.
+    /// For a member, the version that the member itself names; otherwise the type's own version counts.
     since: Option<u32>,
-    /// The field, group or data that it is used by; nothing in the message header.
+    /// The field, group or data that uses the type; `None` in the message header.
     user: Option<User<'s>>,
 }
 
-/// What a field, group or data lends to the tokens of its type.
+/// The attributes that a field, group or data passes to the tokens of its type.
 #[derive(Clone, Copy)]
 struct User<'s> {
     since: u32,
@@ -77,7 +77,7 @@ struct Builder {
 }
 
 impl Builder {
-    /// A pair of tokens with whatever `inside` puts between them.
+    /// Adds a begin token, whatever `inside` adds, and the matching end token.
     fn pair(&mut self, begin: Token, inside: impl FnOnce(&mut Self) -> Result<(), IrError>) -> Result<(), IrError> {
         let end = Token { signal: begin.signal.end().unwrap_or(begin.signal), ..begin.clone() };
         self.tokens.push(begin);
@@ -96,7 +96,8 @@ impl Builder {
         self.pair(begin, |builder| builder.body(&message.body, message.body.block_length))
     }
 
-    /// `end` is where the official tool says that the first group or data is; it has no place for the others.
+    /// Adds the tokens of a block and of what follows it. `end` is the offset that the official tool gives to the first
+    /// group or data; it gives none to the others.
     fn body(&mut self, body: &Body, end: u32) -> Result<(), IrError> {
         for field in &body.fields {
             self.field(field)?;
@@ -148,7 +149,7 @@ impl Builder {
             offset,
             ..noted(Signal::BeginGroup, &group.name, &group.notes, group.notes.since)?
         };
-        // Unlike in a message, a block length that the schema gives is not where the first group inside is said to be.
+        // Unlike in a message, the first group inside a group does not get the schema's block length as its offset.
         let end = group.body.fields.last().map_or(0, |field| field.offset + field.encoded_length());
         self.pair(begin, |builder| {
             let user = User { since: group.notes.since, semantic_type: None };
@@ -198,7 +199,7 @@ impl Builder {
                     since: Some(member.notes.since),
                     user: usage.user,
                 };
-                // A plain member that a field uses has the version of the composite around it, not its own.
+                // A plain member that is used by a field gets the version of the composite around it, not its own.
                 if usage.user.is_some() && matches!(member.ty, Type::Encoding(_)) {
                     inner.since = Some(version);
                 }
@@ -238,7 +239,8 @@ impl Builder {
     }
 
     fn set(&mut self, of: &Set, usage: &Use<'_>) -> Result<(), IrError> {
-        // The byte order stays little-endian here whatever the schema's is: readers take a choice's.
+        // The byte order stays little-endian here whatever the schema's is, since readers take the byte order from the
+        // choices.
         let begin = Token {
             encoded_length: of.primitive.size() as i32,
             package: of.package.clone(),
@@ -290,7 +292,7 @@ impl Builder {
     }
 }
 
-/// A token with what every type's has.
+/// A token with the attributes that every type has.
 fn declared(signal: Signal, name: &str, notes: &Notes, usage: &Use<'_>) -> Result<Token, IrError> {
     Ok(Token {
         referenced_name: usage.reference.then(|| name.to_owned()),
@@ -310,7 +312,7 @@ fn noted(signal: Signal, name: &str, notes: &Notes, version: u32) -> Result<Toke
     })
 }
 
-/// The type's own, or else that of whatever uses it.
+/// The semantic type of the type itself, or else that of its user.
 fn semantic_type(notes: &Notes, usage: &Use<'_>) -> Option<String> {
     notes.semantic_type.as_ref().or(usage.user.and_then(|user| user.semantic_type)).cloned()
 }
@@ -324,10 +326,10 @@ fn int(token: &str, what: &'static str, value: u32) -> Result<i32, IrError> {
     })
 }
 
-/// A value as its little-endian bytes, whatever the schema's order.
+/// A value as little-endian bytes, whatever the schema's byte order.
 fn value(number: Number, primitive: Primitive) -> Vec<u8> {
     let mut bytes = vec![0; primitive.size() as usize];
-    // The compiler has checked that the primitive holds it.
+    // The schema compiler checked that the value fits the primitive.
     match primitive.write(number, &mut bytes, ByteOrder::LittleEndian) {
         Ok(()) => bytes,
         Err(_) => Vec::new(),

@@ -1,6 +1,7 @@
-//! The compiled form of a schema: the tokens of the official tool's intermediate representation, and the `.sbeir` files that
-//! hold them. A schema goes in ([`Ir::of`]) and comes out ([`Ir::to_schema`]) with the same layout, so that messages decode
-//! the same from either. Called by the command line and by build scripts. Trusts no byte of a file.
+//! The compiled form of a schema: the tokens of the official tool's intermediate representation, and the `.sbeir` files
+//! that hold them. [`Ir::of`] converts a schema to tokens and [`Ir::to_schema`] converts it back with the same layout,
+//! so that messages decode the same with either. Used by the command line and by build scripts. Every byte of a file is
+//! checked before it is used.
 //!
 //! ```
 //! use gannet_codecs::ir::{Form, Ir};
@@ -17,8 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What the format cannot hold is lost: the schema's description, types that no message uses, places in the XML, and whether
-//! an enum inside a composite is optional.
+//! The format cannot hold everything. These are lost: the schema's description, types that no message uses, places in
+//! the XML, and whether an enum inside a composite is optional.
 
 mod error;
 mod from_schema;
@@ -30,27 +31,27 @@ mod write;
 pub use error::IrError;
 pub use token::{Ir, Signal, Token};
 
-/// The two forms that tokens have had in files. No file says which it has: a reader tries both.
+/// The two forms that tokens have had in files. A file does not say which form it has, so a reader tries both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// Eleven texts and values for each token, as the official tool wrote until 1.35.
+    /// Eleven texts and values for each token, as the official tool wrote them until 1.35.
     Until1_35,
-    /// Twelve: the package of the enclosing `types` is the last.
+    /// Twelve texts and values for each token. The last is the package of the enclosing `types`.
     #[default]
     From1_36,
 }
 
 impl Form {
-    /// Both, the newer first.
+    /// Both forms, the newer one first.
     pub const ALL: [Self; 2] = [Self::From1_36, Self::Until1_35];
 }
 
 impl Ir {
-    /// Puts the messages into the order in which the official tool writes them, which is that of its hash table and not
-    /// the document's. Only comparisons of files need it.
+    /// Sorts the messages into the order in which the official tool writes them, which is the order of its hash table
+    /// and not of the document. Only comparisons of files need this.
     pub fn sort_as_official(&mut self) {
-        // A table of a power of two is doubled when it is three quarters full, and keeps the order of insertion within a
-        // bucket. An id's hash is itself, folded once.
+        // The hash table's size is a power of two. It is doubled when it is three quarters full, and keeps the order of
+        // insertion within a bucket. The hash of an id is the id itself, folded once.
         let mut buckets = 16;
         while self.messages.len() * 4 > buckets * 3 {
             buckets *= 2;

@@ -1,30 +1,30 @@
-//! Bytes to tokens, in whichever of the two forms they are. Believes no length, code or text; whether the tokens make a
-//! schema is for `to_schema` to say.
+//! Reads bytes as tokens, in either of the two forms. Every length, code and text is checked. Whether the tokens
+//! describe a schema is checked by `to_schema`.
 
 use super::token::{Ir, Signal, Token, spans};
 use super::{Form, IrError};
 use crate::schema::{ByteOrder, Presence, Primitive};
 
 impl Ir {
-    /// Reads the content of an `.sbeir` file of either form.
+    /// Reads the content of an `.sbeir` file in either form.
     ///
     /// # Errors
     ///
-    /// The bytes are of neither form.
+    /// The bytes match neither form.
     pub fn read(bytes: &[u8]) -> Result<Self, IrError> {
         Self::read_as(bytes, Form::From1_36).or_else(|later| match Self::read_as(bytes, Form::Until1_35) {
             Ok(ir) => Ok(ir),
-            // What is wrong with the frame is wrong in either form.
+            // An error in the frame is the same in either form.
             Err(earlier) if earlier == later => Err(earlier),
             Err(earlier) => Err(IrError::NeitherForm { later: Box::new(later), earlier: Box::new(earlier) }),
         })
     }
 
-    /// Reads the content of an `.sbeir` file of one form.
+    /// Reads the content of an `.sbeir` file in one form.
     ///
     /// # Errors
     ///
-    /// The bytes are not of that form.
+    /// The bytes do not match that form.
     pub fn read_as(bytes: &[u8], form: Form) -> Result<Self, IrError> {
         let mut reader = Reader { bytes, at: 0 };
         let id = reader.number("the frame")?;
@@ -69,7 +69,7 @@ impl<'b> Reader<'b> {
         self.take(usize::from(u16::from_le_bytes([length[0], length[1]])), what)
     }
 
-    /// A text, or nothing for an empty one: the format has no other way to say that there is none.
+    /// Reads a text. `None` for an empty one: the format has no other way to express that there is none.
     fn text(&mut self, what: &'static str) -> Result<Option<String>, IrError> {
         let start = self.at + 2;
         let bytes = self.data(what)?;
@@ -77,7 +77,7 @@ impl<'b> Reader<'b> {
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// The header, or one message: from a begin to its end.
+    /// Reads the tokens of the header or of one message, from the begin token to its end.
     fn list(&mut self, form: Form) -> Result<Vec<Token>, IrError> {
         let mut tokens: Vec<Token> = Vec::new();
         let mut open = 0_usize;
@@ -106,7 +106,8 @@ impl<'b> Reader<'b> {
         const WHAT: &str = "a token";
         let [offset, encoded_length, id, version] =
             [self.number(WHAT)?, self.number(WHAT)?, self.number(WHAT)?, self.number(WHAT)?];
-        // How many tokens belong to this one is counted here instead: early writers said 1 of all.
+        // The number of tokens that belong to this one is computed instead, since early writers wrote 1 for every
+        // token.
         self.number(WHAT)?;
         let at = self.at;
         let codes = self.take(4, WHAT)?;

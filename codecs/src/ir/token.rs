@@ -1,9 +1,10 @@
-//! The tokens of the intermediate representation: one schema as flat lists, nested by pairs of signals. Made from a schema
-//! or read from a file; holds no rules.
+//! The tokens of the intermediate representation: one schema as flat lists, nested by pairs of signals. Made from a
+//! schema or read from a file. This file checks no rules.
 
 use crate::schema::{ByteOrder, Presence, Primitive};
 
-/// A schema as the official tool passes it between its parts: a list of tokens for the header, and one for each message.
+/// A schema as the official tool passes it between its parts: one list of tokens for the header, and one for each
+/// message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ir {
     /// The schema's id.
@@ -12,28 +13,28 @@ pub struct Ir {
     pub version: i32,
     /// The schema's package.
     pub package: String,
-    /// The package that generated code was wanted in instead, if another.
+    /// The package for generated code, if it differs from the schema's.
     pub namespace: Option<String>,
     /// The version of the application layer.
     pub semantic_version: Option<String>,
     /// The composite in front of every message.
     pub header: Vec<Token>,
-    /// The messages, each from its begin to its end.
+    /// The messages, each from its begin token to its end token.
     pub messages: Vec<Vec<Token>>,
 }
 
-/// One token. An end token repeats what its begin token says.
+/// One token. An end token repeats the attributes of its begin token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
     /// What the token is.
     pub signal: Signal,
-    /// The name in the schema; for a type reached by a `ref`, the reference's.
+    /// The name in the schema. For a type used through a `ref`, the name of the reference.
     pub name: String,
-    /// The name of the type that a `ref` reaches.
+    /// The name of the type that the `ref` refers to.
     pub referenced_name: Option<String>,
     /// The package of the enclosing `types`.
     pub package: Option<String>,
-    /// What the schema says of it.
+    /// The description in the schema.
     pub description: Option<String>,
     /// The id of a message, field, group or data; -1 for anything else.
     pub id: i32,
@@ -41,37 +42,37 @@ pub struct Token {
     pub version: i32,
     /// The schema version that deprecated it; 0 for not deprecated.
     pub deprecated: i32,
-    /// Bytes on the wire; -1 for as many as a message says.
+    /// Length on the wire in bytes; -1 for a length that varies by message.
     pub encoded_length: i32,
-    /// Bytes from the start of the block or the composite; -1 for what has no fixed place.
+    /// Offset in bytes from the start of the block or composite; -1 for what has no fixed offset.
     pub offset: i32,
-    /// Whether there may be none, or always the same.
+    /// Whether the value is required, optional or constant.
     pub presence: Presence,
-    /// What it is made of.
+    /// The primitive type of the value.
     pub primitive: Option<Primitive>,
-    /// The order of its bytes.
+    /// The byte order of the value.
     pub byte_order: ByteOrder,
-    /// The value of a constant, of an enum's value, of a choice (the bit), or `Enum.Value` of a field: little-endian
-    /// whatever the schema's order; empty for none.
+    /// The value of a constant, of an enum's value or of a choice (its bit), or `Enum.Value` for a field. Little-endian
+    /// whatever the schema's byte order; empty for none.
     pub constant: Vec<u8>,
-    /// The least value, likewise.
+    /// The least value, in the same form.
     pub min: Vec<u8>,
-    /// The greatest value, likewise.
+    /// The greatest value, in the same form.
     pub max: Vec<u8>,
-    /// The value that says "none", likewise.
+    /// The value that means "none", in the same form.
     pub null: Vec<u8>,
     /// The character encoding of text.
     pub character_encoding: Option<String>,
-    /// From when time is counted.
+    /// The epoch from which a time is counted.
     pub epoch: Option<String>,
-    /// In what time is counted.
+    /// The unit of a time.
     pub time_unit: Option<String>,
     /// The FIX data type or meaning.
     pub semantic_type: Option<String>,
 }
 
 impl Token {
-    /// A token with nothing but a signal and a name.
+    /// Creates a token with only a signal and a name.
     pub(super) fn new(signal: Signal, name: &str) -> Self {
         Self {
             signal,
@@ -98,13 +99,13 @@ impl Token {
         }
     }
 
-    /// The name of the type that the token declares, whatever a `ref` calls it.
+    /// The name of the type that the token declares, without regard to a `ref`.
     pub(super) fn type_name(&self) -> &str {
         self.referenced_name.as_deref().unwrap_or(&self.name)
     }
 }
 
-/// What a token is.
+/// What a token begins, ends or declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are SBE's")]
 pub enum Signal {
@@ -128,7 +129,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// All of them, each at its code less one.
+    /// All signals, each at the index of its code less one.
     pub(super) const ALL: [Self; 17] = [
         Self::BeginMessage,
         Self::EndMessage,
@@ -149,7 +150,7 @@ impl Signal {
         Self::Encoding,
     ];
 
-    /// The signal that ends what this one begins.
+    /// The signal that ends what this one begins. `None` if it begins nothing.
     pub(super) fn end(self) -> Option<Self> {
         Some(match self {
             Self::BeginMessage => Self::EndMessage,
@@ -163,14 +164,15 @@ impl Signal {
         })
     }
 
-    /// Whether it ends something.
+    /// Whether this signal ends something.
     pub(super) fn is_end(self) -> bool {
         Self::ALL.iter().any(|signal| signal.end() == Some(self))
     }
 }
 
-/// How many tokens from each token to the end of what it begins, itself and the end included; an end has its begin's
-/// number, and any other token has 1. Where an end is missing or is another's, the index of the token that shows it.
+/// For each token, how many tokens there are to the end of what it begins, the token itself and the end included. An
+/// end has the number of its begin, and any other token has 1. Returns the index of the token that shows the error if
+/// an end is missing or belongs to another begin.
 pub(super) fn spans(tokens: &[Token]) -> Result<Vec<usize>, usize> {
     let mut spans = vec![1; tokens.len()];
     let mut open = Vec::new();

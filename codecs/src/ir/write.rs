@@ -1,18 +1,19 @@
-//! Tokens to bytes: a frame, then every token, each a block of fixed length with its texts and values behind it.
+//! Writes tokens as bytes: a frame, then each token as a block of fixed length with its texts and values behind it.
 
 use super::token::{Ir, Token, spans};
 use super::{Form, IrError};
 use crate::schema::{ByteOrder, Presence, Primitive};
 
-/// The most that the length in front of a text or a value can say: all ones stand for none.
+/// The greatest length of a text or a value: the greatest number that its length can hold, less the one that means
+/// "none".
 const LONGEST_DATA: usize = 65_534;
 
 impl Ir {
-    /// The content of an `.sbeir` file.
+    /// Makes the content of an `.sbeir` file.
     ///
     /// # Errors
     ///
-    /// A text is longer than 65,534 bytes, or begins and ends of tokens do not match.
+    /// A text is longer than 65,534 bytes, or begin and end tokens do not match.
     pub fn to_bytes(&self, form: Form) -> Result<Vec<u8>, IrError> {
         let mut out = Vec::new();
         for number in [self.id, 0, self.version] {
@@ -38,7 +39,7 @@ fn write(out: &mut Vec<u8>, token: &Token, span: usize, form: Form) -> Result<()
     for number in [token.offset, token.encoded_length, token.id, token.version] {
         out.extend(number.to_le_bytes());
     }
-    // A list of more tokens than this would need more memory than there is.
+    // The cast loses nothing: a list with more tokens than fit would not fit in memory.
     out.extend((span as i32).to_le_bytes());
     out.push(token.signal as u8 + 1);
     out.push(token.primitive.map_or(0, primitive_code));
@@ -74,7 +75,7 @@ fn write(out: &mut Vec<u8>, token: &Token, span: usize, form: Form) -> Result<()
 }
 
 pub(super) fn primitive_code(primitive: Primitive) -> u8 {
-    // The codes follow the order of declaration, with 0 for no primitive at all.
+    // Codes follow the order of declaration. 0 stands for no primitive.
     primitive as u8 + 1
 }
 

@@ -1,4 +1,4 @@
-//! Attributes of an element as values, with what is wrong with them reported where they stand. Used wherever an element is resolved.
+//! Reads attributes of an element as values, and reports errors at their place. Used wherever an element is resolved.
 
 use super::findings::Findings;
 use super::model::Notes;
@@ -6,7 +6,8 @@ use super::primitive::{Presence, Primitive};
 use super::source::Place;
 use super::xml::{Attribute, Element, ElementId, Tree};
 
-/// Attributes the schema language knows. Another one without a prefix is likely misspelt, and would be lost in silence.
+/// The attributes of the schema language. Any other one without a prefix is likely misspelt, and would be ignored
+/// silently.
 const KNOWN: [&str; 31] = [
     "alignment",
     "blockLength",
@@ -41,13 +42,14 @@ const KNOWN: [&str; 31] = [
     "base",
 ];
 
-/// The greatest number that an id, a version, an offset or a length may be: more is out of reach of the official tool.
+/// The greatest id, version, offset or length: the official tool supports no more.
 const GREATEST: u64 = i32::MAX as u64;
 
-/// Bytes of a name. The standard's own schema of schemas allows 64; compilers take minutes over names of many thousands.
+/// The greatest length of a name in bytes. The standard's XSD allows 64; compilers take minutes over names of many
+/// thousands.
 pub(crate) const LONGEST_NAME: usize = 1000;
 
-/// An element together with where its findings go.
+/// Reads elements, with the findings that the reader adds to.
 pub(super) struct Reader<'a> {
     pub(super) tree: &'a Tree,
     pub(super) findings: &'a mut Findings,
@@ -90,7 +92,7 @@ impl<'a> Reader<'a> {
         self.element(id).attribute(name).map(|attribute| attribute.value.clone())
     }
 
-    /// A number from 0 on, or `None` when it is absent or wrong.
+    /// A number of at least 0, or `None` when it is absent or wrong.
     pub(super) fn number(&mut self, id: ElementId, name: &str) -> Option<u32> {
         let attribute = self.element(id).attribute(name)?;
         self.parse(attribute)
@@ -132,7 +134,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value of a primitive in an attribute.
+    /// Reads an attribute as a value of a primitive type.
     pub(super) fn value(&mut self, id: ElementId, name: &str, primitive: Primitive) -> Option<super::Number> {
         let attribute = self.element(id).attribute(name)?;
         match primitive.parse(&attribute.value) {
@@ -167,7 +169,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where an attribute's value stands, or the element if it has none of that name.
+    /// The place of an attribute's value, or of the element if the attribute is absent.
     pub(super) fn place_of(&self, id: ElementId, name: &str) -> Place {
         let element = self.element(id);
         element.attribute(name).map_or(element.place, |attribute| attribute.place)

@@ -1,19 +1,19 @@
-//! Character encodings, as far as they are in reach without tables: text to bytes and back. Used by the compiler for constants, by
-//! the dynamic codec and by the generator.
+//! Character encodings, as far as they need no tables: converts text to bytes and back. Used by the compiler for
+//! constants, by the dynamic codec and by the generator.
 
-/// How text in a character encoding is read and written here.
+/// How text in a character encoding is converted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Charset {
     /// UTF-8.
     Utf8,
     /// ISO 8859-1.
     Latin1,
-    /// ASCII, and whatever is ASCII in an encoding that would need a table.
+    /// ASCII. Also used for encodings that would need a table, for their ASCII part.
     Ascii,
 }
 
 impl Charset {
-    /// What serves for the encoding of that name in a schema.
+    /// The conversion for an encoding of that name in a schema.
     pub(crate) fn of(name: &str) -> Self {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         if is("UTF-8") || is("UTF8") {
@@ -26,7 +26,7 @@ impl Charset {
     }
 }
 
-/// Text in a character encoding, where that loses nothing.
+/// Encodes text in a character encoding. `None` if that would lose something.
 pub(crate) fn encode_text(text: &str, charset: &str) -> Option<Vec<u8>> {
     match Charset::of(charset) {
         Charset::Utf8 => Some(text.as_bytes().to_vec()),
@@ -35,7 +35,7 @@ pub(crate) fn encode_text(text: &str, charset: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Bytes in a character encoding as text, where that loses nothing.
+/// Decodes bytes in a character encoding. `None` if that would lose something.
 pub(crate) fn decode_text(bytes: &[u8], charset: &str) -> Option<String> {
     match Charset::of(charset) {
         Charset::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
@@ -44,7 +44,7 @@ pub(crate) fn decode_text(bytes: &[u8], charset: &str) -> Option<String> {
     }
 }
 
-/// Whether a name is that of an encoding which schemas have, read here or not.
+/// Whether a name is that of an encoding used in schemas, supported here or not.
 pub(super) fn is_known(name: &str) -> bool {
     const KNOWN: [&str; 14] = [
         "ASCII",

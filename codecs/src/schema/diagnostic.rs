@@ -1,17 +1,17 @@
-//! What is wrong with a schema, or suspicious in it, with the place and a way out. Made by every stage of the compiler;
-//! shown by the command line and by build scripts. Never decides whether to go on: whoever asked for the schema does.
+//! Errors and warnings about a schema, each with its place and a hint. Made by every stage of the compiler, and shown
+//! by the command line and by build scripts. Whether to go on is decided by the caller of the compiler.
 
 use std::fmt::{self, Write as _};
 
 use super::source::{Place, Sources};
 use crate::json;
 
-/// How bad it is.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// The schema is refused.
     Error,
-    /// The schema is accepted, and something in it is probably not meant.
+    /// The schema is accepted, but something in it is probably a mistake.
     Warning,
 }
 
@@ -31,21 +31,21 @@ impl Severity {
 pub struct Diagnostic {
     /// A stable name for this kind of finding, such as `duplicate-message-id`; `docs/diagnostics.md` lists them.
     pub code: &'static str,
-    /// How bad it is.
+    /// How severe it is.
     pub severity: Severity,
     /// What is wrong, with the values found.
     pub message: String,
-    /// Where.
+    /// The place in the schema.
     pub place: Place,
-    /// Other places that belong to it, such as the first of two duplicates, each with a word on why.
+    /// Related places, such as the first of two duplicates, each with a short reason.
     pub related: Vec<(Place, String)>,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
-    /// Whether so many were found before it that no work should go into a suggestion.
+    /// Whether so many findings came before that no suggestion is computed.
     pub(crate) late: bool,
 }
 
-/// What the compiler found in one schema, in the order it was found, with the files it refers to.
+/// What the compiler found in one schema, with the files that the findings refer to.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -53,29 +53,29 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every finding, in the order of the files.
+    /// All findings, in the order of the files.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// The findings for which the schema is refused.
+    /// The errors, for which the schema is refused.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|found| found.severity == Severity::Error)
     }
 
-    /// The findings with which it is accepted.
+    /// The warnings.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(|found| found.severity == Severity::Warning)
     }
 
-    /// The files that places refer to.
+    /// The files that the places refer to.
     #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// One JSON object per finding, one per line.
+    /// The findings as JSON, one object per line.
     #[must_use]
     pub fn to_json_lines(&self) -> String {
         let mut out = String::new();
@@ -117,7 +117,7 @@ impl fmt::Display for Report {
             if let Some(position) = self.sources.position(found.place) {
                 let number = position.line.to_string();
                 let margin = " ".repeat(number.len());
-                // Tabs are shown as one blank, so that the marks stand under the text.
+                // Each tab is shown as one space, so that the marks line up with the text.
                 let line: String = position.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
                 let before = " ".repeat(position.marker as usize);
                 let marks = "^".repeat(position.text.chars().count().clamp(1, 120));
@@ -140,19 +140,19 @@ impl fmt::Display for Report {
 impl std::error::Error for Report {}
 
 impl Diagnostic {
-    /// Adds a way out.
+    /// Adds a hint on how to fix the finding.
     pub(crate) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds a place that belongs to the finding.
+    /// Adds a related place.
     pub(crate) fn related(&mut self, place: Place, why: impl Into<String>) -> &mut Self {
         self.related.push((place, why.into()));
         self
     }
 
-    /// Adds "did you mean", when one of the candidates is close to what was written.
+    /// Adds a "did you mean" hint if one of the candidates is close to what was written.
     pub(crate) fn suggest<'c>(&mut self, written: &str, candidates: impl Iterator<Item = &'c str>) -> &mut Self {
         if self.late {
             return self;
@@ -164,9 +164,9 @@ impl Diagnostic {
     }
 }
 
-/// The candidate that differs least from `written`, if one is close enough to be meant.
+/// The candidate that differs least from `written`, if it is close enough.
 fn closest<'c>(written: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    // Bounded, as both come from the file: long names and long lists are not worth the search.
+    // Both lists come from the file, so the work is bounded: long names and long lists are not searched.
     if written.len() > 64 {
         return None;
     }

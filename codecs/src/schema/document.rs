@@ -1,5 +1,5 @@
-//! The document as a whole: its types declared and resolved, then its messages, and its versions checked. Called by the
-//! compiler's front door once a tree is read.
+//! Resolves a document as a whole: declares and resolves its types, then its messages, and checks its versions. Called
+//! by the compiler's entry functions once the tree is read.
 
 use super::findings::Findings;
 use super::messages::Builder;
@@ -113,7 +113,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Composites that `data` elements name, wherever they are: their layout depends on it.
+    /// Finds the composites that `data` elements name anywhere in the document. Their layout depends on it.
     fn find_data_types(&mut self, messages: &[ElementId]) {
         let tree = self.resolver.reader.tree;
         let mut stack = messages.to_vec();
@@ -131,7 +131,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Nothing may claim to be from a later version than the schema's own.
+    /// Reports everything whose version is later than the schema's own.
     fn check_versions(&mut self, root: ElementId, version: u32) {
         let tree = self.resolver.reader.tree;
         let mut stack = vec![root];

@@ -1,5 +1,5 @@
-//! Findings while a schema is read, collected up to a bound. Every stage of the compiler adds to them; the front door makes the report
-//! of them.
+//! Collects findings, up to a limit, while a schema is read. Every stage of the compiler adds to them, and the entry
+//! functions make the report from them.
 
 use super::diagnostic::{Diagnostic, Report, Severity};
 use super::source::{Place, Sources};
@@ -11,9 +11,9 @@ pub(crate) struct Findings {
     dropped: usize,
 }
 
-/// After so many findings the rest is only counted: nobody reads further, and a hostile file could hold millions.
+/// Findings beyond this number are only counted: nobody reads further, and a hostile file could hold millions.
 const MOST_FINDINGS: usize = 1000;
-/// After so many findings names are no longer compared with all that might have been meant.
+/// Beyond this number of findings no "did you mean" suggestions are computed.
 const MOST_SUGGESTIONS: usize = 200;
 
 impl Findings {
@@ -40,7 +40,7 @@ impl Findings {
             late: self.list.len() >= MOST_SUGGESTIONS,
         };
         if self.list.len() > MOST_FINDINGS {
-            // The last entry is a scratch that `finish` takes away, unless it is what refuses the schema.
+            // The last entry is a placeholder that `finish` removes, unless it is the error that refuses the schema.
             self.dropped += 1;
             let last = &mut self.list[MOST_FINDINGS];
             last.related.clear();
@@ -74,7 +74,7 @@ impl Findings {
     }
 }
 
-/// The way out of findings that were given none of their own.
+/// The hint for findings that have none of their own.
 fn usual_hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "constant-without-value" => "write the value between the tags, or name an enum's value in `valueRef`",

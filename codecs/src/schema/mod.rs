@@ -1,5 +1,5 @@
-//! Schema XML to a typed, validated model. The front door is [`compile_file`]; the dynamic codec, the generator, the gate
-//! and the command line start from what it returns.
+//! Compiles schema XML to a typed, validated model. Start with [`compile_file`]. The dynamic codec, the generator, the
+//! gate and the command line work with the model that it returns.
 
 mod attributes;
 mod charset;
@@ -29,20 +29,20 @@ pub(crate) use charset::{Charset, decode_text, encode_text};
 use findings::Findings;
 pub(crate) use resolve::{DEEPEST, LONGEST};
 
-/// How a schema is read.
+/// Options for compiling a schema.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The folder that includes must stay in; the schema's own when `None`.
+    /// The folder that included files must be inside of. `None` stands for the schema's own folder.
     pub include_root: Option<PathBuf>,
-    /// Codes of warnings that are not reported.
+    /// Codes of the warnings that are not reported.
     pub allow: Vec<String>,
-    /// Codes of warnings for which the schema is refused.
+    /// Codes of the warnings that refuse the schema.
     pub deny: Vec<String>,
     /// Whether every warning that is not allowed refuses the schema.
     pub deny_warnings: bool,
 }
 
-/// An accepted schema, with the warnings it drew.
+/// An accepted schema and its warnings.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// The schema.
@@ -51,11 +51,11 @@ pub struct Compiled {
     pub report: Report,
 }
 
-/// Reads a schema from a file, and what it includes.
+/// Compiles a schema file and the files that it includes.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, with places.
+/// All errors of the schema, with places.
 pub fn compile_file(path: impl AsRef<Path>, options: &Options) -> Result<Compiled, Report> {
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
     let root = options.include_root.as_deref();
@@ -63,7 +63,7 @@ pub fn compile_file(path: impl AsRef<Path>, options: &Options) -> Result<Compile
     finish(&tree, sources, findings, options)
 }
 
-/// Reads a schema that is in memory and includes nothing; `name` stands for it in findings.
+/// Compiles a schema that is in memory and includes nothing. `name` is the name shown in findings.
 ///
 /// ```
 /// use gannet_codecs::schema::{Options, compile_text};
@@ -74,7 +74,7 @@ pub fn compile_file(path: impl AsRef<Path>, options: &Options) -> Result<Compile
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, with places.
+/// All errors of the schema, with places.
 pub fn compile_text(name: &str, text: &str, options: &Options) -> Result<Compiled, Report> {
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
     let tree = xml::read_text(name, text.to_owned(), &mut sources, &mut findings);

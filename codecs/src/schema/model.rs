@@ -1,6 +1,6 @@
-//! A schema as it was meant: types resolved, layouts computed, every item with the place it was declared at. Made by the
-//! resolver or from a compiled schema; read by the generator, the dynamic codec, the gate and whoever wants to know a
-//! layout. Holds no rules.
+//! The model of a schema: types resolved, layouts computed, every item with the place of its declaration. Made by the
+//! resolver or from a compiled schema; read by the generator, the dynamic codec and the gate, and by applications that
+//! need a layout. This file checks no rules.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ pub struct Schema {
     pub version: u32,
     /// The version of the application layer, free text.
     pub semantic_version: Option<String>,
-    /// What the schema says of itself.
+    /// The schema's description of itself.
     pub description: Option<String>,
     /// The byte order of every value, headers included.
     pub byte_order: ByteOrder,
-    /// The composite in front of every message.
+    /// The composite of the message header.
     pub header: Arc<Composite>,
     /// The global types, in the order of the document.
     pub types: Vec<Type>,
@@ -30,27 +30,27 @@ pub struct Schema {
     pub messages: Vec<Message>,
     /// The files that places refer to.
     pub sources: Sources,
-    /// Where the schema element stands.
+    /// The place of the schema element.
     pub place: Place,
 }
 
-/// A type that a field or a composite's member can have.
+/// The type of a field or of a composite's member.
 #[derive(Clone, Debug)]
 pub enum Type {
     /// A number, a character, an array of them, or a constant.
     Encoding(Arc<Encoding>),
-    /// Several values in fixed places.
+    /// Several values at fixed offsets.
     Composite(Arc<Composite>),
-    /// One of a list of named values.
+    /// One value of a list of named ones.
     Enum(Arc<Enum>),
-    /// Any of a list of named bits.
+    /// Any number of named bits.
     Set(Arc<Set>),
 }
 
-/// What a schema says of anything it declares, other than its layout.
+/// The attributes of any declaration other than its layout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// What it is for.
+    /// The description.
     pub description: Option<String>,
     /// The schema version that introduced it.
     pub since: u32,
@@ -65,19 +65,19 @@ pub struct Notes {
 pub struct Encoding {
     /// The type's name.
     pub name: String,
-    /// Description, versions, semantic type.
+    /// The description, versions and semantic type.
     pub notes: Notes,
     /// The primitive of each element.
     pub primitive: Primitive,
-    /// How many elements: 1 for a scalar, 0 for none at all.
+    /// The number of elements: 1 for a scalar, 0 for none.
     pub length: u32,
-    /// The type's own presence; a field may have another.
+    /// The type's own presence. A field may have a different one.
     pub presence: Presence,
-    /// The least value, if the schema names one.
+    /// The least value, if the schema gives one.
     pub min: Option<Number>,
-    /// The greatest value, if the schema names one.
+    /// The greatest value, if the schema gives one.
     pub max: Option<Number>,
-    /// The value that says "none", if the schema names one.
+    /// The value that means "none", if the schema gives one.
     pub null: Option<Number>,
     /// The value of a constant.
     pub constant: Option<Constant>,
@@ -85,82 +85,83 @@ pub struct Encoding {
     pub character_encoding: Option<String>,
     /// The package of the enclosing `types`, if it has one.
     pub package: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
-/// A value that the schema fixes and no message carries.
+/// A value that the schema fixes and that messages do not carry.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Constant {
     /// A number, or a single character.
     Number(Number),
-    /// Characters, in the type's encoding, padded to its length.
+    /// Text in the type's character encoding, padded to its length.
     Text(Vec<u8>),
-    /// A value of an enum, by the enum's name and the value's.
+    /// A value of an enum.
     Enum {
-        /// The enum.
+        /// The enum's name.
         name: String,
-        /// The name of the value.
+        /// The value's name.
         value: String,
-        /// The value.
+        /// The value's number.
         number: Number,
     },
 }
 
-/// Several values in fixed places.
+/// Several values at fixed offsets.
 #[derive(Clone, Debug)]
 pub struct Composite {
     /// The type's name.
     pub name: String,
-    /// Description, versions, semantic type.
+    /// The description, versions and semantic type.
     pub notes: Notes,
     /// The members, in order.
     pub members: Vec<Member>,
-    /// Bytes from the start to the end of the last member. For the type of variable-length data, bytes of its length.
+    /// Bytes from the start to the end of the last member. For the type of variable-length data, the bytes of its
+    /// length field.
     pub length: u32,
-    /// Whether `data` elements use it, so that its `varData` member has as many bytes as its length says.
+    /// Whether `data` elements use it. The size of its `varData` member is then given by its `length` in each message.
     pub variable: bool,
     /// The package of the enclosing `types`, if it has one.
     pub package: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
-/// One value of a composite.
+/// A member of a composite.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The member's name: the type's own, or the one a `ref` gives it.
     pub name: String,
-    /// Description and versions.
+    /// The description and versions.
     pub notes: Notes,
-    /// Bytes from the start of the composite.
+    /// Offset in bytes from the start of the composite.
     pub offset: u32,
     /// The member's type.
     pub ty: Type,
     /// Whether it is a `ref` to a global type.
     pub reference: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
-/// One of a list of named values.
+/// An enum: a list of named values.
 #[derive(Clone, Debug)]
 pub struct Enum {
     /// The type's name.
     pub name: String,
-    /// Description, versions, semantic type.
+    /// The description, versions and semantic type.
     pub notes: Notes,
-    /// The primitive it is sent as.
+    /// The primitive that it is encoded as.
     pub primitive: Primitive,
-    /// Whether fields of it are constant unless they say otherwise, and so on.
+    /// The presence of fields of this type that do not give their own.
     pub presence: Presence,
-    /// The value that says "none".
+    /// The value that means "none".
     pub null: Number,
     /// The values, in the order of the document.
     pub values: Vec<EnumValue>,
     /// The package of the enclosing `types`, if it has one.
     pub package: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
@@ -169,28 +170,28 @@ pub struct Enum {
 pub struct EnumValue {
     /// Its name.
     pub name: String,
-    /// Description and versions.
+    /// The description and versions.
     pub notes: Notes,
     /// Its number; for a `char` enum the character's code.
     pub number: Number,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
-/// Any of a list of named bits.
+/// A set: a list of named bits.
 #[derive(Clone, Debug)]
 pub struct Set {
     /// The type's name.
     pub name: String,
-    /// Description, versions, semantic type.
+    /// The description, versions and semantic type.
     pub notes: Notes,
-    /// The primitive it is sent as.
+    /// The primitive that it is encoded as.
     pub primitive: Primitive,
     /// The bits, in the order of the document.
     pub choices: Vec<Choice>,
     /// The package of the enclosing `types`, if it has one.
     pub package: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
@@ -199,11 +200,11 @@ pub struct Set {
 pub struct Choice {
     /// Its name.
     pub name: String,
-    /// Description and versions.
+    /// The description and versions.
     pub notes: Notes,
     /// The bit, 0 being the least significant of the integer.
     pub bit: u8,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
@@ -214,18 +215,18 @@ pub struct Message {
     pub name: String,
     /// The template id, which the header carries.
     pub id: u32,
-    /// Description, versions, semantic type.
+    /// The description, versions and semantic type.
     pub notes: Notes,
-    /// What is in it.
+    /// Its fields, groups and data.
     pub body: Body,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
-/// What a message or an entry of a group holds, in this order.
+/// The content of a message or of a group's entry: fields, then groups, then data.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
-    /// Bytes of the block that the fields are in.
+    /// The length in bytes of the block that holds the fields.
     pub block_length: u32,
     /// The fields.
     pub fields: Vec<Field>,
@@ -240,25 +241,25 @@ pub struct Body {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// Its id, a FIX tag often.
+    /// Its id, often a FIX tag.
     pub id: u32,
-    /// Description, semantic type, and the versions that the field itself names: see [`Field::since`].
+    /// The description, the semantic type, and the versions that the field itself names: see [`Field::since`].
     pub notes: Notes,
-    /// Bytes from the start of the block.
+    /// Offset in bytes from the start of the block.
     pub offset: u32,
-    /// Its presence: its own, or else its type's.
+    /// Its presence: the field's own, or else its type's.
     pub presence: Presence,
     /// The value of a constant field.
     pub constant: Option<Constant>,
-    /// `Enum.Value` as the schema spells it, if it does.
+    /// The field's `valueRef`, `Enum.Value` as the schema spells it, if it has one.
     pub value_ref: Option<String>,
-    /// From when time is counted.
+    /// The epoch from which a time is counted.
     pub epoch: Option<String>,
-    /// In what time is counted.
+    /// The unit of a time.
     pub time_unit: Option<String>,
     /// The field's type.
     pub ty: Type,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
@@ -269,13 +270,13 @@ pub struct Group {
     pub name: String,
     /// Its id.
     pub id: u32,
-    /// Description and versions.
+    /// The description and versions.
     pub notes: Notes,
-    /// The composite in front of the entries: block length and count.
+    /// The composite in front of the entries, with block length and count.
     pub dimension: Arc<Composite>,
-    /// What is in each entry.
+    /// The content of each entry.
     pub body: Body,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
@@ -286,26 +287,26 @@ pub struct Data {
     pub name: String,
     /// Its id.
     pub id: u32,
-    /// Description and versions.
+    /// The description and versions.
     pub notes: Notes,
-    /// The composite of length and bytes.
+    /// The composite of its length and bytes.
     pub ty: Arc<Composite>,
-    /// From when time is counted.
+    /// The epoch from which a time is counted.
     pub epoch: Option<String>,
-    /// In what time is counted.
+    /// The unit of a time.
     pub time_unit: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub place: Place,
 }
 
 impl Schema {
-    /// The message of that template id.
+    /// The message with the template id `id`.
     #[must_use]
     pub fn message(&self, id: u32) -> Option<&Message> {
         self.messages.iter().find(|message| message.id == id)
     }
 
-    /// The message of that name.
+    /// The message called `name`.
     #[must_use]
     pub fn message_named(&self, name: &str) -> Option<&Message> {
         self.messages.iter().find(|message| message.name == name)
@@ -324,7 +325,7 @@ impl Type {
         }
     }
 
-    /// Description, versions, semantic type.
+    /// The type's description, versions and semantic type.
     #[must_use]
     pub fn notes(&self) -> &Notes {
         match self {
@@ -335,7 +336,7 @@ impl Type {
         }
     }
 
-    /// Where it is declared.
+    /// The place of the type's declaration.
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
@@ -356,7 +357,7 @@ impl Type {
         }
     }
 
-    /// Bytes on the wire, when it is not a constant field.
+    /// The length on the wire in bytes, for a field that is not constant.
     #[must_use]
     pub fn length(&self) -> u32 {
         match self {
@@ -369,7 +370,7 @@ impl Type {
 }
 
 impl Constant {
-    /// The value, unless it is text.
+    /// The value as a number. `None` if it is text.
     pub(crate) fn number(&self) -> Option<Number> {
         match self {
             Self::Number(number) | Self::Enum { number, .. } => Some(*number),
@@ -379,7 +380,7 @@ impl Constant {
 }
 
 impl Encoding {
-    /// A primitive used as a type, without a declaration.
+    /// A built-in type: a primitive without a declaration.
     pub(crate) fn built_in(primitive: Primitive) -> Self {
         Self {
             name: primitive.name().to_owned(),
@@ -397,31 +398,31 @@ impl Encoding {
         }
     }
 
-    /// The number that every message has here, unless messages carry it.
+    /// The value, if it is the same in every message because the schema makes it constant.
     pub(crate) fn fixed(&self) -> Option<Number> {
         self.constant.as_ref().filter(|_| self.presence == Presence::Constant)?.number()
     }
 
-    /// Bytes on the wire: none for a constant.
+    /// The length on the wire in bytes: 0 for a constant.
     #[must_use]
     pub fn encoded_length(&self) -> u32 {
         if self.presence == Presence::Constant { 0 } else { self.primitive.size() * self.length }
     }
 
-    /// The value that says "none" for a field of that presence. A field that is required over an optional type loses the
-    /// type's own null.
+    /// The value that means "none" for a field of that presence. A required field of an optional type does not take the
+    /// type's own null value.
     #[must_use]
     pub fn null_for(&self, presence: Presence) -> Number {
         if presence == Presence::Optional { self.null.unwrap_or(self.primitive.null()) } else { self.primitive.null() }
     }
 
-    /// The least value: the schema's, else the primitive's.
+    /// The least value: the schema's, or else the primitive's.
     #[must_use]
     pub fn applicable_min(&self) -> Number {
         self.min.unwrap_or(self.primitive.min())
     }
 
-    /// The greatest value: the schema's, else the primitive's.
+    /// The greatest value: the schema's, or else the primitive's.
     #[must_use]
     pub fn applicable_max(&self) -> Number {
         self.max.unwrap_or(self.primitive.max())
@@ -429,13 +430,13 @@ impl Encoding {
 }
 
 impl Composite {
-    /// The member of that name.
+    /// The member called `name`.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)
     }
 
-    /// The member of that name, if it is a plain number, with its type.
+    /// The member called `name` with its type, if it is a plain number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<(&Member, &Encoding)> {
         let member = self.member(name)?;
@@ -447,13 +448,13 @@ impl Composite {
 }
 
 impl Enum {
-    /// The value with that number: the first, where several have it.
+    /// The value with that number; the first if several have it.
     #[must_use]
     pub fn value(&self, number: Number) -> Option<&EnumValue> {
         self.values.iter().find(|value| value.number == number)
     }
 
-    /// The value of that name.
+    /// The value called `name`.
     #[must_use]
     pub fn value_named(&self, name: &str) -> Option<&EnumValue> {
         self.values.iter().find(|value| value.name == name)
@@ -461,13 +462,13 @@ impl Enum {
 }
 
 impl Field {
-    /// The schema version from which messages carry the field: the later of the field's and its type's.
+    /// The schema version from which messages carry the field: the later of the field's and its type's versions.
     #[must_use]
     pub fn since(&self) -> u32 {
         self.notes.since.max(self.ty.notes().since)
     }
 
-    /// Bytes on the wire: none for a constant.
+    /// The length on the wire in bytes: 0 for a constant.
     #[must_use]
     pub fn encoded_length(&self) -> u32 {
         if self.presence == Presence::Constant { 0 } else { self.ty.length() }
@@ -475,7 +476,7 @@ impl Field {
 }
 
 impl Data {
-    /// The type of the length, with its offset 0 in the composite.
+    /// The type of the length, which is at offset 0 of the composite.
     #[must_use]
     pub fn length_type(&self) -> Option<&Encoding> {
         self.ty.number("length").map(|(_, encoding)| encoding)

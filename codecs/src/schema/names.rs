@@ -1,5 +1,5 @@
-//! Names that a generator for some language stumbles over: the warnings of the official tool, which makes code for C++, Go,
-//! Java and C#. Run over the whole tree once it is resolved. Never refuses a schema.
+//! Warns of names that cause trouble for code generators. These are the warnings of the official tool, which generates
+//! C++, Go, Java and C#. Run over the whole tree once it is resolved. Never refuses a schema.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -25,8 +25,8 @@ const CSHARP: &str = "abstract as base bool break byte case catch char checked c
     readonly ref return sbyte sealed short sizeof stackalloc static string struct switch this throw true try typeof \
     uint ulong unchecked unsafe ushort using virtual void volatile while";
 
-/// Warns of every name that is not an identifier, or is a keyword, in one of the four languages, and of names that languages
-/// with one way to write them cannot tell apart.
+/// Warns of every name that is not an identifier, or is a keyword, in one of the four languages, and of names that
+/// become equal in a language with one convention for names.
 pub(super) fn check(tree: &Tree, root: ElementId, findings: &mut Findings) {
     let words = |text: &'static str| text.split_whitespace().collect::<HashSet<_>>();
     let (cpp, go, java, csharp) = (words(CPP), words(GO), words(JAVA), words(CSHARP));
@@ -76,7 +76,7 @@ fn is_named(element: &str) -> bool {
     )
 }
 
-/// Warns of names next to each other that differ only in how their words are set apart.
+/// Warns of sibling names that differ only in how their words are separated.
 fn check_siblings(tree: &Tree, parent: ElementId, findings: &mut Findings) {
     let mut seen: HashMap<String, &super::xml::Attribute> = HashMap::new();
     for child in tree.children(parent) {

@@ -1,4 +1,4 @@
-//! The eleven primitive types, and numbers written in a schema. Used by every part of the compiler.
+//! The eleven primitive types, and the numbers written in a schema. Used by every part of the compiler.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Primitive {
     Double,
 }
 
-/// How multi-byte values are laid out: one choice for a whole schema.
+/// The byte order of multi-byte values, the same for a whole schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are SBE's")]
 pub enum ByteOrder {
@@ -28,7 +28,7 @@ pub enum ByteOrder {
     BigEndian,
 }
 
-/// Whether a field has a value, may lack one, or has a fixed one that is not sent.
+/// Whether a field is required, optional, or constant and not sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are SBE's")]
 pub enum Presence {
@@ -38,17 +38,17 @@ pub enum Presence {
     Constant,
 }
 
-/// A number of some primitive type. Integers of all widths fit the one, floats the other.
+/// A number of some primitive type. `Int` holds integers of every width, `Float` both float types.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// A value of an integer type or of `char`.
     Int(i128),
-    /// A value of `float` or `double`; a `float` is held exactly.
+    /// A value of `float` or `double`. A `float` is represented exactly.
     Float(f64),
 }
 
 impl PartialEq for Number {
-    /// As SBE compares with null: every NaN equals every NaN, which IEEE 754 does not say.
+    /// Compares as SBE compares with null: every NaN equals every NaN, unlike in IEEE 754.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
@@ -68,7 +68,7 @@ impl fmt::Display for Number {
 }
 
 impl Number {
-    /// The integer, if it is one.
+    /// The integer, or `None` for a float.
     #[must_use]
     pub fn as_int(self) -> Option<i128> {
         match self {
@@ -79,7 +79,7 @@ impl Number {
 }
 
 impl Primitive {
-    /// All of them.
+    /// All primitives.
     pub const ALL: [Self; 11] = [
         Self::Char,
         Self::Int8,
@@ -112,13 +112,13 @@ impl Primitive {
         }
     }
 
-    /// The primitive of that name.
+    /// The primitive called `name` in schemas.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|primitive| primitive.name() == name)
     }
 
-    /// Bytes on the wire.
+    /// The size on the wire in bytes.
     #[must_use]
     pub fn size(self) -> u32 {
         match self {
@@ -129,25 +129,25 @@ impl Primitive {
         }
     }
 
-    /// One of the four unsigned integers. `char` is not.
+    /// Whether it is one of the four unsigned integers. `char` is not.
     #[must_use]
     pub fn is_unsigned(self) -> bool {
         matches!(self, Self::UInt8 | Self::UInt16 | Self::UInt32 | Self::UInt64)
     }
 
-    /// One of the four signed integers. `char` is not.
+    /// Whether it is one of the four signed integers. `char` is not.
     #[must_use]
     pub fn is_signed(self) -> bool {
         self.range().0 < 0
     }
 
-    /// `float` or `double`.
+    /// Whether it is `float` or `double`.
     #[must_use]
     pub fn is_float(self) -> bool {
         matches!(self, Self::Float | Self::Double)
     }
 
-    /// Every value the bytes can hold, for integers and `char`.
+    /// The range of values that the bytes can hold, for integers and `char`.
     #[must_use]
     pub fn range(self) -> (i128, i128) {
         match self {
@@ -163,7 +163,7 @@ impl Primitive {
         }
     }
 
-    /// The least value unless the schema says otherwise.
+    /// The least value, unless the schema gives another.
     #[must_use]
     pub fn min(self) -> Number {
         match self {
@@ -175,7 +175,7 @@ impl Primitive {
         }
     }
 
-    /// The greatest value unless the schema says otherwise.
+    /// The greatest value, unless the schema gives another.
     #[must_use]
     pub fn max(self) -> Number {
         match self {
@@ -187,7 +187,7 @@ impl Primitive {
         }
     }
 
-    /// The value that says "none" unless the schema says otherwise.
+    /// The value that means "none", unless the schema gives another.
     #[must_use]
     pub fn null(self) -> Number {
         match self {
@@ -198,7 +198,7 @@ impl Primitive {
         }
     }
 
-    /// Reads a number as a schema writes it: for `char` the character itself.
+    /// Parses a number as schemas write it. For `char`, the text is the character itself.
     pub(crate) fn parse(self, text: &str) -> Result<Number, String> {
         if self == Self::Char {
             let mut characters = text.chars();
@@ -223,7 +223,7 @@ impl Primitive {
 
     fn parse_float(self, text: &str) -> Result<Number, String> {
         let wrong = || format!("`{text}` is not a {}", self.name());
-        // The official tool reads floats as Java does, which allows a suffix.
+        // The official tool parses floats as Java does, which allows a suffix.
         let digits = text
             .strip_suffix(['f', 'F', 'd', 'D'])
             .filter(|rest| rest.ends_with(|c: char| c.is_ascii_digit() || c == '.'));
@@ -246,7 +246,7 @@ impl Primitive {
         Ok(Number::Float(value))
     }
 
-    /// Reads the first value in `bytes`, or nothing when they are too few.
+    /// Reads the value at the start of `bytes`. `None` when there are too few bytes.
     #[must_use]
     #[inline]
     pub fn read(self, bytes: &[u8], order: ByteOrder) -> Option<Number> {
@@ -275,7 +275,7 @@ impl Primitive {
     ///
     /// # Errors
     ///
-    /// The value is of the other kind or out of range, or `bytes` are too few; nothing is written then.
+    /// The number is of the other kind or out of range, or `bytes` is too short. Nothing is written then.
     pub fn write(self, number: Number, bytes: &mut [u8], order: ByteOrder) -> Result<(), WriteError> {
         let mut raw = [0; 8];
         let size = self.size() as usize;
@@ -302,7 +302,7 @@ impl Primitive {
 /// Why a number was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// A float for an integer type, or the reverse.
+    /// The number is a float and the type an integer, or the reverse.
     Kind,
     /// The type cannot hold the value.
     Range,

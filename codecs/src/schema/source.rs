@@ -1,10 +1,10 @@
-//! Where things stand: the files a schema was read from, and places in them. Made by the XML reader; asked by diagnostics
-//! and by whoever has a place to show. Never reads a file itself.
+//! The files that a schema was read from, and places in them. Made by the XML reader, and used by diagnostics and by
+//! callers that show a place. This file does not read files itself.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A stretch of bytes in one of a schema's files.
+/// A range of bytes in one of a schema's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// Index into [`Sources`]; `u32::MAX` for a schema that was not read from XML.
@@ -18,26 +18,27 @@ impl Place {
     pub const NOWHERE: Self = Self { file: u32::MAX, start: 0, end: 0 };
 }
 
-/// A place in words for people: file, line and column, both from 1, the column in characters.
+/// A place in readable form: file, line and column. Line and column start at 1, and the column counts characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The file's path as it was given, or by the way that includes lead to it from there.
+    /// The file's path as it was given. For an included file, the path that leads to it from there.
     pub file: String,
     /// The line, from 1.
     pub line: u32,
     /// The column, from 1, in characters.
     pub column: u32,
-    /// The offending text: the first line of it, or the start of that where it is long.
+    /// The text at the place. Only its first line is given, and only the start of a long line.
     pub text: String,
-    /// The line that the place is in, or what of it is around the place where it is long.
+    /// The line that contains the place. Of a long line, the part around the place.
     pub source_line: String,
-    /// Characters of `source_line` in front of the place.
+    /// How many characters of `source_line` are in front of the place.
     pub marker: u32,
 }
 
-/// Longer lines and texts are shown in part: some schemas are one line of megabytes.
+/// Longer lines and texts are shown in part, in bytes: some schemas are one line of megabytes.
 const MOST_SHOWN: usize = 240;
-/// Characters are counted once up to each so many bytes, so that a column far right is found without going there.
+/// The interval in bytes at which counts of characters are stored, so that a column far to the right is found without
+/// counting from the start.
 const STRIDE: usize = 4096;
 
 impl fmt::Display for Position {
@@ -51,7 +52,7 @@ struct SourceFile {
     name: String,
     text: String,
     line_starts: Vec<u32>,
-    /// Characters in front of each stride of bytes.
+    /// The number of characters before each interval.
     characters: Vec<u32>,
 }
 
@@ -62,19 +63,19 @@ impl SourceFile {
         before + count(bytes.get(stride * STRIDE..at).unwrap_or_default())
     }
 
-    /// The nearest place at or before `at` where a character starts.
+    /// The last character boundary at or before `at`.
     fn boundary(&self, at: usize) -> usize {
         let at = at.min(self.text.len());
         (0..4).map(|back| at.saturating_sub(back)).find(|&at| self.text.is_char_boundary(at)).unwrap_or(0)
     }
 }
 
-/// Characters in UTF-8: the bytes that start one.
+/// Counts the characters of UTF-8 text by the bytes that start one.
 fn count(bytes: &[u8]) -> u32 {
     bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u32
 }
 
-/// The files a schema was read from: the schema itself first, then what it includes.
+/// The files that a schema was read from: the schema itself first, then the files it includes.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Arc<SourceFile>>,
@@ -96,12 +97,12 @@ impl Sources {
         self.files.len() as u32 - 1
     }
 
-    /// The names of the files, the schema's own first.
+    /// The names of the files. The first is the schema's own.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.name.as_str())
     }
 
-    /// A place in words, or nothing for [`Place::NOWHERE`].
+    /// A place in readable form. `None` for [`Place::NOWHERE`].
     #[must_use]
     pub fn position(&self, place: Place) -> Option<Position> {
         let file = self.files.get(place.file as usize)?;

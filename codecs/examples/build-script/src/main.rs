@@ -1,19 +1,19 @@
-//! SBE with a build script: `build.rs` generates the module `orders` from `../schemas/orders.xml` whenever that changes, and
-//! nothing of it is checked in. Run it with `cargo run -p gannet-codecs-example-build-script`.
+//! SBE with a build script: `build.rs` generates the module `orders` from `../schemas/orders.xml` whenever the schema
+//! changes. No generated code is checked in. Run it with `cargo run -p gannet-codecs-example-build-script`.
 
 use orders::types::Price;
 use orders::{AnyMessage, OrderFilledDecoder, OrderFilledEncoder};
 
-/// The code that the build script has generated: one decoder and one encoder per message.
+/// The code that the build script generated: one decoder and one encoder per message.
 pub mod orders {
     include!(concat!(env!("OUT_DIR"), "/orders.rs"));
 }
 
-/// Writes a message with two entries in its group, and returns how many bytes of the buffer it takes.
+/// Writes a message with two entries in its group. Returns how many bytes of the buffer the message takes.
 fn write(buffer: &mut [u8]) -> Result<usize, gannet_codecs_runtime::EncodeError> {
     let mut filled = OrderFilledEncoder::wrap(buffer)?;
     filled.order_id(1001).time(1_700_000_000_000_000_000);
-    // The next stage exists only once the group is written: to forget it does not compile.
+    // The next stage exists only once the group is written: code that forgets the group does not compile.
     let fills = [(1_010_000, 30), (1_010_500, 70)];
     let filled = filled.fills(fills, |mut fill, (mantissa, quantity)| {
         fill.price(Price { mantissa }).quantity(quantity);
@@ -22,7 +22,8 @@ fn write(buffer: &mut [u8]) -> Result<usize, gannet_codecs_runtime::EncodeError>
     Ok(filled.finish())
 }
 
-/// What was traded in all. The bytes may be anybody's: making a decoder checks all of them, and nothing fails after that.
+/// The total quantity traded. The bytes may come from anyone: making a decoder checks all of them, and nothing fails
+/// after that.
 fn traded(message: &[u8]) -> Result<u32, gannet_codecs_runtime::DecodeError> {
     let filled = OrderFilledDecoder::decode(message)?;
     Ok(filled.fills().iter().map(|fill| fill.quantity()).sum())

@@ -4,16 +4,16 @@
 //! gannet sbe generate codecs/examples/schemas/orders.xml --out codecs/examples/checked-in/src
 //! ```
 //!
-//! and whoever builds this needs no compiler of schemas. Run it with `cargo run -p gannet-codecs-example-checked-in`.
+//! No schema compiler is needed to build it. Run it with `cargo run -p gannet-codecs-example-checked-in`.
 
-/// The generated code, whose format is its generator's.
+/// The generated code, formatted by its generator.
 #[rustfmt::skip]
 pub mod orders;
 
 use orders::types::{Instructions, Price, Side};
 use orders::{AnyMessage, NewOrderDecoder, NewOrderEncoder};
 
-/// Writes an order into the front of a buffer, such as a claim in a log, and returns how many bytes it takes.
+/// Writes an order to the front of a buffer, such as a claim in a log. Returns how many bytes the order takes.
 fn write(buffer: &mut [u8]) -> Result<usize, gannet_codecs_runtime::EncodeError> {
     let mut order = NewOrderEncoder::wrap(buffer)?;
     order
@@ -24,11 +24,13 @@ fn write(buffer: &mut [u8]) -> Result<usize, gannet_codecs_runtime::EncodeError>
         .quantity(100)
         .shown(None)
         .instructions(Instructions::POST_ONLY);
-    // The text comes last, and only what its writing returns can be finished: to forget it does not compile.
+    // The text comes last, and only what writing it returns can be finished: code that forgets the text does not
+    // compile.
     Ok(order.note("the first")?.finish())
 }
 
-/// Says what was ordered. The bytes may be anybody's: making a decoder checks all of them, and nothing fails after that.
+/// Describes an order. The bytes may come from anyone: making a decoder checks all of them, and nothing fails after
+/// that.
 fn describe(message: &[u8]) -> Result<String, gannet_codecs_runtime::DecodeError> {
     let order = NewOrderDecoder::decode(message)?;
     let side = if order.side() == Side::BUY { "buy" } else { "sell" };

@@ -1,11 +1,11 @@
-//! What is not believed of a token: that its lists close, that its numbers are lengths, ids or versions, and that what frames can
-//! say what it has to. Called wherever a token is read.
+//! Checks of tokens: that begins and ends match, that numbers are valid lengths, ids or versions, and that framing
+//! composites can carry the values they need. Called wherever a token is read.
 
 use crate::ir::IrError;
 use crate::ir::token::{Token, spans};
 use crate::schema::{self, ByteOrder, Composite, Notes, Number, Presence, Primitive};
 
-/// Bytes of one type or block, as for schemas in XML.
+/// The greatest length of a type or block in bytes, the same as for schemas in XML.
 pub(super) const LONGEST: u32 = schema::LONGEST as u32;
 
 /// As [`spans`], with an error that names the token.
@@ -13,7 +13,8 @@ pub(super) fn checked_spans(tokens: &[Token]) -> Result<Vec<usize>, IrError> {
     spans(tokens).map_err(|at| wrong(&tokens[at], "has no matching begin or end"))
 }
 
-/// A member that frames messages, groups or data: one integer, sent or constant. Returns its primitive.
+/// Checks a member of a composite that frames messages, groups or data: a single integer, sent or constant. Returns its
+/// primitive.
 pub(super) fn framing(token: &Token, composite: &Composite, name: &str) -> Result<Primitive, IrError> {
     match composite.number(name) {
         Some((_, of)) if of.length == 1 && !of.primitive.is_float() => Ok(of.primitive),
@@ -23,7 +24,7 @@ pub(super) fn framing(token: &Token, composite: &Composite, name: &str) -> Resul
     }
 }
 
-/// The same of a member that each message has its own value of: a length or a count.
+/// As [`framing`], for a member whose value differs between messages: a length or a count.
 pub(super) fn sent_length(token: &Token, composite: &Composite, name: &str) -> Result<Primitive, IrError> {
     let primitive = framing(token, composite, name)?;
     let sent = composite.number(name).is_some_and(|(_, of)| of.presence != Presence::Constant);
@@ -34,7 +35,7 @@ pub(super) fn sent_length(token: &Token, composite: &Composite, name: &str) -> R
     Ok(primitive)
 }
 
-/// Refuses a number that a framing member cannot carry.
+/// Refuses a value that a framing member cannot carry.
 pub(super) fn fits(token: &Token, composite: &Composite, member: &str, value: u32) -> Result<(), IrError> {
     let Some((_, of)) = composite.number(member) else { return Ok(()) };
     match of.fixed().and_then(Number::as_int) {
@@ -48,7 +49,7 @@ pub(super) fn fits(token: &Token, composite: &Composite, member: &str, value: u3
     }
 }
 
-/// A value, or nothing for no bytes.
+/// Reads a value. `None` for no bytes.
 pub(super) fn number(token: &Token, bytes: &[u8], primitive: Primitive) -> Result<Option<Number>, IrError> {
     if bytes.is_empty() {
         return Ok(None);
@@ -58,7 +59,7 @@ pub(super) fn number(token: &Token, bytes: &[u8], primitive: Primitive) -> Resul
     number.map(Some).ok_or_else(|| wrong(token, &format!("has a value of {} bytes for {primitive}", bytes.len())))
 }
 
-/// Description and versions.
+/// The description and the versions of a token.
 pub(super) fn notes(token: &Token) -> Result<Notes, IrError> {
     Ok(Notes {
         description: token.description.clone(),
@@ -68,12 +69,12 @@ pub(super) fn notes(token: &Token) -> Result<Notes, IrError> {
     })
 }
 
-/// The encoded length of a token that has one.
+/// The encoded length of a token that must have one.
 pub(super) fn length(token: &Token, what: &'static str) -> Result<u32, IrError> {
     length_of(token, what, token.encoded_length)
 }
 
-/// A number as a length or an offset.
+/// Converts a number to a length or an offset.
 pub(super) fn length_of(token: &Token, what: &str, value: i32) -> Result<u32, IrError> {
     match u32::try_from(value) {
         Ok(value) if value <= LONGEST => Ok(value),
@@ -81,12 +82,12 @@ pub(super) fn length_of(token: &Token, what: &str, value: i32) -> Result<u32, Ir
     }
 }
 
-/// A number as an id or a version.
+/// Converts a number to an id or a version.
 pub(super) fn unsigned(token: &Token, what: &str, value: i32) -> Result<u32, IrError> {
     u32::try_from(value).map_err(|_| wrong(token, &format!("says that {what} is {value}, which is negative")))
 }
 
-/// The error of a token: what it is, has or says.
+/// The error for a token that is wrong. `why` completes a sentence about it.
 pub(super) fn wrong(token: &Token, why: &str) -> IrError {
     IrError::Malformed { token: token.name.chars().take(64).collect(), why: why.to_owned() }
 }

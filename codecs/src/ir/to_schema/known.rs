@@ -1,5 +1,5 @@
-//! The types that tokens have declared: the same tokens in two places are one type, as they were in the schema. Asked by the
-//! reader before it reads a type again.
+//! The types that tokens declare: the same tokens in two places are one type, as they were in the schema. The reader
+//! looks a type up here before it reads the tokens again.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -10,23 +10,23 @@ use crate::ir::token::{Signal, Token};
 use crate::schema::DEEPEST;
 use crate::schema::{Primitive, Type};
 
-/// The types that tokens have declared: the same tokens in two places are one type, as they were in the schema.
+/// The types that tokens declare: the same tokens in two places are one type, as they were in the schema.
 #[derive(Default)]
 pub(super) struct Types {
-    /// By what makes a type itself, without what a place lends it.
+    /// The types by their key, which leaves out the attributes that the place of use adds.
     pub(super) known: HashMap<Key, Type>,
-    /// The earliest version that any place gives a type: the later ones are those of fields.
+    /// The earliest version of each type in any place. Later versions come from the fields that use it.
     pub(super) versions: HashMap<Key, i32>,
     seeds: [RandomState; 2],
     pub(super) global: Vec<Type>,
     global_names: HashSet<String>,
 }
 
-/// A hash of the tokens of a type. With seeds of its own for each schema, and this long, no two types have the same.
+/// A hash of the tokens of a type. It is long and seeded anew for each schema, so that two types do not share one.
 pub(super) type Key = [u64; 2];
 
 impl Types {
-    /// Remembers the earliest version of each type.
+    /// Records the earliest version of each type.
     pub(super) fn note_versions(&mut self, tokens: &[Token]) -> Result<(), IrError> {
         let keys = self.keys(tokens)?;
         for (token, key) in tokens.iter().zip(&keys) {
@@ -39,15 +39,16 @@ impl Types {
         Ok(())
     }
 
-    /// The key of the type that starts at each token; zero where none does. Each token is looked at once: those of a type
-    /// inside another are not hashed again for the outer one.
+    /// For each token, the key of the type that starts there, or zero if none does. Each token is looked at once: the
+    /// tokens of a type inside another are not hashed again for the outer one.
     pub(super) fn keys(&self, tokens: &[Token]) -> Result<Vec<Key>, IrError> {
         checked_spans(tokens)?;
         let mut keys = vec![Key::default(); tokens.len()];
         let mut open: Vec<(usize, [DefaultHasher; 2])> = Vec::new();
         let mut lent: Vec<Option<&str>> = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
-            // Groups with a field in the innermost, and composites with an enum in the innermost.
+            // The allowed depth plus one: groups with a field in the innermost, or composites with an enum in the
+            // innermost.
             if lent.len() > DEEPEST + 1 || open.len() > DEEPEST + 1 {
                 return Err(wrong(token, "is nested too deep"));
             }
@@ -69,11 +70,11 @@ impl Types {
                 Signal::Encoding | Signal::EndComposite | Signal::EndEnum | Signal::EndSet => {
                     let (start, hashers) = match token.signal {
                         Signal::Encoding => (at, self.hashed(token, lent.last().copied().flatten())),
-                        // The spans have been checked, so every end has its begin.
+                        // The spans have been checked, so every end has a begin.
                         _ => open.pop().ok_or_else(|| wrong(token, "has no matching begin or end"))?,
                     };
                     keys[start] = hashers.map(|hasher| hasher.finish());
-                    // To the type around it, a type is what it is, and where and under which name.
+                    // The outer type's hash takes the key of the inner type, its offset and its names.
                     let outer = open.last_mut().map(|(_, hashers)| hashers);
                     let member = (&token.name, &token.referenced_name, token.offset, keys[start]);
                     outer.into_iter().flatten().for_each(|hasher| member.hash(hasher));
@@ -83,7 +84,7 @@ impl Types {
         Ok(keys)
     }
 
-    /// Hashers that have seen a type's first token, without what the place that it stands in has lent it.
+    /// Starts the hashes of a type with its first token, without the attributes that the place of use adds.
     fn hashed(&self, token: &Token, lent: Option<&str>) -> [DefaultHasher; 2] {
         let mut token = token.clone();
         token.name = token.type_name().to_owned();
@@ -102,7 +103,8 @@ impl Types {
         })
     }
 
-    /// Lists a type that the schema must have declared under `types`, as others name it.
+    /// Adds a type to the list of global types, as the schema must have declared it, because other declarations name
+    /// it.
     pub(super) fn declare(&mut self, ty: &Type) {
         let built_in = matches!(ty, Type::Encoding(of) if Primitive::from_name(&of.name) == Some(of.primitive));
         if !built_in && self.global_names.insert(ty.name().to_owned()) {

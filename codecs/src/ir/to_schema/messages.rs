@@ -1,4 +1,4 @@
-//! Messages, fields, groups and data from tokens. Called for each list of tokens behind the header's.
+//! Reads messages, fields, groups and data from tokens. Called for each list of tokens after the header's.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::ir::token::{Signal, Token};
 use crate::schema::{Body, Composite, Constant, DEEPEST, Data, Field, Group, Message, Place, Presence, Type};
 
 impl Reader<'_, '_> {
-    /// The message that the tokens are of, in front of which `header` stands.
+    /// Reads one message. `header` is the composite of the message header.
     pub(super) fn message(&mut self, header: &Composite) -> Result<Message, IrError> {
         let first = &self.tokens[0];
         let begin = self.expect(Signal::BeginMessage, first)?;
@@ -75,7 +75,7 @@ impl Reader<'_, '_> {
             let why = format!("is at offset {}, over what is before it, which ends at {end}", field.offset);
             return Err(wrong(begin, &why));
         }
-        // Both are bounded, so the sum is far from overflowing; the block's own bound is checked by whoever asked.
+        // Both are bounded, so the sum cannot overflow. The caller checks the block's own limit.
         *end = field.offset + field.encoded_length();
         Ok(field)
     }
@@ -134,7 +134,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The value of a constant field: the one that its own token names, or else its type's.
+/// The value of a constant field: the value in the field's own token, or else its type's.
 fn field_constant(begin: &Token, ty: &Type) -> Result<Option<Constant>, IrError> {
     let of_type = match ty {
         Type::Encoding(of) => {

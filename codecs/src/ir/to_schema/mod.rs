@@ -1,5 +1,5 @@
-//! Tokens to a schema: the typed model that everything else starts from, with every rule checked that the rest relies on.
-//! Tokens may come from anybody's file, so nothing in them is believed: not a length, not an offset, not a pair of names.
+//! Converts tokens to a schema: the typed model that the rest of the crate works with. Tokens may come from any file,
+//! so every rule that the rest relies on is checked here: lengths, offsets, names.
 
 mod checks;
 mod known;
@@ -16,11 +16,11 @@ use super::token::{Ir, Signal, Token};
 use crate::schema::{ByteOrder, LONGEST_NAME, Place, Schema, Sources, Type};
 
 impl Ir {
-    /// The schema that the tokens are of.
+    /// Makes the schema that the tokens describe.
     ///
     /// # Errors
     ///
-    /// The tokens are no schema, or one that messages cannot be decoded by.
+    /// The tokens do not describe a schema, or describe one that messages cannot be decoded with.
     pub fn to_schema(&self) -> Result<Schema, IrError> {
         let mut types = Types::default();
         for tokens in std::iter::once(&self.header).chain(&self.messages) {

@@ -1,5 +1,5 @@
-//! Types from tokens: primitives, composites, enums and sets, each read once. Called for the header, and for each field, group and
-//! data.
+//! Reads types from tokens: primitives, composites, enums and sets, each once. Called for the header, and for each
+//! field, group and data.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::schema::{
 };
 
 impl Reader<'_, '_> {
-    /// The type that starts at the next token. `lent` is the semantic type of whatever uses it.
+    /// Reads the type that starts at the next token. `lent` is the semantic type of the field, group or data that uses
+    /// it.
     pub(super) fn ty(&mut self, lent: Option<&str>, depth: usize) -> Result<Type, IrError> {
         let start = self.at;
         let begin = self.next()?;
@@ -154,7 +155,7 @@ fn encoding(token: &Token, notes: Notes) -> Result<Encoding, IrError> {
                 return Err(wrong(token, "is constant and has no value"));
             }
             constant = Some(Constant::Text(token.constant.clone()));
-            // As long as the length in front of it could say, which is little.
+            // The length in the file is of 16 bits, so the cast loses nothing.
             token.constant.len() as u32
         }
         (Presence::Constant, _) => {
@@ -162,7 +163,7 @@ fn encoding(token: &Token, notes: Notes) -> Result<Encoding, IrError> {
             constant = Some(Constant::Number(value.ok_or_else(|| wrong(token, "is constant and has no value"))?));
             1
         }
-        // Bytes of variable-length data: whoever uses the composite knows how to find them.
+        // The bytes of variable-length data: their length comes with each message, in the composite's `length`.
         (_, -1) if token.name == "varData" => 0,
         (..) => {
             let bytes = length(token, "the length")?;

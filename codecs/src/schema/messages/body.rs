@@ -1,5 +1,5 @@
-//! One block with what follows it, of a message or a group: its parts in their order, and the length of the block. Called for each
-//! message and for each group.
+//! Resolves one block with the groups and data behind it: its parts, their order, and the length of the block. Called
+//! for each message and for each group.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,8 @@ use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
 
 impl Builder<'_> {
-    /// The body that an element has inside; `greatest_block` is the most that the header in front of its block can say.
+    /// Resolves the body inside an element. `greatest_block` is the greatest block length that the header in front of
+    /// the block can carry.
     pub(super) fn body(&mut self, id: ElementId, greatest_block: Option<i128>, depth: usize) -> Option<Body> {
         let tree = self.resolver.reader.tree;
         let what = tree.get(id).name.clone();
@@ -23,7 +24,7 @@ impl Builder<'_> {
         let (mut ids, mut names) = (HashMap::new(), HashMap::new());
         let (mut end, mut sound) = (0_u64, true);
         let (mut first_group, mut first_data): (Option<Place>, Option<Place>) = (None, None);
-        // The version that brought the level, and the latest of what is in it so far.
+        // The version that introduced the level, and the latest version of its parts so far.
         let base = self.since(id);
         let (mut latest_field, mut latest) = (base, base);
         for child in tree.children(id) {
@@ -48,7 +49,7 @@ impl Builder<'_> {
                 sound = false;
                 continue;
             };
-            // Blocks grow, so what follows them is not behind their fields.
+            // Blocks can grow, so the order of versions is checked apart for fields and for what follows the block.
             let before = if kind == "field" { &mut latest_field } else { &mut latest };
             *before = self.check_order(child, &name, base, *before);
             match kind {
@@ -94,13 +95,13 @@ impl Builder<'_> {
         sound.then_some(body)
     }
 
-    /// The version that an element names as the one that brought it.
+    /// The version in which an element was introduced, as its `sinceVersion` says.
     fn since(&self, id: ElementId) -> u32 {
         let attribute = self.resolver.reader.element(id).attribute("sinceVersion");
         attribute.and_then(|attribute| attribute.value.trim().parse().ok()).unwrap_or(0)
     }
 
-    /// What is added goes behind what was there; returns the latest version so far.
+    /// Warns if a part is placed before parts of an earlier version. Returns the latest version so far.
     fn check_order(&mut self, id: ElementId, name: &str, base: u32, latest: u32) -> u32 {
         let since = self.since(id);
         let place = self.resolver.reader.place_of(id, "sinceVersion");
@@ -116,7 +117,7 @@ impl Builder<'_> {
         latest.max(since)
     }
 
-    /// Reports a name or an id that another at the level has.
+    /// Reports a name or an id that another part of the same level has.
     fn unique(&mut self, id: ElementId, attribute: &str, value: Option<&str>, seen: &mut HashMap<String, Place>) {
         let Some(value) = value else { return };
         let place = self.resolver.reader.place_of(id, attribute);

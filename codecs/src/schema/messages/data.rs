@@ -1,4 +1,4 @@
-//! Variable-length data: each with its composite of a length and bytes behind it. Called for each data of a block.
+//! Resolves variable-length data, each with its composite of a length and bytes. Called for each data of a block.
 
 use super::Builder;
 use crate::schema::model::{Composite, Data, Member, Type};
@@ -6,7 +6,7 @@ use crate::schema::primitive::Presence;
 use crate::schema::xml::ElementId;
 
 impl Builder<'_> {
-    /// One data.
+    /// Resolves one data.
     pub(super) fn data(&mut self, id: ElementId, name: String, number: u32) -> Option<Data> {
         let notes = self.resolver.reader.notes(id);
         let place = self.resolver.reader.element(id).place;
@@ -46,7 +46,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Checks the composite of a length and the bytes.
+    /// Checks the composite of a length and bytes.
     fn data_type(&mut self, ty: &Composite) {
         if self.framing_member(ty, "length", "data").is_some()
             && let Some((member, encoding)) = ty.number("length")
@@ -90,7 +90,7 @@ impl Builder<'_> {
             let message = format!("`varData` of `{}` must follow `length` directly", ty.name);
             self.findings().error("data", body.place, message);
         }
-        // A constant takes no bytes, and its offset moves the end of its composite all the same.
+        // A constant takes no bytes, but its offset still moves the end of its composite.
         let beyond = |member: &&Member| member.ty.length() == 0 && member.offset > body.offset;
         if let Some(member) = ty.members.iter().find(beyond) {
             let message =

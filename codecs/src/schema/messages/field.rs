@@ -1,4 +1,5 @@
-//! Fields: each with its type, its place in the block, and its value where it is constant. Called for each field of a block.
+//! Resolves fields: the type of each, its offset in the block, and its value if it is constant. Called for each field
+//! of a block.
 
 use super::Builder;
 use crate::schema::model::{Constant, Field, Type};
@@ -7,7 +8,7 @@ use crate::schema::resolve::LONGEST;
 use crate::schema::xml::ElementId;
 
 impl<'a> Builder<'a> {
-    /// A field, behind what ends at `end`, which it moves.
+    /// Resolves a field. `end` is where the fields before it end; it is moved to the end of this one.
     pub(super) fn field(&mut self, id: ElementId, name: String, number: u32, end: &mut u64) -> Option<Field> {
         let notes = self.resolver.reader.notes(id);
         let own_presence = self.resolver.reader.presence(id);
@@ -65,7 +66,7 @@ impl<'a> Builder<'a> {
         ty
     }
 
-    /// Whether a field is constant, and its value then: its own or its type's.
+    /// Whether a field is constant, and the value if so: the field's own or its type's.
     fn field_constant(
         &mut self,
         id: ElementId,
@@ -130,7 +131,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Warns of fields that are of no use.
+    /// Warns of fields that serve no purpose.
     pub(super) fn check_use(&mut self, field: &Field) {
         if let Type::Composite(of) = &field.ty
             && of.variable

@@ -1,5 +1,5 @@
-//! The composites that frame: the message header, and the integers that headers, dimensions and data consist of. Called for
-//! whatever such a composite stands in front of.
+//! Checks the composites that frame messages: the message header, and the integers of headers, dimensions and data.
+//! Called for everything that such a composite precedes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
 
 impl Builder<'_> {
-    /// The composite in front of every message.
+    /// The composite of the message header.
     pub(in crate::schema) fn header(&mut self, root: ElementId) -> Option<Arc<Composite>> {
         let name = self.resolver.reader.text(root, "headerType").unwrap_or_else(|| "messageHeader".to_owned());
         let place = self.resolver.reader.place_of(root, "headerType");
@@ -51,7 +51,7 @@ impl Builder<'_> {
         sound.then_some(header)
     }
 
-    /// A member that frames messages or groups: one integer.
+    /// Checks a member that frames messages or groups: a single integer.
     pub(super) fn framing_member(
         &mut self,
         composite: &Composite,
@@ -102,7 +102,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The rules that lengths and counts share: unsigned, and wide ones only with a bound that fits 31 bits.
+    /// Checks the rules that lengths and counts share: unsigned, and a wide one only with a maximum that fits 31 bits.
     pub(super) fn unsigned_length(&mut self, encoding: &Encoding, name: &str, composite: &str, code: &'static str) {
         let primitive = encoding.primitive;
         if !primitive.is_unsigned() {
@@ -111,7 +111,7 @@ impl Builder<'_> {
             return;
         }
         let narrow = matches!(primitive, Primitive::UInt8 | Primitive::UInt16);
-        // A 32-bit length of data is usual; a 32-bit count or block length is not.
+        // A 32-bit length of data is common; a 32-bit count or block length is not.
         if !narrow && (code == "dimension" || primitive == Primitive::UInt64) {
             let message = format!("`{name}` of `{composite}` is {primitive}");
             self.findings().warning("unusual-width", encoding.place, message).hint("use uint8 or uint16");

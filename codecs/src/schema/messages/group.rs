@@ -1,4 +1,5 @@
-//! Groups: each with its dimensions, which say how long a block is and how many there are. Called for each group of a block.
+//! Resolves groups, each with its dimensions: the block length and the number of entries. Called for each group of a
+//! block.
 
 use super::Builder;
 use super::framing::greatest;
@@ -7,7 +8,7 @@ use crate::schema::primitive::{Number, Presence, Primitive};
 use crate::schema::xml::ElementId;
 
 impl Builder<'_> {
-    /// A group, so many levels deep.
+    /// Resolves a group at nesting level `depth`.
     pub(super) fn group(&mut self, id: ElementId, name: String, number: u32, depth: usize) -> Option<Group> {
         let notes = self.resolver.reader.notes(id);
         let place = self.resolver.reader.element(id).place;
@@ -40,14 +41,14 @@ impl Builder<'_> {
         Some(Group { name, id: number, notes, dimension: dimension.filter(|_| sound)?, body, place })
     }
 
-    /// Whether a composite can be the dimensions of a group.
+    /// Checks whether a composite can be the dimensions of a group.
     fn dimension(&mut self, composite: &Composite) -> bool {
         let (block, count) = (
             composite.number("blockLength").map(|(_, encoding)| encoding.clone()),
             composite.number("numInGroup").map(|(_, encoding)| encoding.clone()),
         );
         if !self.checked.insert(("dimension", composite.name.clone())) {
-            // Reported already; whether it is sound is what counts here.
+            // Already reported, so only the result is needed here.
             return block.is_some() && count.is_some();
         }
         let block = self.framing_member(composite, "blockLength", "dimension").and(block);

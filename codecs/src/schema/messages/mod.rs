@@ -1,5 +1,5 @@
-//! Messages of a document, resolved and laid out, with what frames them checked. Called for the document as a whole; each kind of
-//! part has a file of its own.
+//! Resolves the messages of a document, lays out their blocks and checks their framing. Called for the document as a
+//! whole. Each kind of part has a file of its own.
 
 mod body;
 mod data;
@@ -18,7 +18,7 @@ use super::xml::{ElementId, Tree};
 /// Resolves the messages of one document.
 pub(super) struct Builder<'a> {
     pub(super) resolver: Resolver<'a>,
-    /// Dimension and data composites that have been checked: each is reported once.
+    /// The dimension and data composites that were checked, so that each is reported once.
     checked: HashSet<(&'static str, String)>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Builder<'a> {
         self.resolver.reader.findings
     }
 
-    /// The messages that could be resolved; what is wrong with the others is among the findings.
+    /// Resolves the messages. Returns those without errors; the errors of the others are among the findings.
     pub(super) fn messages(&mut self, list: &[ElementId], header: Option<&Composite>) -> Vec<Message> {
         let greatest_block = header.and_then(|header| greatest(header, "blockLength"));
         let mut messages = Vec::new();

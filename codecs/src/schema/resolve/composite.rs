@@ -1,4 +1,4 @@
-//! Composites: members of any type laid out one behind the other. Called for each `composite` element.
+//! Resolves composites: members of any type, laid out one after another. Called for each `composite` element.
 
 use std::collections::HashMap;
 
@@ -8,22 +8,22 @@ use crate::schema::primitive::{Presence, Primitive};
 use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
 
-/// A composite so far.
+/// A composite whose members are being laid out.
 struct Laid {
-    /// Whether its `varData` is on the wire.
+    /// Whether data uses the composite, so that the size of its `varData` comes with each message.
     variable: bool,
     members: Vec<Member>,
     names: HashMap<String, Place>,
-    /// Where the next member begins, unless it says otherwise.
+    /// The offset of the next member, unless the member gives its own.
     end: u64,
     values: u64,
     depth: usize,
-    /// Whether nothing was refused.
+    /// Whether no member was refused.
     sound: bool,
 }
 
 impl Resolver<'_> {
-    /// The type that a `composite` element declares.
+    /// Resolves the type that a `composite` element declares.
     pub(super) fn composite(&mut self, id: ElementId) -> Option<Composite> {
         let name = self.reader.required(id, "name").map(|name| name.value.clone());
         let notes = self.reader.notes(id);
@@ -60,7 +60,7 @@ impl Resolver<'_> {
         Some(Composite { name: name?, notes, members, length, variable, package: self.package(id), place })
     }
 
-    /// Places a member behind the others. Nothing, if it is refused.
+    /// Lays out one member after the others. Returns `None` if the member is refused.
     fn member(&mut self, id: ElementId, laid: &mut Laid) -> Option<()> {
         let element = self.reader.element(id);
         let name = self.reader.required(id, "name")?;
@@ -89,9 +89,9 @@ impl Resolver<'_> {
         Some(())
     }
 
-    /// Moves the end of what is laid out to where the next member says that it begins, if it does.
+    /// Moves the end of the laid out members to the offset that the next member gives, if it gives one.
     fn member_offset(&mut self, id: ElementId, name: &str, laid: &mut Laid) {
-        // Here 0 is an offset, unlike a field's.
+        // Here 0 is a valid offset, unlike in a field.
         let Some(offset) = self.reader.number(id, "offset") else { return };
         let end = laid.end;
         if u64::from(offset) >= end {
@@ -104,14 +104,14 @@ impl Resolver<'_> {
         laid.sound = false;
     }
 
-    /// Reports what is more than any message needs.
+    /// Reports a composite beyond the limits, which exceed what any message needs.
     fn within_limits(&mut self, place: Place, laid: &Laid) -> Option<()> {
         let (code, message) = if laid.end > LONGEST {
             ("too-long", format!("the composite has more than {LONGEST} bytes"))
         } else if laid.values > MOST_VALUES {
             ("too-many-values", format!("the composite holds more than {MOST_VALUES} values"))
         } else if laid.depth > DEEPEST {
-            // Those that were resolved before are not open, and deep all the same.
+            // Types that were resolved before are no longer open, but add to the depth.
             ("too-deep", format!("types are nested more than {DEEPEST} deep"))
         } else {
             return Some(());
@@ -120,7 +120,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// The type of a member, what is said of it there, and the element that declares it.
+    /// The type of a member, the notes given at the member, and the element that declares it.
     fn member_type(&mut self, id: ElementId) -> Option<(Type, Notes, ElementId)> {
         if self.reader.element(id).name != "ref" {
             let ty = self.resolve(id)?;

@@ -1,5 +1,5 @@
-//! Types of one primitive: a number, text or an array, or a constant. Called for each `type` element, and for what an enum or a set
-//! is sent as.
+//! Resolves types of one primitive: a number, text, an array or a constant. Called for each `type` element, and for the
+//! encoding of an enum or a set.
 
 use super::{LONGEST, Resolver};
 use crate::schema::charset::{encode_text, is_known};
@@ -8,7 +8,7 @@ use crate::schema::primitive::{Number, Presence, Primitive};
 use crate::schema::xml::ElementId;
 
 impl Resolver<'_> {
-    /// The type that a `type` element declares.
+    /// Resolves the type that a `type` element declares.
     pub(super) fn encoding(&mut self, id: ElementId) -> Option<Encoding> {
         let name = self.reader.required(id, "name").map(|name| name.value.clone());
         let notes = self.reader.notes(id);
@@ -93,7 +93,7 @@ impl Resolver<'_> {
         Some(encoding)
     }
 
-    /// The value of a constant type, from its text. Also sets the length of text.
+    /// Parses the value of a constant type. For text it also sets the length.
     fn constant(&mut self, id: ElementId, encoding: &mut Encoding, length: Option<u32>) -> Option<()> {
         let element = self.reader.element(id);
         let place = element.text_place;
@@ -146,7 +146,8 @@ impl Resolver<'_> {
         Some(())
     }
 
-    /// What an enum or a set is sent as: a primitive, or a named type of one element, whose own values then count.
+    /// The encoding of an enum or a set: a primitive, or a named type of one element, whose range and null value then
+    /// apply.
     pub(super) fn encoding_type(&mut self, id: ElementId, direct: &[Primitive]) -> Option<Encoding> {
         let attribute = self.reader.required(id, "encodingType")?;
         if let Some(&target) = self.globals.get(attribute.value.as_str()) {
@@ -181,7 +182,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether one number is greater than another, or is not in order with it at all.
+/// Whether one number is greater than another, or the two cannot be compared.
 fn above(one: Number, other: Number) -> bool {
     match (one, other) {
         (Number::Int(one), Number::Int(other)) => one > other,

@@ -1,4 +1,4 @@
-//! Enums: names for values of an integer. Called for each `enum` element.
+//! Resolves enums: named values of an integer or a character. Called for each `enum` element.
 
 use super::Resolver;
 use super::named::Named;
@@ -8,7 +8,7 @@ use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
 
 impl Resolver<'_> {
-    /// The type that an `enum` element declares.
+    /// Resolves the type that an `enum` element declares.
     pub(super) fn enumeration(&mut self, id: ElementId) -> Option<Enum> {
         use Primitive::{Char, Int8, Int16, Int32, UInt8, UInt16};
         let name = self.reader.required(id, "name").map(|name| name.value.clone());
@@ -69,7 +69,7 @@ impl Resolver<'_> {
                 .hint("choose another value, or another `nullValue`");
             return;
         }
-        // For a 64-bit unsigned type the primitive's own range is right, though the official tool cannot use it.
+        // For a 64-bit unsigned type the primitive's own range is used, though the official tool cannot handle it.
         if let (Number::Int(least), Number::Int(greatest)) = (encoding.applicable_min(), encoding.applicable_max())
             && (number < least || number > greatest)
         {

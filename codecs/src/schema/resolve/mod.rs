@@ -1,5 +1,5 @@
-//! Names and elements of a schema to types. Called for every type that a document declares or names; each kind of type has a file
-//! of its own. Reports everything it finds wrong and goes on where it can.
+//! Resolves names and elements of a schema to types. Called for every type that a document declares or names. Each kind
+//! of type has a file of its own. Errors are reported, and resolving goes on where it can.
 
 mod composite;
 mod encoding;
@@ -17,34 +17,34 @@ use super::model::{Encoding, Type};
 use super::primitive::Primitive;
 use super::xml::{Element, ElementId, Tree};
 
-/// Composites in composites, and groups in groups: real schemas have four levels.
+/// The greatest depth of composites in composites, and of groups in groups. Real schemas have four levels.
 pub(crate) const DEEPEST: usize = 16;
-/// Bytes of one type or block. The widest real ones have a few hundred.
+/// The greatest length of one type or block in bytes. The longest real ones have a few hundred.
 pub(crate) const LONGEST: u64 = 1 << 24;
-/// Values in a type, counted through its composites: each `ref` may multiply them.
+/// The greatest number of values in a type, counted through its composites: each `ref` may multiply them.
 const MOST_VALUES: u64 = 1 << 16;
-/// Names that are looked through for the one that might have been meant.
+/// The greatest number of names that are searched for a suggestion.
 const MOST_NAMES: usize = 5000;
 
 /// The types of one document, each resolved once.
 pub(super) struct Resolver<'a> {
     pub(super) reader: Reader<'a>,
     pub(super) globals: HashMap<&'a str, ElementId>,
-    /// The names of `globals`, in the order of the document.
+    /// The names in `globals`, in the order of the document.
     pub(super) names: Vec<&'a str>,
-    /// The place of each value among an enum's, by name.
+    /// For each enum, the index of each value by name.
     enum_values: HashMap<ElementId, HashMap<String, usize>>,
-    /// Composites that `data` elements name: the size of their `varData` is on the wire.
+    /// Composites that `data` elements name: the size of their `varData` comes with each message.
     pub(super) data_types: HashSet<&'a str>,
     packages: HashMap<ElementId, String>,
     resolved: HashMap<ElementId, Option<Type>>,
     values: HashMap<ElementId, u64>,
-    /// Composites on the way from a composite to the innermost one in it.
+    /// For each composite, the depth of composites inside it.
     depths: HashMap<ElementId, usize>,
     open: Vec<ElementId>,
 }
 
-/// Whether two elements say the same, whatever they say of it in words, and wherever they stand.
+/// Whether two elements declare the same, apart from their descriptions and places.
 fn same_declaration(tree: &Tree, first: ElementId, second: ElementId) -> bool {
     let mut pairs = vec![(first, second)];
     while let Some((first, second)) = pairs.pop() {
@@ -61,7 +61,7 @@ fn same_declaration(tree: &Tree, first: ElementId, second: ElementId) -> bool {
     true
 }
 
-/// The attributes of an element but its description, in one order.
+/// The attributes of an element without its description, sorted by name.
 fn said(element: &Element) -> BTreeMap<&str, &str> {
     let attributes = element.attributes.iter().filter(|attribute| attribute.name != "description");
     attributes.map(|attribute| (attribute.name.as_str(), attribute.value.as_str())).collect()
@@ -83,8 +83,9 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Notes a global type under its name. Two that say the same are one. Of two that differ nobody could tell which is meant: the
-    /// official tool lays fields out by one of them, and what a `ref`, a `valueRef` or an `encodingType` names by the other.
+    /// Adds a global type under its name. Two equal declarations count as one. Two different ones are an error, because
+    /// it would be unclear which is meant: the official tool uses one of them to lay out fields, and the other for what
+    /// a `ref`, a `valueRef` or an `encodingType` names.
     pub(super) fn declare(&mut self, id: ElementId, package: Option<&str>) {
         if let Some(package) = package {
             self.packages.insert(id, package.to_owned());
@@ -113,7 +114,7 @@ impl<'a> Resolver<'a> {
         self.names.push(&name.value);
     }
 
-    /// The type of that name: a global one, or else a built-in one.
+    /// The type called `name`: a global one, or else a built-in one.
     pub(super) fn named(&mut self, name: &str) -> Option<Type> {
         if let Some(&id) = self.globals.get(name) {
             return self.resolve(id);
@@ -121,12 +122,12 @@ impl<'a> Resolver<'a> {
         Primitive::from_name(name).map(|primitive| Type::Encoding(Arc::new(Encoding::built_in(primitive))))
     }
 
-    /// Whether a name is that of a type, sound or not.
+    /// Whether there is a type called `name`, valid or not.
     pub(super) fn is_known(&self, name: &str) -> bool {
         self.globals.contains_key(name) || Primitive::from_name(name).is_some()
     }
 
-    /// The type that an element declares, or nothing if it has been refused.
+    /// Resolves the type that an element declares. `None` if it was refused.
     pub(super) fn resolve(&mut self, id: ElementId) -> Option<Type> {
         if let Some(known) = self.resolved.get(&id) {
             return known.clone();
@@ -140,7 +141,7 @@ impl<'a> Resolver<'a> {
             self.reader.findings.error("cyclic-type", element.place, why).hint("break the cycle of `ref`s");
             return None;
         }
-        // What has nothing inside may stand in the innermost composite.
+        // A type that contains no others may be inside the innermost composite.
         if element.name == "composite" && self.open.len() >= DEEPEST {
             let message = format!("types are nested more than {DEEPEST} deep");
             self.reader.findings.error("too-deep", element.place, message);
@@ -159,7 +160,7 @@ impl<'a> Resolver<'a> {
         ty
     }
 
-    /// Warns of an element that its parent has no use for.
+    /// Warns of an element that has no meaning inside its parent.
     pub(super) fn unknown_element(&mut self, id: ElementId, parent: &str, known: &[&str]) {
         let element = self.reader.element(id);
         let message = format!("a `{}` means nothing in {parent} and is ignored", element.name);

@@ -1,4 +1,4 @@
-//! The values of an enum and the choices of a set: each has a name and a number, and should share neither. Called for each of them.
+//! The values of an enum or the choices of a set. Each has a name and a number, and both should be unique.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,11 +9,11 @@ use crate::schema::xml::{Attribute, Element};
 
 /// Named items in the order of the document.
 pub(super) struct Named<K, T> {
-    /// What an item is called in findings, and their code.
+    /// What an item is called in findings, and the code of the findings.
     what: &'static str,
     code: &'static str,
     items: Vec<T>,
-    /// Where each item's element stands.
+    /// The place of each item's element.
     places: Vec<Place>,
     by_name: HashMap<String, usize>,
     by_number: HashMap<K, Place>,
@@ -24,7 +24,8 @@ impl<K: Eq + Hash, T> Named<K, T> {
         Self { what, code, items: Vec::new(), places: Vec::new(), by_name: HashMap::new(), by_number: HashMap::new() }
     }
 
-    /// Adds what an element declares. Warns if another has its number, as `same` says, or its name: the later one counts then.
+    /// Adds an item. Warns if another has the same number, in the words of `same`, or the same name: the later item
+    /// counts then.
     pub(super) fn add(
         &mut self,
         findings: &mut Findings,
@@ -50,7 +51,7 @@ impl<K: Eq + Hash, T> Named<K, T> {
         }
     }
 
-    /// The items, and the place of each among them by name.
+    /// Returns the items, and the index of each by name.
     pub(super) fn into_parts(self) -> (Vec<T>, HashMap<String, usize>) {
         (self.items, self.by_name)
     }

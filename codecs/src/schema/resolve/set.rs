@@ -1,4 +1,4 @@
-//! Sets: names for bits of an integer. Called for each `set` element.
+//! Resolves sets: named bits of an integer. Called for each `set` element.
 
 use super::Resolver;
 use super::named::Named;
@@ -7,7 +7,7 @@ use crate::schema::primitive::Primitive;
 use crate::schema::xml::ElementId;
 
 impl Resolver<'_> {
-    /// The type that a `set` element declares.
+    /// Resolves the type that a `set` element declares.
     pub(super) fn set(&mut self, id: ElementId) -> Option<Set> {
         use Primitive::{UInt8, UInt16, UInt32, UInt64};
         let name = self.reader.required(id, "name").map(|name| name.value.clone());

@@ -1,4 +1,5 @@
-//! The `valueRef` of a type or a field: a value of an enum as a constant. Called for each element that has one.
+//! Resolves the `valueRef` of a type or a field, which uses a value of an enum as a constant. Called for each element
+//! that has one.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::schema::primitive::{Presence, Primitive};
 use crate::schema::xml::ElementId;
 
 impl Resolver<'_> {
-    /// The constant that a type names.
+    /// The constant that the `valueRef` of a type names.
     pub(super) fn type_value_ref(&mut self, id: ElementId, encoding: &Encoding) -> Option<Constant> {
         if encoding.presence != Presence::Constant {
             let place = self.reader.place_of(id, "valueRef");
@@ -62,7 +63,7 @@ impl Resolver<'_> {
         Some((of, constant))
     }
 
-    /// Reports a value whose enum is made of another primitive.
+    /// Reports a value whose enum has a different primitive.
     pub(in crate::schema) fn same_primitive(&mut self, id: ElementId, primitive: Primitive, of: &Enum) {
         if primitive != of.primitive {
             let place = self.reader.place_of(id, "valueRef");

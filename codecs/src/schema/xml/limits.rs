@@ -1,12 +1,13 @@
-//! What no real schema has, found before a parser spends its time on it. Asked by the XML reader for each file.
+//! Limits that no real schema exceeds, checked before a parser spends time on a file. Called by the XML reader for each
+//! file.
 
-/// Elements in elements: types and groups may be nested 16 deep, and real schemas have ten levels.
+/// The greatest depth of elements. Types and groups may be nested 16 deep, and real schemas have ten levels.
 const DEEPEST_ELEMENT: usize = 128;
 const MOST_ATTRIBUTES: usize = 128;
 const MOST_NAMESPACES: usize = 128;
 
-/// What a parser could spend more than its share of time on, found in one pass: depth, and attributes and namespaces, each
-/// of which is compared with its like. Whether the text is XML at all is the parser's to say.
+/// Finds, in one pass, what a parser could spend too much time on: nesting, and attributes and namespaces, each of
+/// which is compared with the others. Does not check whether the text is XML.
 pub(super) fn beyond_limits(text: &str) -> Option<(&'static str, usize, String)> {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut namespaces) = (0, 0_usize, 0_usize);

@@ -1,6 +1,6 @@
-//! XML files to one tree of elements, with places, and with includes resolved. Called by the schema compiler. Knows no
-//! element of SBE but the root's place, loads nothing from outside the include root, and never recurses by the depth of
-//! a file.
+//! Reads XML files to one tree of elements, with places and with includes resolved. Called by the schema compiler. Of
+//! the elements of SBE it knows only the root. It loads nothing from outside the include root, and does not recurse by
+//! the depth of a file.
 
 mod limits;
 mod tree;
@@ -17,13 +17,13 @@ use super::findings::Findings;
 use super::source::{Place, Sources};
 
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
-/// Bytes of a schema with all that it includes: more than any real one by orders of magnitude; what is above it is an accident or
-/// an attack.
+/// The greatest size in bytes of a schema with everything it includes. It is larger than any real schema by orders of
+/// magnitude, so what exceeds it is an accident or an attack.
 const LARGEST: usize = 64 << 20;
 const MOST_INCLUDES: usize = 256;
 const DEEPEST_INCLUDE: usize = 16;
 
-/// Reads a file and everything it includes.
+/// Reads a file and the files that it includes.
 pub(crate) fn read_file(
     path: &Path,
     include_root: Option<&Path>,
@@ -35,14 +35,15 @@ pub(crate) fn read_file(
     reader.tree
 }
 
-/// Reads a schema that is in memory; it cannot include anything.
+/// Reads a schema that is in memory. It cannot include anything.
 pub(crate) fn read_text(name: &str, text: String, sources: &mut Sources, findings: &mut Findings) -> Tree {
     let mut reader = Reader::new(sources, findings);
     reader.graft(text, name.to_owned(), None, None);
     reader.tree
 }
 
-/// The text of a file of at most `most` bytes. What it says of its length is not asked: devices and pipes say nothing.
+/// Reads the text of a file of at most `most` bytes. The file's reported length is not used, since devices and pipes
+/// report none.
 fn load(path: &Path, most: usize) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
@@ -68,10 +69,10 @@ struct Reader<'a> {
     sources: &'a mut Sources,
     findings: &'a mut Findings,
     include_root: Option<PathBuf>,
-    /// The files being read now, outermost first: one of them again is a cycle.
+    /// The files being read, outermost first. A file that is in the list already is a cycle.
     open: Vec<PathBuf>,
     included: usize,
-    /// Bytes that may still be read.
+    /// How many bytes may still be read.
     room: usize,
 }
 
@@ -103,7 +104,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Parses `text` and hangs its elements under `parent`, or makes them the tree.
+    /// Parses `text` and adds its elements below `parent`, or as the root of the tree.
     fn graft(&mut self, text: String, name: String, folder: Option<&Path>, parent: Option<ElementId>) {
         let Some(room) = self.room.checked_sub(text.len()) else {
             let place = Place::NOWHERE;
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
         while let Some(node) = next {
             let mut entered = false;
             if node.is_element() {
-                // An include's own content, a fallback, is not part of the schema.
+                // The content of an include element is a fallback, and is not part of the schema.
                 if node.tag_name().namespace() == Some(XINCLUDE) && node.tag_name().name() == "include" {
                     self.include(node, place(tag(node)), folder, &beside, path.last().copied());
                 } else {
@@ -158,7 +159,7 @@ impl<'a> Reader<'a> {
                 if entered {
                     path.pop();
                 }
-                // Whatever is above was entered, or its children would not be visited.
+                // All ancestors were entered, or their children would not be visited.
                 entered = true;
                 if node == root {
                     break;
@@ -169,7 +170,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `folder` is where the including file is, and `beside` how that is called.
+    /// Includes a file. `folder` is the folder of the including file, and `beside` its displayed name.
     fn include(
         &mut self,
         node: Node<'_, '_>,
@@ -224,7 +225,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The bytes of `<name` at the start of an element.
+/// The byte range of `<name` at the start of an element.
 fn tag(node: Node<'_, '_>) -> std::ops::Range<usize> {
     let start = node.range().start;
     let text = node.document().input_text();
@@ -260,13 +261,13 @@ fn element(node: Node<'_, '_>, file: u32, input: &str) -> Element {
         text_place: text_place.unwrap_or_else(|| place(tag(node))),
         place: place(tag(node)),
         foreign: node.tag_name().namespace().is_some_and(|namespace| {
-            // Only an element under a prefix of its own is foreign: SBE's namespace has had several addresses.
+            // Only an element with a prefix of its own is foreign, since SBE's namespace has had several addresses.
             !namespace.contains("sbe") && !namespace.contains("fixprotocol") && node.lookup_prefix(namespace).is_some()
         }),
     }
 }
 
-/// roxmltree reports lines and columns in characters; places are bytes.
+/// Converts a line and a column in characters, as roxmltree reports them, to an offset in bytes.
 fn offset_of(text: &str, position: roxmltree::TextPos) -> usize {
     let mut start = 0;
     for _ in 1..position.row {

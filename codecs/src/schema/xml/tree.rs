@@ -1,5 +1,5 @@
-//! Elements of a schema with their places, and with what it includes in the places of the includes. Made by the XML reader, read by
-//! every stage behind it.
+//! The elements of a schema with their places. Included elements take the place of the includes. Made by the XML
+//! reader, read by every later stage.
 
 use crate::schema::source::Place;
 
@@ -11,28 +11,28 @@ pub(crate) struct ElementId(pub(super) usize);
 pub(crate) struct Attribute {
     pub(crate) name: String,
     pub(crate) value: String,
-    /// Where the value stands.
+    /// The place of the value.
     pub(crate) place: Place,
     pub(crate) name_place: Place,
 }
 
 #[derive(Debug)]
 pub(crate) struct Element {
-    /// The name without its prefix: prefixes differ from schema to schema and mean nothing.
+    /// The name without its prefix. Prefixes differ between schemas and have no meaning here.
     pub(crate) name: String,
-    /// Attributes without a prefix. Exchanges add their own, prefixed.
+    /// Attributes without a prefix. Prefixed ones are extensions of exchanges and are left out.
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) children: Vec<ElementId>,
-    /// The text directly inside, comments left out.
+    /// The text directly inside the element, without comments.
     pub(crate) text: String,
     pub(crate) text_place: Place,
-    /// Where the opening tag's name stands.
+    /// The place of the name in the opening tag.
     pub(crate) place: Place,
-    /// Whether a namespace other than SBE's own claims the element; such are skipped.
+    /// Whether the element is of a namespace other than SBE's. Such elements are skipped.
     pub(crate) foreign: bool,
 }
 
-/// Elements of the schema and of what it includes, as if it were one file.
+/// The elements of a schema and its includes, as if they were one file.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(super) elements: Vec<Element>,
