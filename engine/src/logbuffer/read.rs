@@ -36,7 +36,7 @@ pub struct ImageReader {
 /// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
 /// while publication.offer(b"job").is_err() {}
 ///
-/// The queue behind this subscriber is full at first, so the fragment is delivered again.
+/// // The queue behind this subscriber is full at first, so the fragment is delivered again.
 /// let (mut room, mut tries) = (false, 0);
 /// while tries < 2 {
 ///     subscription.controlled_poll(

@@ -1,12 +1,19 @@
 //! Commands that are stopped: they finish what they do and leave nothing behind, whichever signal it is.
 
+use std::process::Command;
+
 use gannet::journal::Journal;
 use rustix::process::Signal;
 
 use crate::sbe;
-use crate::support::{Process, eventually, gannet};
+use crate::support::{Process, eventually, gannet_by};
 
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+
+/// The command, which hears every signal even if whoever runs the tests ignores SIGHUP.
+fn gannet(arguments: &[&str]) -> Command {
+    gannet_by(&["env", "--default-signal=HUP"], arguments)
+}
 
 #[test]
 fn what_a_measurement_has_made_is_removed() {
