@@ -733,6 +733,49 @@ fn a_replay_keeps_the_recorded_pace() {
     }
 }
 
+/// What was recorded after the recorder's clock was set back has a pace, too.
+#[test]
+fn a_replay_keeps_the_pace_of_a_clock_that_was_set_back() {
+    const SECOND: i64 = 1_000_000_000;
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    let mut ends = Vec::new();
+    for (number, second) in (0_u64..).zip([5000, 5001, 4000, 4001, 4002]) {
+        rig.publish(&mut publication, number * 10..number * 10 + 10, || ());
+        rig.until("recorded", |_| {
+            recorder.do_work_at(EpochNanos::new(second * SECOND));
+            let streams = recorder.status().streams();
+            streams.first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
+        });
+        ends.push(publication.position().unwrap());
+    }
+    recorder.close();
+    let recording = open(&storage, None);
+    let mut subscription = rig.subscription("aeron:ipc", 2002);
+    let options = ReplayOptions::new().speed(Speed::RECORDED);
+    let mut replayer = Replayer::new(&rig.client, recording, "aeron:ipc", 2002, options).unwrap();
+    let start = MonotonicNanos::new(77);
+    // No time passes between the last frame before the step and the first one after it.
+    for (second, expected) in [(0, ends[0]), (1, ends[2]), (2, ends[3]), (3, ends[4])] {
+        for (now, expected) in [(second * SECOND - 1, replayer.position()), (second * SECOND, expected)] {
+            if now < 0 {
+                continue;
+            }
+            let mut turn = |rig: &mut Rig| {
+                replayer.do_work_at(start.saturating_add_ns(now)).unwrap();
+                subscription.poll(|_| {}, 1000);
+                rig.turn();
+                replayer.position()
+            };
+            rig.until("published", |rig| (turn(rig) >= expected).then_some(()));
+            (0..10).for_each(|_| _ = turn(&mut rig));
+            assert_eq!(turn(&mut rig), expected, "at {now} ns");
+        }
+    }
+}
+
 /// A generator of numbers that a seed says.
 struct Random(u64);
 

@@ -39,8 +39,8 @@ pub(super) struct Pace {
 enum Source {
     /// The reserved values of the frames, for a journal that stamps its messages.
     Stamps,
-    /// The times sidecar, for a recorded stream.
-    Times(Box<Times>),
+    /// The times sidecar, for a recorded stream, and the last time of it. All of them are of one clock.
+    Times(Box<Times>, Option<i64>),
 }
 
 impl Pace {
@@ -48,7 +48,7 @@ impl Pace {
     pub(super) fn new(recording: &Recording, from: Position, scale: f64) -> Option<Self> {
         let source = if recording.stamps() == Stamps::None {
             let times = Times::new(recording);
-            times.has(from).then_some(Source::Times(Box::new(times)))?
+            times.has(from).then_some(Source::Times(Box::new(times), None))?
         } else {
             Source::Stamps
         };
@@ -62,7 +62,17 @@ impl Pace {
         }
         let time = match &mut self.source {
             Source::Stamps => Some(begins.time).filter(|&time| begins.message && time > 0),
-            Source::Times(times) => times.at(position).map(EpochNanos::get),
+            Source::Times(times, last) => {
+                let time = times.at(position).map(EpochNanos::get);
+                if let Some((last, time)) = last.zip(time).filter(|(last, time)| time < last)
+                    && let Some((first, _)) = &mut self.anchor
+                {
+                    // The clock was set back. The recording goes on from where it was before.
+                    *first = first.saturating_sub(last.saturating_sub(time));
+                }
+                *last = time.or(*last);
+                time
+            }
         };
         if let Some(time) = time {
             let (first, start) = *self.anchor.get_or_insert((time, now));

@@ -108,4 +108,19 @@ mod tests {
         }
         assert_eq!(times.at(base), None, "nobody knows of what is in front of the first");
     }
+
+    #[test]
+    fn times_go_on_when_the_clock_is_set_back() {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().segment_length(16 << 20).stamps(Stamps::None);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let base = Position::new(0);
+        let times = SegmentTimes::new(&journal.recording().unwrap(), base);
+        let mut writer = TimesWriter::new(Arc::clone(&storage), journal.descriptor().recording_id);
+        for (frame, time) in (0..).zip([9_000_000_000, 9_000_050_000, 5_000_000_000, 5_000_050_000, 5_001_000_000]) {
+            writer.note(base, Position::new(frame * 64), time);
+        }
+        let found: Vec<_> = (0..5).map(|frame| times.at(Position::new(frame * 64)).unwrap().get()).collect();
+        assert_eq!(found, [9_000_000_000, 9_000_000_000, 5_000_000_000, 5_000_000_000, 5_001_000_000]);
+    }
 }
