@@ -1,4 +1,4 @@
-//! The one command: `gannet`. Parses the command line, runs one subcommand, and turns what came of it into an exit code.
+//! The command `gannet`. Parses the command line, runs one subcommand, and converts its outcome to an exit code.
 
 mod capture;
 mod cli;

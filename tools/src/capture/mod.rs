@@ -1,8 +1,8 @@
-//! Network captures as a source of messages: each whole UDP payload is one. Called by `gannet pub --capture`
+//! Network captures as a source of messages: each complete UDP payload is one message. Used by `gannet pub --capture`
 //! and `gannet sbe decode --capture`.
 //!
-//! A capture is input from outside: whatever its bytes, reading it ends in messages, in a count of what was passed over,
-//! or in an error that names the file. It never panics, and it never holds more than one packet in memory.
+//! A capture is external input. Whatever its bytes, reading it gives messages, a count of the skipped packets, or an
+//! error that names the file. It never panics, and never holds more than one packet in memory.
 
 mod packet;
 mod passed_over;

@@ -1,31 +1,31 @@
-//! One captured packet: which of its bytes are a UDP payload, given what link it was captured on. Called by `source`.
-//! Must not trust a length in any header: a packet that contradicts itself is malformed, and nothing more.
+//! Finds the UDP payload in one captured packet, given the type of link that it was captured on. Called by `source`.
+//! Trusts no length in any header: a packet that contradicts itself is malformed.
 
 use etherparse::err::packet::SliceError;
 use etherparse::{EtherType, SlicedPacket, TransportSlice};
 use pcap_parser::Linktype;
 
-/// Length of the two "cooked" headers that Linux puts where a device has no link header of its own.
+/// Length of the first of the two "cooked" headers, which Linux writes for a device that has no link header of its own.
 const COOKED_V1_LENGTH: usize = 16;
 const COOKED_V2_LENGTH: usize = 20;
-/// Where each of them says which protocol follows, as an EtherType in network order.
+/// Offset of the EtherType of the protocol that follows, in network byte order.
 const COOKED_V1_PROTOCOL: usize = 14;
 const COOKED_V2_PROTOCOL: usize = 0;
-/// BSD's loopback header: one word with the address family, in the byte order of the machine that captured.
+/// Length of BSD's loopback header: one word with the address family, in the byte order of the capturing machine.
 const LOOPBACK_LENGTH: usize = 4;
 
-/// What a packet turned out to be.
+/// What a packet contains.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content<'a> {
-    /// A whole UDP datagram's payload.
+    /// The payload of a complete UDP datagram.
     Payload(&'a [u8]),
-    /// A piece of a datagram that IP had cut up: not a message.
+    /// A fragment of a datagram that IP split up. It is not a message.
     IpFragment,
-    /// Some other protocol.
+    /// Another protocol.
     NotUdp,
     /// Headers that contradict each other or the packet's length.
     Malformed,
-    /// A link type that this reader does not know.
+    /// A link type that is not supported.
     UnknownLink,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Content<'a> {
 pub(super) fn content(link: Linktype, packet: &[u8]) -> Content<'_> {
     let sliced = match link {
         Linktype::ETHERNET => SlicedPacket::from_ethernet(packet),
-        // 12 and 14 are what some systems wrote for raw IP before it had a number of its own.
+        // Some systems wrote 12 or 14 for raw IP before it had a number of its own.
         Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 | Linktype(12 | 14) => SlicedPacket::from_ip(packet),
         Linktype::NULL | Linktype::LOOP => match packet.get(LOOPBACK_LENGTH..) {
             Some(ip) => SlicedPacket::from_ip(ip),

@@ -1,10 +1,10 @@
-//! Which packets of a capture are messages, and how many were none, by the reason. Called by `source`.
+//! Decides which packets of a capture are messages, and counts the others by reason. Called by `source`.
 
 use pcap_parser::Linktype;
 
 use super::packet::{Content, content};
 
-/// A packet as the file has it.
+/// A packet as it is in the file.
 pub(super) struct Packet<'a> {
     pub(super) link: Linktype,
     pub(super) bytes: &'a [u8],
@@ -12,23 +12,23 @@ pub(super) struct Packet<'a> {
     pub(super) is_whole: bool,
 }
 
-/// Packets that were no message, by the reason.
+/// Numbers of packets that were not messages, by reason.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PassedOver {
     /// Not UDP over IPv4 or IPv6.
     pub(crate) not_udp: u64,
-    /// Pieces of datagrams that IP had cut up.
+    /// Fragments of datagrams that IP split up.
     pub(crate) ip_fragments: u64,
-    /// Captured with a length limit that cut the packet.
+    /// Packets cut short by the capture's length limit.
     pub(crate) cut_short: u64,
     /// Headers that contradict each other or the packet's length.
     pub(crate) malformed: u64,
-    /// Captured on a kind of link that is not supported.
+    /// Captured on a type of link that is not supported.
     pub(crate) unknown_link: u64,
 }
 
 impl PassedOver {
-    /// Counts what `other` has counted as well.
+    /// Adds the counts of `other`.
     pub(crate) fn add(&mut self, other: &Self) {
         self.not_udp += other.not_udp;
         self.ip_fragments += other.ip_fragments;
@@ -37,12 +37,12 @@ impl PassedOver {
         self.unknown_link += other.unknown_link;
     }
 
-    /// All packets that were no message.
+    /// The number of all packets that were not messages.
     pub(crate) fn total(&self) -> u64 {
         self.not_udp + self.ip_fragments + self.cut_short + self.malformed + self.unknown_link
     }
 
-    /// `3 not UDP, 1 cut short`; empty when nothing was passed over.
+    /// The counts as text, such as `3 not UDP, 1 cut short`; empty when no packet was skipped.
     pub(crate) fn describe(&self) -> String {
         [
             (self.not_udp, "not UDP"),
@@ -58,7 +58,7 @@ impl PassedOver {
         .join(", ")
     }
 
-    /// The packet's payload if it is a message; otherwise counts why it is none.
+    /// Returns the packet's payload if it is a message. Otherwise counts the reason why not.
     pub(super) fn judge<'a>(&mut self, packet: &Packet<'a>) -> Option<&'a [u8]> {
         let count = match content(packet.link, packet.bytes) {
             Content::Payload(payload) if packet.is_whole => return Some(payload),

@@ -1,5 +1,5 @@
-//! A capture file, packet by packet: pcap in either byte order and either resolution, and pcapng.
-//! Called by `gannet pub --capture`; must not read the whole file at once.
+//! Reads a capture file packet by packet: pcap in either byte order and either time resolution, and pcapng. Used by
+//! `gannet pub --capture`. Never reads the whole file at once.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,9 +11,9 @@ use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use super::passed_over::{Packet, PassedOver};
 
-/// Bytes read ahead. A packet larger than this makes the buffer grow, up to `MAX_BUFFER_LENGTH`.
+/// Bytes to read ahead. The buffer grows for larger packets, up to `MAX_BUFFER_LENGTH`.
 const BUFFER_LENGTH: usize = 128 * 1024;
-/// No link carries a larger packet; a length beyond it is damage.
+/// No link carries a larger packet. A greater length means that the file is damaged.
 const MAX_BUFFER_LENGTH: usize = 16 * 1024 * 1024;
 
 /// Why a capture could not be read.
@@ -22,16 +22,16 @@ pub(crate) enum CaptureError {
     /// The file could not be opened or read.
     #[error("cannot read the capture {path}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The file does not start as a capture does.
+    /// The file does not start like a capture.
     #[error("{path} is not a capture: it starts neither like a pcap nor like a pcapng file")]
     NotACapture {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The file ends in the middle of a packet.
@@ -39,24 +39,24 @@ pub(crate) enum CaptureError {
         "the capture {path} ends in the middle of packet {packet}: it was cut short while it was written or copied"
     )]
     CutShort {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Number of the packet, from 1.
+        /// The number of the packet, from 1.
         packet: u64,
     },
-    /// A record's length or kind makes no sense.
+    /// The length or the type of a record is invalid.
     #[error("the capture {path} is damaged at packet {packet}, about {offset} bytes into the file")]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Number of the packet, from 1.
+        /// The number of the packet, from 1.
         packet: u64,
-        /// Bytes from the start of the file to the record.
+        /// Offset of the record in the file, in bytes.
         offset: usize,
     },
 }
 
-/// A capture that is being read.
+/// A capture file that is being read.
 pub(crate) struct Capture {
     path: PathBuf,
     reader: Box<dyn PcapReaderIterator + Send>,
@@ -93,7 +93,7 @@ impl Capture {
         })
     }
 
-    /// Goes on to the next UDP payload; false at the end of the capture. An error ends the capture.
+    /// Advances to the next UDP payload. Returns false at the end of the capture. No more can be read after an error.
     pub(crate) fn advance(&mut self) -> Result<bool, CaptureError> {
         loop {
             let failure = match self.reader.next() {
@@ -126,17 +126,17 @@ impl Capture {
         }
     }
 
-    /// The payload that [`Self::advance`] went on to.
+    /// The payload that [`Self::advance`] advanced to.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// What has been passed over until now.
+    /// The counts of packets skipped so far.
     pub(crate) fn passed_over(&self) -> PassedOver {
         self.passed_over
     }
 
-    /// Reads on after a record that is not whole in the buffer, or says why that is not possible.
+    /// Reads more after a record that is incomplete in the buffer, or returns why that is not possible.
     fn recover(&mut self, failure: Failure) -> Result<(), CaptureError> {
         let packet = self.packets + 1;
         let damaged = CaptureError::Damaged { path: self.path.clone(), packet, offset: self.reader.consumed() };
@@ -157,7 +157,7 @@ impl Capture {
             let source = io::Error::other("the file can be opened but not read");
             return Err(CaptureError::Io { path: self.path.clone(), source });
         }
-        // The parser wants more, the file has no more, and the parser has not noticed: it never would.
+        // The parser wants more, the file has no more, and the parser would never notice that.
         if self.reader.data().len() == before && failure == Failure::NeedsBytes && !self.reader.reader_exhausted() {
             return Err(damaged);
         }
@@ -165,7 +165,7 @@ impl Capture {
     }
 }
 
-/// Why the parser has no record for us, freed of the borrow that its own error carries.
+/// Why the parser has no record. Unlike the parser's own error, it borrows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Failure {
     NeedsBytes,
@@ -174,7 +174,7 @@ enum Failure {
     Damaged,
 }
 
-/// The packet in a record of the file, or nothing if the record is of another kind. Keeps `links` up to date.
+/// The packet in a record of the file, or `None` if the record is of another kind. Keeps `links` up to date.
 fn record<'a>(block: &'a PcapBlockOwned<'a>, links: &mut Vec<Linktype>) -> Option<Packet<'a>> {
     let (interface, data, captured, original) = match block {
         PcapBlockOwned::LegacyHeader(header) => {
@@ -193,7 +193,7 @@ fn record<'a>(block: &'a PcapBlockOwned<'a>, links: &mut Vec<Linktype>) -> Optio
         PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
             (packet.if_id as usize, packet.data, packet.caplen, packet.origlen)
         }
-        // A simple packet does not say how much of it was kept: its data is padded to whole words.
+        // A simple packet does not state its captured length: its data is padded to whole words.
         PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
             let kept = u32::try_from(packet.data.len()).unwrap_or(u32::MAX).min(packet.origlen);
             (0, packet.data, kept, packet.origlen)
@@ -201,12 +201,13 @@ fn record<'a>(block: &'a PcapBlockOwned<'a>, links: &mut Vec<Linktype>) -> Optio
         PcapBlockOwned::NG(_) => return None,
     };
     let bytes = data.get(..captured as usize).unwrap_or(data);
-    // An interface that was never described has no link type that we know.
+    // An interface without a description has no known link type.
     let link = links.get(interface).copied().unwrap_or(Linktype(i32::MAX));
     Some(Packet { link, bytes, is_whole: captured >= original })
 }
 
-/// Reads that fill what they are given unless the file ends: the parser takes a short read for the end of the header.
+/// A reader that fills the buffer on each read unless the file ends. The parser takes a short read for the end of the
+/// header.
 struct Filled<R>(R);
 
 impl<R: Read> Read for Filled<R> {

@@ -1,5 +1,5 @@
-//! A client of a media driver, and what became of that driver: `pub`, `sub`, `record` and `replay` all connect here, so that each
-//! says the same when there is no driver, or no driver any more.
+//! A client of a media driver, and how it lost its driver. `pub`, `sub`, `record` and `replay` all connect here, so
+//! that each reports a missing or lost driver in the same way.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -15,9 +15,10 @@ use gannet::{Client, ClientEvent, Context, DriverLoss};
 
 use super::values::positive_duration;
 
-/// How long nobody is told that a driver is waited for.
+/// How long to wait for a driver before a message says so.
 const QUIET: Duration = Duration::from_secs(1);
-/// How long a failure waits for the client to say how it lost a driver that is gone: a client looks twice a second.
+/// How long after a failure to wait for the client to report how it lost a driver that is gone. A client checks its
+/// driver twice a second.
 const AFTERTHOUGHT: Duration = Duration::from_secs(60);
 
 /// How patient a client is with its driver.
@@ -29,7 +30,7 @@ pub(crate) struct DriverPatience {
     driver_timeout: Option<Duration>,
 }
 
-/// A client, and how it lost its driver if it has.
+/// A client, and how it lost its driver if it did.
 pub(crate) struct Connection {
     client: Client,
     dir: PathBuf,
@@ -37,13 +38,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Waits for the driver in `dir`, and says on a terminal that it does if that takes a while.
+    /// Waits for the driver in `dir`. If that takes a while, a message on the terminal says so.
     pub(crate) fn open(dir: &Path, patience: &DriverPatience, client_name: &str) -> anyhow::Result<Self> {
         let lost = Arc::new(OnceLock::new());
         let mut context = Context::from_environment()?.dir(dir).client_name(client_name).on_event({
             let (lost, dir) = (Arc::clone(&lost), dir.to_owned());
             move |event| {
-                // The first is what closed everything; others may only follow from it.
+                // The first event is the cause; later ones may only follow from it.
                 if let Some(words) = loss(event, &dir) {
                     let _ = lost.set(words);
                 }
@@ -61,12 +62,13 @@ impl Connection {
         &self.client
     }
 
-    /// How the client lost its driver: nothing comes or goes any more then. Known a moment after everything is closed.
+    /// How the client lost its driver. No more data is sent or received then. Known a moment after everything was
+    /// closed.
     pub(crate) fn lost(&self) -> Option<&str> {
         self.lost.get().map(String::as_str)
     }
 
-    /// Whether the driver is gone, or has given the client up, though nobody may have been told yet.
+    /// Whether the driver is gone or has timed the client out, even if the client has not been told yet.
     fn is_losing(&self) -> bool {
         let state = |cnc: CncFile| cnc.driver_state(SystemClock.epoch(), Duration::MAX);
         let is_shut_down = match CncFile::open(&self.dir, FileAccess::ReadOnly).map(state) {
@@ -76,7 +78,7 @@ impl Connection {
         is_shut_down || !self.client.is_connected()
     }
 
-    /// How the client lost its driver, if that is why something has ended: waits until it is known.
+    /// How the client lost its driver, if that is why something has ended. Waits until that is known.
     pub(crate) fn loss_behind_an_end(&self) -> Option<&str> {
         let deadline = Instant::now() + AFTERTHOUGHT;
         while self.lost().is_none() && self.is_losing() && Instant::now() < deadline {
@@ -85,13 +87,13 @@ impl Connection {
         self.lost()
     }
 
-    /// What failed, or that the driver was lost if that is behind it.
+    /// The error to report: the loss of the driver if that caused `error`, else `error` itself.
     pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
         self.loss_behind_an_end().map_or_else(|| error.into(), |lost| anyhow::anyhow!("{lost}"))
     }
 }
 
-/// Says on a terminal that a driver is waited for, unless what is returned is dropped soon.
+/// Reports on a terminal that the command waits for a driver, unless the returned value is dropped within [`QUIET`].
 fn tell_of_waiting(dir: &Path) -> Option<Sender<()>> {
     if !io::stderr().is_terminal() {
         return None;
@@ -106,7 +108,7 @@ fn tell_of_waiting(dir: &Path) -> Option<Sender<()>> {
     Some(is_over)
 }
 
-/// How an event took the driver away, if it did.
+/// How an event took the driver away. `None` for an event that did not.
 fn loss(event: &ClientEvent, dir: &Path) -> Option<String> {
     let driver = format!("the driver in {}", dir.display());
     let seconds = |duration: &Duration| format!("{:.1} s", duration.as_secs_f64());

@@ -1,14 +1,14 @@
-//! From what came of a command to an exit code, and to words on standard error.
+//! Converts the outcome of a command to an exit code and to text on standard error.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use super::output::OutputClosed;
 
-/// What a subcommand comes to.
+/// The outcome of a subcommand.
 pub(crate) type Outcome = anyhow::Result<()>;
 
-/// A command line that makes no sense, found after the flags were parsed: exit code 2.
+/// A command line that was found to be invalid after the flags were parsed: exit code 2.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
@@ -20,7 +20,7 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// What was asked for failed, and the output has said why: exit code 1 without another word.
+/// The command failed and its output has said why: exit code 1 without a further message.
 #[derive(Debug)]
 pub(crate) struct Unsuccessful;
 
@@ -32,11 +32,11 @@ impl fmt::Display for Unsuccessful {
 
 impl std::error::Error for Unsuccessful {}
 
-/// Reports the outcome and gives its exit code.
+/// Reports the outcome and returns its exit code.
 pub(crate) fn exit(outcome: Outcome) -> ExitCode {
     let (code, words) = judge(outcome);
     if let Some(words) = words {
-        // Nobody may be listening there either.
+        // A closed standard error is ignored.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {words}\n").as_bytes());
     }
     ExitCode::from(code)
@@ -44,7 +44,7 @@ pub(crate) fn exit(outcome: Outcome) -> ExitCode {
 
 fn judge(outcome: Outcome) -> (u8, Option<String>) {
     let Err(error) = outcome else { return (0, None) };
-    // Whoever read the output has seen enough.
+    // The reader of the output closed it: not an error.
     if error.chain().any(|cause| cause.is::<OutputClosed>()) {
         return (0, None);
     }
@@ -57,7 +57,7 @@ fn judge(outcome: Outcome) -> (u8, Option<String>) {
     let mut words = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Many errors quote their source already.
+        // The text of many errors includes their source already.
         if !words.contains(&cause) {
             words.push_str("\n  caused by: ");
             words.push_str(&cause);

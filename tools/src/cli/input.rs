@@ -1,4 +1,4 @@
-//! Standard input, for commands that are to end when the user wants it, also while nobody writes to it.
+//! Standard input for commands that the user can stop while they wait for input.
 
 use std::io::{self, Read, Stdin};
 
@@ -7,10 +7,10 @@ use rustix::io::Errno;
 
 use super::Stop;
 
-/// How long a wish to stop may go unnoticed.
+/// The longest time until a request to stop is noticed.
 const ATTENTION: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Standard input up to its end, or until the user wants to stop. Nobody else may read it.
+/// Reads standard input to its end, or until the user stops the command. Nothing else may read standard input.
 #[derive(Debug)]
 pub(crate) struct StoppableInput<'a> {
     stdin: Stdin,
@@ -28,7 +28,7 @@ impl Read for StoppableInput<'_> {
         while !self.stop.is_wanted() {
             let mut ready = [PollFd::new(&self.stdin, PollFlags::IN)];
             match poll(&mut ready, Some(&ATTENTION)) {
-                // Its end and its errors are read as well.
+                // The end of input and errors are returned by a read as well.
                 Ok(1..) => return Ok(rustix::io::read(&self.stdin, buffer)?),
                 Ok(0) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

@@ -1,5 +1,5 @@
-//! What every subcommand shares: flags, output, exit codes, and the wish to stop. A subcommand parses nothing itself and
-//! never ends the process.
+//! What all subcommands share: flags, output, exit codes, and the request to stop. A subcommand parses nothing itself
+//! and never ends the process.
 
 mod connection;
 mod exit;

@@ -1,8 +1,8 @@
-//! Moments, as people write and read them.
+//! Parses and formats points in time.
 
 use gannet::time::EpochNanos;
 
-/// Reads a moment: RFC 3339, or nanoseconds since 1970.
+/// Parses a time: RFC 3339, or nanoseconds since 1970.
 pub(crate) fn moment(text: &str) -> Result<EpochNanos, String> {
     if let Ok(nanos) = text.parse() {
         return Ok(EpochNanos::new(nanos));
@@ -12,12 +12,12 @@ pub(crate) fn moment(text: &str) -> Result<EpochNanos, String> {
     i64::try_from(moment.as_nanosecond()).map(EpochNanos::new).map_err(|_| "out of range".to_owned())
 }
 
-/// A moment as RFC 3339 has it.
+/// Formats a time as in RFC 3339.
 pub(crate) fn show_moment(time: EpochNanos) -> String {
     jiff::Timestamp::from_nanosecond(time.get().into()).map_or_else(|_| time.get().to_string(), |time| time.to_string())
 }
 
-/// A moment in UTC, as ISO 8601 writes it.
+/// Formats a time in UTC as in ISO 8601.
 pub(crate) fn utc(epoch_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(epoch_ms) {
         Ok(timestamp) => format!("{timestamp:.3}"),

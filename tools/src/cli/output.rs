@@ -1,4 +1,4 @@
-//! Standard output as the commands use it: buffered, and gone quiet when whoever reads it has left.
+//! Standard output as the commands use it: buffered, and closed quietly when its reader is gone.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use gannet::time::{Clock, SystemClock};
 use serde::Serialize;
 
-/// Nobody reads the output any more. Ends a command quietly, as a success.
+/// The reader of the output is gone. Ends a command quietly, as a success.
 #[derive(Debug)]
 pub(crate) struct OutputClosed;
 
@@ -18,10 +18,10 @@ impl fmt::Display for OutputClosed {
 
 impl std::error::Error for OutputClosed {}
 
-/// Where a command writes what it was asked for. Progress and warnings go to standard error instead.
+/// Where a command writes its results. Progress and warnings go to standard error instead.
 pub(crate) struct Output {
     writer: Box<dyn Write>,
-    /// What it is, as errors name it.
+    /// The name used in errors.
     name: String,
     is_terminal: bool,
 }
@@ -35,12 +35,12 @@ impl Output {
         Self { writer, name: "standard output".to_owned(), is_terminal }
     }
 
-    /// A file of that name, or whatever else takes bytes.
+    /// Output to a file called `name`, or to any other writer.
     pub(crate) fn file(name: String, writer: impl Write + 'static) -> Self {
         Self { writer: Box::new(writer), name, is_terminal: false }
     }
 
-    /// Output that goes nowhere but where a test can see it.
+    /// Output to a writer that a test can inspect.
     #[cfg(test)]
     pub(crate) fn to(writer: impl Write + 'static) -> Self {
         Self::file("a test".to_owned(), writer)
@@ -63,12 +63,12 @@ impl Output {
         self.line(serde_json::to_string(value)?)
     }
 
-    /// Clears a terminal's screen, so that what follows takes the place of what was there; nothing elsewhere.
+    /// Clears the screen of a terminal, so that the next output replaces the last. Does nothing elsewhere.
     pub(crate) fn clear_screen(&mut self) -> anyhow::Result<()> {
         if self.is_terminal { self.bytes(b"\x1b[H\x1b[2J") } else { Ok(()) }
     }
 
-    /// Lets everything written be seen.
+    /// Flushes everything written.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         let flushed = self.writer.flush();
         self.said(flushed)
@@ -82,22 +82,22 @@ impl Output {
     }
 }
 
-/// Writes a line to standard error. That nobody listens there any more ends no command.
+/// Writes a line to standard error. A closed standard error is ignored.
 pub(crate) fn tell(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// How long ago that was, in milliseconds since 1970.
+/// The time since a moment, which is given in milliseconds since 1970.
 pub(crate) fn seconds_since(since_ms: i64) -> String {
     seconds(u64::try_from(SystemClock.epoch().get().saturating_sub(since_ms)).unwrap_or(0))
 }
 
-/// `1.23 s`.
+/// Formats milliseconds as seconds, such as `1.23 s`.
 pub(crate) fn seconds(millis: u64) -> String {
     format!("{:.2} s", millis as f64 / 1e3)
 }
 
-/// `00ff`, for the bytes 0 and 255.
+/// Formats bytes in hexadecimal: `00ff` for the bytes 0 and 255.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -106,7 +106,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// `1,234,567`.
+/// Formats a number with separators, such as `1,234,567`.
 pub(crate) fn with_separators(value: impl Into<i128>) -> String {
     let value = value.into();
     let digits = value.unsigned_abs().to_string();

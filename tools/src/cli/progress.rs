@@ -1,13 +1,13 @@
-//! How far work has come, on a terminal.
+//! The progress of long work, shown on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
 use gannet::types::Position;
 
-/// Says on a terminal how far long work has come, and nothing anywhere else.
+/// Shows the progress of long work on a terminal. Does nothing elsewhere.
 pub(crate) struct Progress<W: Write = io::Stderr> {
     what: &'static str,
-    /// None where nobody watches.
+    /// `None` where standard error is not a terminal.
     terminal: Option<W>,
     shown: bool,
 }

@@ -1,17 +1,18 @@
-//! The wish to stop, which lets a command finish what it is doing: SIGINT, SIGTERM or SIGHUP, heard as the driver hears them.
+//! The user's request to stop, which lets a command finish its current work: SIGINT, SIGTERM or SIGHUP, handled as in
+//! the driver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gannet_driver::signals::StopSignals;
 
-/// Whether the user wants the command to end.
+/// Whether the user has asked the command to end.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Starts to listen for the wish. Before a command connects to its driver, or prints anything: whoever sees either may
-    /// rely on it being heard.
+    /// Starts to listen for the request. Call it before a command connects to its driver or prints anything, so that a
+    /// request is heard from then on.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let stop = Self(Arc::new(AtomicBool::new(false)));
         let heard = stop.clone();
@@ -19,7 +20,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Whether the wish was uttered.
+    /// Whether the user has asked to stop.
     pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

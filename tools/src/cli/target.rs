@@ -17,7 +17,7 @@ pub(crate) struct DriverDir {
 }
 
 impl DriverDir {
-    /// The directory asked for, or the usual one.
+    /// The directory given, or the default one.
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| gannet::Context::new().get_dir().to_owned())
     }
@@ -35,7 +35,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Refuses a channel that is none before a driver is asked, and warns of what has no effect in it.
+    /// Refuses an invalid channel before a driver is asked, and warns of parameters without effect.
     pub(crate) fn check(&self) -> Outcome {
         match self.channel.parse::<gannet::channel_uri::ChannelUri>() {
             Ok(channel) => {

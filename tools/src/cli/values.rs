@@ -1,4 +1,4 @@
-//! Values of flags that clap does not know how to read.
+//! Parsers for values of flags that clap does not parse itself.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use gannet::types::Mtu;
 use gannet_driver::config::Profile;
 
-/// The longest duration that is taken, a hundred years: what is due then can still be told in time.
+/// The longest duration accepted, a hundred years. Deadlines computed from it do not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
-/// Reads a duration as people write it: `500ms`, `1.5s`, `2m`, or a plain number of seconds; at most a hundred years.
+/// Parses a duration: `500ms`, `1.5s`, `2m`, or a plain number of seconds; at most a hundred years.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| "not a duration")?,
@@ -23,7 +23,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if duration > LONGEST { Err("longer than a hundred years".to_owned()) } else { Ok(duration) }
 }
 
-/// Reads a duration that is not zero.
+/// Parses a duration greater than zero.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be more than zero".to_owned()),
@@ -31,7 +31,7 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
+/// Parses a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     const EXPECTED: &str = "expected a number of bytes such as 1500, 64k or 10G";
     let (number, unit) = with_unit(text).ok_or(EXPECTED)?;
@@ -46,14 +46,14 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
 }
 
-/// Reads a number of bytes in a range.
+/// Parses a number of bytes within a range.
 pub(crate) fn bytes_in<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| within(bytes(text)?, &range)
 }
 
-/// Reads the length of a term, or of a segment's file: a power of two from 64 KiB to 1 GiB.
+/// Parses the length of a term or of a segment's file: a power of two from 64 KiB to 1 GiB.
 pub(crate) fn power_of_two<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     let expected = "expected a power of two from 64k to 1g bytes";
     let length = bytes(text)?;
@@ -61,14 +61,14 @@ pub(crate) fn power_of_two<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     T::try_from(length).ok().filter(|_| fits).ok_or_else(|| expected.to_owned())
 }
 
-/// Reads the length of the longest datagram.
+/// Parses the MTU.
 pub(crate) fn mtu(text: &str) -> Result<usize, String> {
     let length = i64::try_from(bytes(text)?).unwrap_or(i64::MAX);
     let mtu = Mtu::new(length).map_err(|error| error.to_string())?;
     usize::try_from(mtu.get()).map_err(|_| "out of range".to_owned())
 }
 
-/// Reads how many: `1000`, or `20k`, `5M`, `1G` for so many thousands, millions or thousands of millions; in a range.
+/// Parses a count within a range: `1000`, or `20k`, `5M` or `1G` for thousands, millions or thousands of millions.
 pub(crate) fn count_in<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
@@ -86,17 +86,17 @@ pub(crate) fn count_in<T: TryFrom<u64>>(
     }
 }
 
-/// Reads how many, of what there may be none.
+/// Parses a count, zero included.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     count_in(0..=u64::MAX)(text)
 }
 
-/// Reads how many, at least one.
+/// Parses a count of at least one.
 pub(crate) fn positive_count(text: &str) -> Result<u64, String> {
     count_in(1..=u64::MAX)(text)
 }
 
-/// A whole number and the letters behind it, in lower case.
+/// Splits text into a whole number and the letters behind it, in lower case.
 fn with_unit(text: &str) -> Option<(u64, String)> {
     let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
     Some((digits.parse().ok()?, text[digits.len()..].to_ascii_lowercase()))
@@ -111,32 +111,32 @@ fn within<T: TryFrom<u64>>(number: u64, range: &RangeInclusive<u64>) -> Result<T
     })
 }
 
-/// Reads a stream id.
+/// Parses a stream id.
 pub(crate) fn stream_id(text: &str) -> Result<i32, String> {
     id(text, "expected a 32-bit stream id such as 1001")
 }
 
-/// Reads a session id.
+/// Parses a session id.
 pub(crate) fn session_id(text: &str) -> Result<i32, String> {
     id(text, "expected a 32-bit session id such as -1234567")
 }
 
-/// Reads the type of a counter.
+/// Parses the type id of a counter.
 pub(crate) fn counter_type(text: &str) -> Result<i32, String> {
     id(text, "expected the number of a counter's type such as 0 or 1")
 }
 
-/// Reads the id of a recording.
+/// Parses a recording id.
 pub(crate) fn recording_id(text: &str) -> Result<i64, String> {
     from_zero(text, "expected the id of a recording such as 0: `gannet journal ls` lists them")
 }
 
-/// Reads a position in a stream.
+/// Parses a position in a stream.
 pub(crate) fn position(text: &str) -> Result<i64, String> {
     from_zero(text, "expected a position in bytes such as 65536")
 }
 
-/// Reads the number of a message.
+/// Parses the sequence number of a message.
 pub(crate) fn sequence(text: &str) -> Result<i64, String> {
     from_zero(text, "expected the number of a message, the first of which is 0")
 }
@@ -149,24 +149,24 @@ fn from_zero(text: &str, expected: &str) -> Result<i64, String> {
     text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| expected.to_owned())
 }
 
-/// Reads the name of a driver's profile.
+/// Parses the name of a driver profile.
 pub(crate) fn profile(text: &str) -> Result<Profile, String> {
     let found = Profile::ALL.iter().find(|profile| profile.as_str() == text);
     let names = || Profile::ALL.iter().map(|profile| profile.as_str()).collect::<Vec<_>>().join(", ");
     found.copied().ok_or_else(|| format!("expected one of {}", names()))
 }
 
-/// How often to go over an input.
+/// How many times to read an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// So many times.
+    /// This many times.
     Times(u64),
     /// Until stopped.
     Forever,
 }
 
 impl Repeat {
-    /// Whether to go over the input again after `done` times.
+    /// Whether to read the input again after `done` times.
     pub(crate) fn wants_another(self, done: u64) -> bool {
         match self {
             Self::Times(times) => done < times,

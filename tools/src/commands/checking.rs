@@ -1,5 +1,5 @@
-//! Whether what is read of a recording is compared with its checksums, and what to do about damage: what all that read recordings
-//! share.
+//! Whether a recording is compared with its checksums when it is read, and advice for damage. Shared by all commands
+//! that read recordings.
 
 use gannet::journal::{Damage, Fault, JournalError, Recording, Start, Tailer};
 use gannet::types::Position;
@@ -13,18 +13,18 @@ pub(super) struct Checking {
 }
 
 impl Checking {
-    /// Whether it is.
+    /// Whether checksums are compared.
     pub(super) fn is_wanted(self) -> bool {
         !self.no_verify
     }
 
-    /// The tailer, set up for that.
+    /// Sets up the tailer accordingly.
     pub(super) fn by(self, tailer: Tailer) -> Tailer {
         if self.is_wanted() { tailer.verifying() } else { tailer }
     }
 }
 
-/// What ended the reading of a recording; with what to do, if that is damage, which a stream cannot pass over.
+/// The error that ended the reading of a recording. For damage it adds advice, since a stream cannot skip damage.
 pub(super) fn advise(error: JournalError, recording: &Recording) -> anyhow::Error {
     let JournalError::Damaged(damage) = &error else { return error.into() };
     let repair = "`gannet journal repair` puts padding in its place";
@@ -36,7 +36,7 @@ pub(super) fn advise(error: JournalError, recording: &Recording) -> anyhow::Erro
     }
 }
 
-/// Where the next frame begins behind one whose bytes are wrong and whose length is not.
+/// The position of the frame after one that failed its checksum but has a valid length.
 fn behind(damage: &Damage, recording: &Recording) -> Option<Position> {
     let Fault::Checksum { .. } = damage.fault else { return None };
     let mut tailer = recording.tailer(Start::Position(damage.position)).ok()?;

@@ -1,4 +1,4 @@
-//! `gannet completions`: what a shell needs to complete the command's words.
+//! `gannet completions`: shell completions for the command.
 
 use clap::Command;
 use clap_complete::{Shell, generate};
@@ -15,7 +15,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Runs the command. `gannet` is the whole command line.
+/// Runs the command. `gannet` is the definition of the whole command line.
 pub(crate) fn run(args: &Args, mut gannet: Command, out: &mut Output) -> Outcome {
     let mut script = Vec::new();
     let name = gannet.get_name().to_owned();

@@ -20,16 +20,16 @@ pub(crate) struct Args {
     since: Option<std::time::Duration>,
 }
 
-/// An error as a line of JSON.
+/// An error as a JSON line.
 #[derive(Serialize)]
 struct Line {
-    /// How often it was seen.
+    /// How often it was observed.
     count: i32,
-    /// When it was seen first, in milliseconds since 1970.
+    /// When it was first observed, in milliseconds since 1970.
     first_ms: i64,
-    /// When it was seen last, in milliseconds since 1970.
+    /// When it was last observed, in milliseconds since 1970.
     last_ms: i64,
-    /// What was said.
+    /// The text of the error.
     text: String,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.line(show(line))?;
         }
     }
-    // What could be read has been shown; that there may be more is still an error.
+    // What could be read is shown; an error in the rest of the log still fails the command.
     end?;
     Ok(())
 }
@@ -73,7 +73,7 @@ fn show(line: &Line) -> String {
     } else {
         format!("from {} to {}", utc(line.first_ms), utc(line.last_ms))
     };
-    // Other lines of a long text are set apart from the next error.
+    // Further lines of a long text are indented, to set them apart from the next error.
     format!("{times}, {span}: {}", line.text.trim_end().replace('\n', "\n    "))
 }
 

@@ -1,4 +1,4 @@
-//! `gannet loss`: what images have missed, from the driver's loss report.
+//! `gannet loss`: what images have lost, from the driver's loss report.
 
 use std::collections::HashMap;
 
@@ -30,21 +30,21 @@ pub(crate) struct Args {
     session: Option<i32>,
 }
 
-/// What one image missed, as a line of JSON.
+/// The losses of one image, as a JSON line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Line {
     session_id: i32,
     stream_id: i32,
     channel: String,
-    /// Who sent it: address and port.
+    /// The source's address and port.
     source: String,
-    /// How often something was missing.
+    /// The number of losses.
     count: i64,
-    /// How many bytes, in all.
+    /// The bytes lost in total.
     bytes_lost: i64,
-    /// When something was first missing, in milliseconds since 1970.
+    /// When the first loss was observed, in milliseconds since 1970.
     first_ms: i64,
-    /// When something was last missing, in milliseconds since 1970.
+    /// When the last loss was observed, in milliseconds since 1970.
     last_ms: i64,
 }
 
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.watch.show(&args.dir.path(), out, |driver, out| show(args, driver, &mut before, out))
 }
 
-/// What was missing of each image the last time: by its place in the report, which keeps it.
+/// For each image, the number of losses and the bytes lost at the last look. The key is the place of the image's entry
+/// in the report, which does not change.
 type Seen = HashMap<usize, (i64, i64)>;
 
 fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Outcome {
@@ -95,12 +96,12 @@ fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Ou
         }
     }
     *before = lines.iter().map(|line| (line.count, line.bytes_lost)).enumerate().collect();
-    // What could be read has been shown; that there may be more is still an error.
+    // What could be read is shown; an error in the rest of the report still fails the command.
     end?;
     Ok(())
 }
 
-/// An entry for people. `before` is what it said the last time.
+/// An entry as text. `before` is its state at the last look.
 fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
     let times = if line.count == 1 { "once".to_owned() } else { format!("{} times", with_separators(line.count)) };
     let news = match before {

@@ -1,4 +1,4 @@
-//! `gannet man`: manual pages, made from the same words as the help.
+//! `gannet man`: manual pages, generated from the texts of the help.
 
 use std::path::PathBuf;
 
@@ -18,9 +18,9 @@ pub(crate) struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Runs the command. `gannet` is the whole command line.
+/// Runs the command. `gannet` is the definition of the whole command line.
 pub(crate) fn run(args: &Args, gannet: Command, out: &mut Output) -> Outcome {
-    // There is no page of that.
+    // The `help` subcommand has no page.
     let gannet = gannet.disable_help_subcommand(true);
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();

@@ -1,4 +1,4 @@
-//! The subcommands, one per file: its flags, and what it does. Here is which there are.
+//! The subcommands. Each has a file with its flags and its code; this file lists them.
 
 mod bench;
 mod checking;
@@ -54,7 +54,7 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses the command line and runs what it asks for.
+/// Parses the command line and runs the subcommand.
 pub(crate) fn run() -> Outcome {
     let command = Cli::parse().command;
     let out = &mut Output::stdout();
@@ -76,7 +76,7 @@ pub(crate) fn run() -> Outcome {
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Man(args) => man::run(&args, Cli::command(), out),
     };
-    // What was written before a failure is still wanted.
+    // Output written before a failure is still flushed.
     let flushed = out.flush();
     outcome.and(flushed)
 }

@@ -1,4 +1,4 @@
-//! `gannet record`: keeps what a subscription receives in a directory, as an Aeron archive keeps it.
+//! `gannet record`: records what a subscription receives into a directory, in the format of an Aeron archive.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A recording as JSON.
+/// A recording, as a JSON line.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     recording_id: Option<i64>,
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
 }
 
-/// Records until what was asked for is there, or can no more be.
+/// Records until the requested amount is reached, or can no longer be reached.
 fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &Stop) -> Outcome {
     let status = recorder.status();
     let start = Instant::now();
@@ -119,7 +119,7 @@ fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &
         if work == 0 {
             let streams = status.streams();
             let has_ended = !streams.is_empty() && streams.iter().all(|stream| stream.stopped.is_some());
-            // Of what nothing is recorded any more the stream does without us.
+            // A stream none of whose publications is being recorded any more counts as over.
             let is_over = has_ended
                 && (streams.iter().all(has_failed) || args.until_end && recorder.subscription().image_count() == 0);
             let lost = if is_over { connection.loss_behind_an_end() } else { connection.lost() };
@@ -147,7 +147,7 @@ fn has_failed(stream: &RecordedStream) -> bool {
     matches!(stream.stopped, Some((_, StopReason::Failed(_))))
 }
 
-/// Shows a recording, and says whether it failed.
+/// Prints a recording. Returns whether it failed.
 fn show(stream: &RecordedStream, json: bool, out: &mut Output) -> anyhow::Result<bool> {
     let reason = match &stream.stopped {
         Some((_, StopReason::EndOfStream)) => "end of stream".to_owned(),

@@ -1,4 +1,5 @@
-//! Places in a recording as people write them, and recordings by directory and id: what `replay` and `sub` share.
+//! Places in a recording as written on the command line, and recordings by directory and id. Shared by `replay` and
+//! `sub`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use gannet::types::{Position, RecordingId};
 use super::journal::existing;
 use crate::cli::moment;
 
-/// Opens a recording of a directory: the one of that id, or the last.
+/// Opens the recording with that id in a directory, or the last one.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
     existing(dir)?;
     Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
 }
 
-/// Reads a place: `start`, `end`, a position, `seq:NUMBER` for a message's number, `cycle:NUMBER` for a cycle of a journal that rolls by
-/// time of day, `time:NANOS` or a time of RFC 3339.
+/// Parses a place: `start`, `end`, a position, `seq:NUMBER` for a sequence number, `cycle:NUMBER` for a cycle of a
+/// journal that rolls by time of day, `time:NANOS`, or a time in RFC 3339.
 pub(super) fn place(text: &str) -> Result<Start, String> {
     if let Some(number) = text.strip_prefix("seq:") {
         return number.parse().map(Start::Sequence).map_err(|_| "expected a number behind 'seq:'".to_owned());

@@ -1,4 +1,4 @@
-//! `gannet replay`: publishes a range of a recording again, at a chosen pace.
+//! `gannet replay`: publishes a range of a recording again, at a chosen speed.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -56,15 +56,15 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was done, as JSON.
+/// The result, as JSON.
 #[derive(Debug, Serialize)]
 struct Summary {
     recording_id: i64,
     session_id: Option<i32>,
     from_position: i64,
-    /// Up to where it was published.
+    /// The position up to which it was published.
     position: i64,
-    /// How many bytes that are, headers and padding included.
+    /// The bytes published, headers and padding included.
     bytes: i64,
     seconds: f64,
 }
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         bail!(Usage("--to start leaves nothing to replay".to_owned()));
     }
     let stop = Stop::listen()?;
-    // Before a driver is asked.
+    // Opened before the command connects to a driver.
     let recording = open(&args.journal, args.recording)?;
     let recording_id = recording.descriptor().recording_id.get();
     let end = match args.to {
@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
 }
 
-/// Replays to the end, and says when it began.
+/// Replays to the end. Returns when the replay began.
 fn replay(
     args: &Args,
     connection: &Connection,

@@ -1,4 +1,4 @@
-//! `gannet stat`: every counter of a driver.
+//! `gannet stat`: shows every counter of a driver.
 
 use super::watch::Watch;
 use crate::cli::{DriverDir, Outcome, Output, Unsuccessful, counter_type, session_id, stream_id, with_separators};

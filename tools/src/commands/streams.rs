@@ -1,4 +1,4 @@
-//! `gannet streams`: who publishes and who subscribes, and how far each has come.
+//! `gannet streams`: shows publications and subscribers, and the positions of each.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     watch: Watch,
 }
 
-/// A stream as a line of JSON.
+/// A stream, as a JSON line.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {

@@ -1,4 +1,4 @@
-//! `gannet sub`: prints what arrives on a stream.
+//! `gannet sub`: prints the messages that arrive on a stream.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,7 +87,7 @@ enum Format {
 struct Line<'a> {
     session_id: i32,
     stream_id: i32,
-    /// The position behind the message.
+    /// The position of the end of the message.
     position: i64,
     length: usize,
     hex: String,
@@ -95,7 +95,7 @@ struct Line<'a> {
     text: Option<&'a str>,
 }
 
-/// Messages to print before the output is looked at again.
+/// Messages to print before the output is flushed again.
 const BATCH: usize = 64;
 
 /// Runs the command.
@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
 }
 
-/// Prints what arrives until there is no more, or no more is wanted.
+/// Prints messages until there are no more, or until the user has seen enough.
 fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let stop = Stop::listen()?;
     let connection = Connection::open(&args.dir.path(), &args.patience, "gannet sub").context("cannot subscribe")?;
@@ -131,7 +131,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let mut is_waiting = false;
     loop {
         let before = printer.printed;
-        // Read before the poll: an image that has gone by then was polled to its end.
+        // Read before the poll: an image that was gone by then has been polled to its end.
         let has_ended = feed.has_ended();
         let room = args.count.map_or(BATCH, |count| BATCH.min(usize::try_from(count - before).unwrap_or(BATCH)));
         let fragments = feed
@@ -181,21 +181,21 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     }
 }
 
-/// Where messages come from.
+/// The source of messages.
 enum Feed {
-    /// The stream, and its publications.
+    /// The live stream, and its publications so far.
     Live(Subscription, Arc<Mutex<Publications>>),
-    /// What was recorded of it, then the stream.
+    /// A recording of the stream, then the live stream.
     Merged(Box<ReplayMerge>),
 }
 
-/// The publications of a stream that there have been.
+/// The publications that a stream has had so far.
 #[derive(Default)]
 struct Publications {
     any: bool,
-    /// Those that may still be read.
+    /// Images that are not closed yet.
     images: Vec<ImageInfo>,
-    /// Whether one was gone before it was read to its end.
+    /// Whether an image was closed before it was read to its end.
     cut_off: bool,
 }
 
@@ -206,7 +206,7 @@ impl Publications {
         self.images.push(image.clone());
     }
 
-    /// Lets go of what has been read or is gone.
+    /// Drops the images that are closed.
     fn forget_closed(&mut self) {
         self.cut_off |= self.images.iter().any(|image| image.is_closed() && !image.is_end_of_stream());
         self.images.retain(|image| !image.is_closed());
@@ -239,7 +239,7 @@ impl Feed {
         }
     }
 
-    /// What is still to come, once a recording that has ended was handed over. It may never come: a publication that is
+    /// What is still awaited after a recording that has ended was replayed. It may never come: a publication that is
     /// started anew has another session.
     fn awaited(&self) -> Option<String> {
         let Self::Merged(merge) = self else { return None };
@@ -256,7 +256,7 @@ impl Feed {
         })
     }
 
-    /// Whether every publication that was there has ended.
+    /// Whether every publication seen so far has ended.
     fn has_ended(&self) -> bool {
         match self {
             Self::Live(subscription, publications) => lock(publications).any && subscription.image_count() == 0,
@@ -282,7 +282,7 @@ fn lock(publications: &Mutex<Publications>) -> MutexGuard<'_, Publications> {
     publications.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints messages, and remembers what went wrong: a handler cannot stop a poll.
+/// Prints messages, and keeps the first error, since a handler cannot stop a poll.
 struct Printer<'a> {
     args: &'a Args,
     out: &'a mut Output,

@@ -1,4 +1,5 @@
-//! `gannet terminate`: asks a driver to end, and says what came of that. Nothing is answered to such a request: the driver is watched.
+//! `gannet terminate`: asks a driver to end, and reports the outcome. A driver does not answer such a request, so the
+//! command watches the driver.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,11 @@ use crate::inspect::Driver;
 
 use super::watch::pause;
 
-/// How often the driver is looked at.
+/// How often the driver is checked.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// The driver's variable for its token: who has it in the environment need not show it to everybody in a command line.
+/// The environment variable with the token. Unlike an argument, it is not shown to other users.
 const TOKEN: &str = "GANNET_TERMINATION_TOKEN";
-/// What a gannet-driver says in its error log when it refuses: the property that would have it grant the request.
+/// The property that decides about the request. A gannet-driver names it in its error log when it refuses.
 const VALIDATOR: &str = "aeron.driver.termination.validator";
 
 /// Ask a driver to end, and wait until it has
@@ -38,13 +39,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What came of it, as JSON.
+/// The outcome, as JSON.
 #[derive(Debug, Serialize)]
 struct Line {
     dir: String,
     pid: i64,
     outcome: Is,
-    /// Why the driver has not ended, as far as that is known.
+    /// Why the driver has not ended, if known.
     reason: Option<String>,
 }
 
@@ -52,9 +53,9 @@ struct Line {
 #[serde(rename_all = "snake_case")]
 enum Is {
     Ended,
-    /// The driver says so in its error log.
+    /// The driver recorded the refusal in its error log.
     Refused,
-    /// The driver has read the request.
+    /// The driver has read the request but has not ended.
     NotEnded,
     NotRead,
 }
@@ -107,13 +108,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if outcome == Is::Ended { Ok(()) } else { Err(Unsuccessful.into()) }
 }
 
-/// How often the driver says that it has refused, and the words it last said so in.
+/// How often the driver has logged a refusal, and the text of the last one.
 fn refusals(driver: &Driver) -> (i64, Option<String>) {
     let (mut times, mut last) = (0, None::<(EpochMillis, String)>);
-    // Damage in the log hides what comes behind it: then the driver's end is waited for, as with one that says nothing.
+    // Damage in the log hides later entries. The command then waits for the driver to end, as with a driver that logs
+    // nothing.
     let _ = driver.error_log().for_each(EpochMillis::new(0), |error| {
         if error.text.contains("TERMINATE_DRIVER: refused") && error.text.contains(VALIDATOR) {
-            // An entry that is just being made counts as one.
+            // An entry that is still being written counts as one.
             times += i64::from(error.count.max(1));
             if last.as_ref().is_none_or(|(at, _)| *at <= error.last) {
                 let words = error.text.split_once("TERMINATE_DRIVER: ").map_or(error.text.as_str(), |(_, words)| words);

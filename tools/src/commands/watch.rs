@@ -1,4 +1,4 @@
-//! Showing something again and again until the user has seen enough. Called by the commands with `--watch`.
+//! Repeats output until the user stops it. Used by the commands with `--watch`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{Outcome, Output, Stop, positive_duration};
 use crate::inspect::Driver;
 
-/// How long a wish to stop may go unnoticed.
+/// The longest time until a request to stop is noticed.
 const ATTENTION: Duration = Duration::from_millis(50);
 
 /// Whether something is shown once or again and again.
@@ -40,7 +40,7 @@ impl Watch {
     }
 }
 
-/// Sleeps; false as soon as the user wants to stop.
+/// Sleeps. Returns false as soon as the user wants to stop.
 pub(super) fn pause(duration: Duration, stop: &Stop) -> bool {
     let deadline = Instant::now() + duration;
     while !stop.is_wanted() {

@@ -1,48 +1,49 @@
-//! A counter as it is shown: what its record says, with the key taken apart where its type has one.
+//! A counter as it is shown: its record, with the key decoded where the type has one.
 
 use gannet::ChannelStatus;
 use gannet::counters::{ChannelKey, CounterRecord, SockaddrKey, StreamKey, type_id};
 use serde::Serialize;
 
-/// One counter. The keys of its JSON form are a contract; those that do not apply are left out.
+/// One counter. The keys of its JSON form are a contract. Keys that do not apply are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct CounterLine {
-    /// Index of the counter's record.
+    /// The counter id: the index of its record.
     pub(crate) id: i32,
-    /// What kind of counter it is.
+    /// The type id of the counter.
     pub(crate) type_id: i32,
-    /// What the driver or the application calls it.
+    /// The label that the driver or the application gave it.
     pub(crate) label: String,
-    /// Its value now.
+    /// Its current value.
     pub(crate) value: i64,
-    /// Whose stream it belongs to: the publication, subscription or image.
+    /// Registration id of the publication, subscription or image that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) registration_id: Option<i64>,
-    /// The stream's session.
+    /// The session id of the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_id: Option<i32>,
-    /// The stream's id.
+    /// The stream id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stream_id: Option<i32>,
-    /// The channel, in full where the label has it.
+    /// The channel, in full if the label has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) channel: Option<String>,
-    /// The client whose heartbeat it is.
+    /// The client that the heartbeat belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<i64>,
     /// The channel status counter that a socket address belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) channel_status_id: Option<i32>,
-    /// What the value of a channel's or a socket's status means.
+    /// The meaning of the value of a channel or socket status counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<String>,
-    /// A socket address.
+    /// The socket address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<String>,
 }
 
 impl CounterLine {
-    /// Takes a record apart. A key that contradicts its type is left out, never an error: anyone may write there.
+    /// Decodes a record. A key that contradicts its type is left out and is not an error, since any process may write
+    /// it.
     pub(crate) fn new(record: &CounterRecord) -> Self {
         let mut line = Self {
             id: record.id.get(),
@@ -83,7 +84,7 @@ impl CounterLine {
     }
 }
 
-/// What the value means, of a counter that is a status.
+/// The meaning of the value, for a counter that is a status.
 fn status(record: &CounterRecord) -> Option<ChannelStatus> {
     let is_status = matches!(
         record.type_id,
@@ -92,7 +93,7 @@ fn status(record: &CounterRecord) -> Option<ChannelStatus> {
     is_status.then(|| ChannelStatus::from_value(record.value))
 }
 
-/// Whether counters of this type have a stream's key.
+/// Whether counters of this type have the key of a stream.
 pub(super) fn has_stream_key(kind: i32) -> bool {
     matches!(
         kind,
@@ -112,7 +113,8 @@ pub(super) fn has_stream_key(kind: i32) -> bool {
     )
 }
 
-/// The stream's whole channel. A key has room for its start only; the label, `name: reg session stream channel`, has all.
+/// The stream's whole channel. A key has room only for its start; the label, `name: reg session stream channel`, has
+/// all of it.
 pub(super) fn channel(key: &StreamKey<'_>, record: &CounterRecord) -> String {
     let start = text(key.channel);
     if key.channel.len() < StreamKey::MAX_CHANNEL_LENGTH {

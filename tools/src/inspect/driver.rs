@@ -1,4 +1,4 @@
-//! The driver's CnC file, opened for reading.
+//! Reads a driver's CnC file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use gannet::types::CounterId;
 
 use super::driver_line::DriverLine;
 
-/// How old a heartbeat may be before its driver is taken for dead: what clients wait for by default.
+/// The age from which a heartbeat means that its driver is dead: the default timeout of clients.
 const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A driver that runs, or that ran in this directory.
 pub(crate) struct Driver {
     dir: PathBuf,
     cnc: CncFile,
-    /// Which file that is, whatever may have its name later.
+    /// The identity of the file that is open, since another may have its name later.
     file: Option<FileId>,
 }
 
-/// What tells a file from all others: its device and its number there.
+/// The identity of a file: its device and inode number.
 type FileId = (u64, u64);
 
 impl Driver {
@@ -40,7 +40,7 @@ impl Driver {
         Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc })
     }
 
-    /// Its file.
+    /// The CnC file.
     pub(crate) fn cnc(&self) -> &CncFile {
         &self.cnc
     }
@@ -63,9 +63,9 @@ impl Driver {
         LossReportReader::open(&path).with_context(|| format!("cannot read the loss report {}", path.display()))
     }
 
-    /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others. An error if the
-    /// file that is open was cut short. One that is cut short between this and the next look at it ends the process, as it
-    /// does every process that has it open.
+    /// Opens the files again if the driver was restarted since: it deletes the old files and creates new ones. Returns
+    /// an error if the open file was truncated. A file that is truncated between this check and the next access ends
+    /// the process, as it does every process that has the file mapped.
     pub(crate) fn refresh(&mut self) -> anyhow::Result<()> {
         match CncFile::open(&self.dir, FileAccess::ReadOnly) {
             Ok(cnc) => {
@@ -77,13 +77,13 @@ impl Driver {
             Err(error @ CncOpenError::TooShort { .. }) if self.file.is_some() && self.file == file_id(&self.cnc) => {
                 return Err(error).context("the driver's file was cut short while it was being read");
             }
-            // There is none, or the next one is not ready: what the last one left can be read still.
+            // There is no file, or the next one is not ready. The old one can still be read.
             Err(_) => {}
         }
         Ok(())
     }
 
-    /// Which driver this is, and whether it lives.
+    /// Which driver this is, and whether it is alive.
     pub(crate) fn identify(&self) -> DriverLine {
         let now = SystemClock.epoch();
         DriverLine {
@@ -100,7 +100,7 @@ impl Driver {
         }
     }
 
-    /// What the driver says of itself in the label of its version: its profile, its transport.
+    /// What the driver states in the label of its version counter, such as its profile or its transport.
     fn stated(&self, name: &str) -> Option<String> {
         let version = self.cnc.counters().get(CounterId::new(SystemCounter::SoftwareVersion as i32))?;
         let label = String::from_utf8_lossy(version.label.as_bytes()).into_owned();
@@ -109,7 +109,7 @@ impl Driver {
     }
 }
 
-/// The file that has the name of this one.
+/// The identity of the file that now has the name of this one.
 fn file_id(cnc: &CncFile) -> Option<FileId> {
     let found = std::fs::metadata(cnc.path()).ok()?;
     Some((found.dev(), found.ino()))

@@ -1,4 +1,4 @@
-//! One line on a driver: which it is, and whether it lives. The same facts for people and as JSON.
+//! One line about a driver: which it is, and whether it is alive. The same facts as text and as JSON.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use gannet::time::EpochMillis;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-/// A driver at a moment.
+/// The state of a driver at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct DriverLine {
     pub(super) dir: String,
     pub(super) state: DriverState,
     pub(super) pid: i64,
     pub(super) started: EpochMillis,
-    /// When it was looked at.
+    /// The moment.
     pub(super) now: EpochMillis,
     pub(super) cnc_version: String,
-    // What only some drivers tell.
+    // Stated by some drivers only.
     pub(super) version: Option<String>,
     pub(super) commit: Option<String>,
     pub(super) profile: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct DriverLine {
 }
 
 impl DriverLine {
-    /// Whether clients can use it.
+    /// Whether clients can use the driver.
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.state, DriverState::Alive { .. })
     }

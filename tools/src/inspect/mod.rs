@@ -1,5 +1,5 @@
-//! A driver seen from outside, through the files it shares: read only, and without a word to the driver.
-//! Called by the commands that show something; must not become a client, which the driver would count and serve.
+//! A driver seen from outside, through the files it shares: read-only, and without contacting the driver. Used by the
+//! commands that show something. Must not become a client, which the driver would count and serve.
 
 mod counter;
 mod driver;

@@ -1,4 +1,4 @@
-//! The streams of a driver, put together from its counters: who publishes, who subscribes, and how far each has come.
+//! The streams of a driver, assembled from its counters: publications, subscribers, and the position of each.
 //!
 //! ```text
 //! pub-pos, pub-lmt        registration id P                       a publication
@@ -19,14 +19,14 @@ use serde::Serialize;
 
 use super::counter::{channel, text};
 
-/// Everything that the counters tell of streams, by registration id.
+/// All streams in the counters, by registration id.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Streams {
     pub(crate) publications: BTreeMap<i64, Publication>,
     pub(crate) images: BTreeMap<i64, Image>,
 }
 
-/// A publication and who reads it on this host.
+/// A publication and its subscribers on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Publication {
     pub(crate) registration_id: i64,
@@ -38,75 +38,75 @@ pub(crate) struct Publication {
     /// The client that added it first.
     pub(crate) client_id: i64,
     pub(crate) client_name: Option<String>,
-    /// What publishers have claimed.
+    /// The publishers' position.
     pub(crate) position: i64,
-    /// How far they may go.
+    /// The publisher limit.
     pub(crate) limit: i64,
-    /// What has been sent, and how far the receivers' windows let it be: network publications only.
+    /// The sender's position and limit. Network publications only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_position: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_limit: Option<i64>,
-    /// How often the receivers' windows have stopped the sender: network publications only, as what follows.
+    /// How often the receivers' windows have stopped the sender. Network publications only, as the following fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_back_pressure: Option<i64>,
-    /// How often receivers have asked for something again.
+    /// The number of NAKs received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) naks_received: Option<i64>,
-    /// How many receivers pace it, where it is paced by a group.
+    /// The number of receivers in the flow control group, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receivers: Option<i64>,
-    /// The receiver whose window keeps it from being sent, as the driver says.
+    /// The receiver whose window holds the publication back, as the driver reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) held_by: Option<HeldBy>,
     pub(crate) subscribers: Vec<Subscriber>,
 }
 
-/// A receiver that holds a publication.
+/// A receiver that holds a publication back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct HeldBy {
-    /// Where its status messages come from.
+    /// The source address of its status messages.
     pub(crate) address: String,
     pub(crate) receiver_id: i64,
-    /// Since when, in milliseconds since 1970.
+    /// Since when it holds the publication back, in milliseconds since 1970.
     pub(crate) since_ms: i64,
 }
 
-/// A stream from another host.
+/// An image of a stream from another host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Image {
     pub(crate) image_id: i64,
     pub(crate) session_id: i32,
     pub(crate) stream_id: i32,
     pub(crate) channel: String,
-    /// The highest position seen.
+    /// The highest position received.
     pub(crate) received: i64,
-    /// The position up to which nothing is missing.
+    /// The position up to which the stream is complete.
     pub(crate) position: i64,
-    /// How often something was asked for again.
+    /// The number of NAKs sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) naks_sent: Option<i64>,
     pub(crate) subscribers: Vec<Subscriber>,
 }
 
-/// A subscription's view of one stream.
+/// A subscription's progress in one stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Subscriber {
-    /// The subscription.
+    /// The subscription's registration id.
     pub(crate) registration_id: i64,
     pub(crate) client_id: i64,
     pub(crate) client_name: Option<String>,
-    /// The counter that holds its position.
+    /// The counter with its position.
     pub(crate) counter_id: i32,
     pub(crate) channel: String,
-    /// What it has consumed.
+    /// The position up to which it has consumed the stream.
     pub(crate) position: i64,
-    /// Bytes between that and what has been published or received.
+    /// Bytes between that position and the end of what was published or received.
     pub(crate) behind: i64,
 }
 
 impl Streams {
-    /// Puts the streams together.
+    /// Assembles the streams.
     pub(crate) fn new(records: &[CounterRecord]) -> Self {
         let mut streams = Self::default();
         let names = client_names(records);
@@ -115,7 +115,7 @@ impl Streams {
                 streams.add(record, &key, &names);
             }
         }
-        // Only once everything is there is it known to what a subscriber belongs.
+        // A subscriber can be assigned only once all publications and images are known.
         for record in records.iter().filter(|record| record.type_id == type_id::SUBSCRIBER_POSITION) {
             if let Some(key) = StreamKey::read(&record.key) {
                 streams.add_subscriber(record, &key, &names);
@@ -183,7 +183,7 @@ impl Streams {
         } else if let Some(image) = self.images.get_mut(&record.reference_id) {
             (&mut image.subscribers, image.position)
         } else {
-            // Its publication or image went while the counters were read.
+            // Its publication or image was removed while the counters were read.
             return;
         };
         subscribers.push(Subscriber {
@@ -193,19 +193,21 @@ impl Streams {
             counter_id: record.id.get(),
             channel: channel(key, record),
             position: record.value,
-            // The counters are read one after the other: a subscriber may have moved past what was read first.
+            // Counters are read one after another, so a subscriber may have moved past a position that was read
+            // earlier.
             behind: head.saturating_sub(record.value).max(0),
         });
     }
 }
 
 impl Publication {
-    /// The subscriber that has come least far.
+    /// The subscriber with the lowest position.
     pub(crate) fn slowest(&self) -> Option<&Subscriber> {
         self.subscribers.iter().min_by_key(|subscriber| subscriber.position)
     }
 
-    /// The address of the one receiver of a channel that leads to one; nothing where it leads to a group, or to several addresses.
+    /// The address of the receiver, for a channel with a single one. `None` for a multicast group or several
+    /// destinations.
     pub(crate) fn only_receiver(&self) -> Option<String> {
         let uri: ChannelUri = self.channel.parse().ok()?;
         let params = uri.params();
@@ -215,15 +217,16 @@ impl Publication {
         (!is_group).then_some(endpoint)
     }
 
-    /// How long a frame may be at most, in bytes, header and all.
+    /// The greatest frame length in bytes, header included.
     pub(crate) fn longest_frame(&self) -> i64 {
         let stated = || self.channel.parse::<ChannelUri>().ok()?.params().mtu;
-        // The driver's default is not told. It has seen its frames find no room, so that they may be as long as any.
+        // The driver's default MTU is not published. If the driver reports that frames found no room, they may be of
+        // any length.
         let unstated = if self.held_by.is_some() { Mtu::MAX } else { Mtu::DEFAULT };
         i64::from(stated().unwrap_or(unstated).get())
     }
 
-    /// `publication 5 (exclusive), session -7, stream 1001, aeron:ipc`.
+    /// Describes it, such as `publication 5 (exclusive), session -7, stream 1001, aeron:ipc`.
     pub(crate) fn describe(&self) -> String {
         format!(
             "publication {} ({}), session {}, stream {}, {}",
@@ -233,7 +236,8 @@ impl Publication {
 }
 
 impl HeldBy {
-    /// What the counter says, if that is anybody: `snd-held-by: 5 -7 1001 10.0.0.2:40456 receiver 9`.
+    /// Parses the counter's label, such as `snd-held-by: 5 -7 1001 10.0.0.2:40456 receiver 9`. `None` if it names no
+    /// receiver.
     fn read(record: &CounterRecord) -> Option<Self> {
         let label = text(record.label.as_bytes());
         let mut words = label.rsplit(' ');
@@ -244,14 +248,15 @@ impl HeldBy {
 }
 
 impl Subscriber {
-    /// `subscriber 8 of client 3 (name)`.
+    /// Describes it, such as `subscriber 8 of client 3 (name)`.
     pub(crate) fn describe(&self) -> String {
         let name = self.client_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         format!("subscriber {} of client {}{name}", self.registration_id, self.client_id)
     }
 }
 
-/// Names that clients gave themselves in the labels of their heartbeats: `client-heartbeat: id=84 name=prices version=...`.
+/// The names that clients gave themselves, from the labels of their heartbeats:
+/// `client-heartbeat: id=84 name=prices version=...`.
 fn client_names(records: &[CounterRecord]) -> BTreeMap<i64, String> {
     let mut names = BTreeMap::new();
     for record in records.iter().filter(|record| record.type_id == type_id::CLIENT_HEARTBEAT) {

@@ -1,5 +1,5 @@
-//! Payloads to messages by schema. A payload comes from anybody: whatever is in it, the answer is a message or a reason why
-//! there is none.
+//! Decodes payloads to messages by schema. A payload may come from anyone: whatever it contains, the result is a
+//! message or the reason why there is none.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub(crate) enum Form {
     Official,
 }
 
-/// A message that was decoded.
+/// A decoded message.
 #[derive(Debug)]
 pub(crate) struct Decoded<'d> {
     /// Its number in the payload, from 0.
@@ -49,20 +49,20 @@ pub(crate) struct Decoded<'d> {
     pub(crate) schema: u32,
     /// The version of the schema that its writer used.
     pub(crate) version: u32,
-    /// Whether that is another than the schema's own.
+    /// Whether that differs from the schema's own version.
     pub(crate) other_version: bool,
     pub(crate) template: u32,
     pub(crate) name: &'d str,
-    /// The values, in the form that was asked for.
+    /// The values, in the requested form.
     pub(crate) content: &'d str,
-    /// Bytes of the frame behind the message, which a newer writer may have added.
+    /// Bytes of the frame after the message, which a newer writer may have added.
     pub(crate) left_over: usize,
     /// The message itself.
     pub(crate) found: Found<'d, 'd>,
 }
 
 impl Decoded<'_> {
-    /// The members of a JSON object that every command prints of a message, without the braces.
+    /// The members of the JSON object that every command prints for a message, without the braces.
     pub(crate) fn json_members(&self) -> String {
         let name = serde_json::Value::from(self.name);
         let left_over = if self.left_over > 0 { format!(",\"left_over\":{}", self.left_over) } else { String::new() };
@@ -72,7 +72,7 @@ impl Decoded<'_> {
         )
     }
 
-    /// The line that every command prints of a message for people.
+    /// The line that every command prints for a message.
     pub(crate) fn text(&self) -> String {
         let version = if self.other_version { format!(" (version {})", self.version) } else { String::new() };
         let left_over = match self.left_over {
@@ -83,10 +83,10 @@ impl Decoded<'_> {
     }
 }
 
-/// A part of a payload that is no message.
+/// A part of a payload that is not a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// The number that the message would have had.
+    /// The number that the message would have.
     pub(crate) index: usize,
     why: String,
 }
@@ -97,15 +97,15 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Takes payloads apart.
+/// Decodes payloads.
 pub(crate) struct Decoder {
     schema: Schema,
     frames: Frames,
     form: Form,
     content: String,
-    /// Messages that were decoded.
+    /// The number of messages decoded.
     pub(crate) decoded: u64,
-    /// Messages that could not be.
+    /// The number of messages that could not be decoded.
     pub(crate) failed: u64,
 }
 
@@ -114,7 +114,8 @@ impl Decoder {
         Self { schema, frames, form, content: String::new(), decoded: 0, failed: 0 }
     }
 
-    /// Shows each message of a payload, and what is none. Ends early only when `show` fails.
+    /// Calls `show` with each message of a payload, and with each part that is not one. Ends early only when `show`
+    /// fails.
     pub(crate) fn decode(
         &mut self,
         payload: &[u8],
@@ -126,7 +127,7 @@ impl Decoder {
             return show(Err(Failure { index: 0, why }));
         };
         let mut index = 0;
-        // A payload that should be one message and is empty is worth a word; frames may be none at all.
+        // An empty payload is reported if it should be one message; with framing, a payload may have no messages.
         while !rest.is_empty() || (index == 0 && self.frames.framing == Framing::None) {
             let (bytes, after) = match self.frames.framing.first(rest) {
                 Ok(parts) => parts,
@@ -140,7 +141,7 @@ impl Decoder {
                 Ok((found, length)) => {
                     self.decoded += 1;
                     let left = bytes.len() - length;
-                    // What is behind a message is the next one, where nothing else frames them.
+                    // Without other framing, the next message starts where this one ends.
                     let next = self.frames.framing == Framing::BackToBack;
                     if next {
                         rest = &bytes[length..];
@@ -161,7 +162,7 @@ impl Decoder {
                     self.failed += 1;
                     show(Err(Failure { index, why }))?;
                     if self.frames.framing == Framing::BackToBack {
-                        // Nobody knows where the next one starts.
+                        // The start of the next message is unknown.
                         return Ok(());
                     }
                 }
@@ -172,7 +173,7 @@ impl Decoder {
     }
 }
 
-/// Decodes the message that `bytes` start with into `content`, and says how long it is, its header included.
+/// Decodes the message at the start of `bytes` into `content`. Returns its length, header included.
 fn message<'s, 'b>(
     schema: &'s Schema,
     form: Form,
@@ -186,7 +187,7 @@ fn message<'s, 'b>(
         Form::Json => found.append_json(content),
         Form::Official => found.to_official_json().and_then(|text| {
             content.push_str(&text);
-            // The official form does not say how long the message was.
+            // The official form does not give the length of the message.
             found.append_json(&mut String::new())
         }),
     };
@@ -195,7 +196,7 @@ fn message<'s, 'b>(
 }
 
 impl Framing {
-    /// The first message's bytes, and what is behind its frame.
+    /// The bytes of the first message, and what follows its frame.
     fn first(self, rest: &[u8]) -> Result<(&[u8], &[u8]), String> {
         if self != Self::Cme {
             return Ok((rest, &[]));

@@ -1,4 +1,4 @@
-//! What the commands that know a schema share: reading one, and taking payloads apart into its messages. Called by
+//! Shared by the commands that take a schema: reads schemas, and splits payloads into their messages. Used by
 //! `gannet sbe` and `gannet sub`.
 
 mod decoder;

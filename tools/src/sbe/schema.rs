@@ -1,4 +1,4 @@
-//! Reading a schema as the command line asks for it. Says what is wrong with one; whoever asked decides what is printed.
+//! Reads a schema as the command line specifies. Returns its errors; the caller decides what is printed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ pub(crate) struct SchemaFlags {
 }
 
 impl SchemaFlags {
-    /// What the compiler is told.
+    /// The options for the schema compiler.
     pub(crate) fn options(&self) -> Options {
         Options { include_root: self.include_root.clone(), ..Options::default() }
     }
 
-    /// Reads a schema in XML or compiled.
+    /// Opens a schema in XML or compiled form.
     pub(crate) fn open(&self, path: &Path) -> Result<Compiled, OpenError> {
         open(path, &self.options())
     }

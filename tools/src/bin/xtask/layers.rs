@@ -1,10 +1,10 @@
-//! Dependencies point one way: what a module may name of its own crate.
+//! Checks that dependencies point one way: which modules of its own crate a module may name.
 
 use std::path::Path;
 
 use crate::sources::Source;
 
-/// For each module of a crate, the modules that it may use. One that is missing here may not exist.
+/// For each module of a crate, the modules that it may use. A module that is missing here is a finding.
 struct Crate {
     folder: &'static str,
     modules: &'static [(&'static str, &'static [&'static str])],
@@ -92,7 +92,7 @@ const CRATES: [Crate; 2] = [
     },
 ];
 
-/// Findings: a module that names one it may not, or that nobody has placed.
+/// Findings: a module that names one it may not use, or that has no entry.
 pub(crate) fn check(_root: &Path, sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for krate in &CRATES {
@@ -115,7 +115,7 @@ pub(crate) fn check(_root: &Path, sources: &[Source]) -> Vec<String> {
     findings
 }
 
-/// The top module that a path within `src/` belongs to; none for the crate's roots.
+/// The top-level module of a path within `src/`. `None` for the crate's root files.
 fn module_of(path: &str) -> Option<&str> {
     let first = path.split('/').next()?;
     let name = first.strip_suffix(".rs").unwrap_or(first);

@@ -1,11 +1,12 @@
-//! Links between the repository's pages lead somewhere: to a file or a folder that exists, and to a heading that is in it.
+//! Checks that links between the repository's pages lead to an existing file or folder, and to an existing heading in
+//! it.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::sources::{CRATES, Source, files};
 
-/// Findings: a link to what is not there. Links to other places are not followed.
+/// Findings: a link to something that does not exist. Links to other sites are not followed.
 pub(crate) fn check(root: &Path, _sources: &[Source]) -> Vec<String> {
     let pages = match pages(root) {
         Ok(pages) => pages,
@@ -48,7 +49,7 @@ fn folder(root: &Path, page: &Source) -> PathBuf {
     path.parent().map_or(PathBuf::new(), Path::to_path_buf)
 }
 
-/// What the links of a page lead to, with the lines that they end in. Those in code blocks are none.
+/// The targets of a page's links, each with the line that the link ends in. Links in code blocks are ignored.
 fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut in_code = false;
     let lines = text.lines().enumerate().filter(move |(_, line)| {
@@ -66,7 +67,7 @@ fn has_heading(page: &Path, anchor: &str) -> bool {
     text.lines().filter(|line| line.starts_with('#')).any(|line| anchor_of(line.trim_start_matches('#')) == anchor)
 }
 
-/// The anchor by which a heading is linked to.
+/// The anchor of a heading.
 fn anchor_of(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()

@@ -1,4 +1,4 @@
-//! Checks of the repository's own rules that no compiler makes: `cargo run --bin xtask -- tidy`.
+//! Checks the repository's own rules, which no compiler checks: `cargo run --bin xtask -- tidy`.
 
 mod layers;
 mod links;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use sources::Source;
 
-/// A rule, and what breaks it: one line per finding, each with its place.
+/// A rule, and the check for it. The check returns one line per finding, with its place.
 type Rule = (&'static str, fn(&Path, &[Source]) -> Vec<String>);
 
 const RULES: [Rule; 5] = [

@@ -1,11 +1,11 @@
-//! Nothing is left unfinished: no marker of work to be done, and no test that is switched off without a
-//! reason beside it.
+//! Checks that nothing is left unfinished: no marker of open work, and no test that is switched off without a reason
+//! beside it.
 
 use std::path::Path;
 
 use crate::sources::Source;
 
-/// Written in two halves, so that this file does not find itself.
+/// Each is written in two halves, so that this file does not find itself.
 const MARKERS: [(&str, &str); 6] =
     [("TO", "DO"), ("FIX", "ME"), ("X", "XX"), ("to", "do!("), ("unimple", "mented!("), ("#[ig", "nore]")];
 

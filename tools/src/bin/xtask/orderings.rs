@@ -1,18 +1,19 @@
-//! Every handshake between threads has a label, `ORDERING(label)`, in a comment at each of its ends, and a row in the table.
+//! Checks the labels of handshakes between threads: each has `ORDERING(label)` in a comment at both of its ends, and a
+//! row in the table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::sources::Source;
 
-/// Where the table is: rows begin with the label in backquotes.
+/// The file with the table. Each row begins with the label in backquotes.
 const TABLE: &str = "engine/docs/orderings.md";
 
-/// What a row says in place of an end that is in no file of ours, because only stock peers have it or the operation needs no
-/// partner.
+/// The text in a row in place of an end that is in no file of ours: only stock peers have that end, or the operation
+/// needs no partner.
 const NO_PARTNER: &str = "no partner:";
 
-/// Findings: a label without a row, a row without a label, a label at one end only.
+/// Findings: a label without a row, a row without a label, or a label at one end only.
 pub(crate) fn check(root: &Path, sources: &[Source]) -> Vec<String> {
     match std::fs::read_to_string(root.join(TABLE)) {
         Ok(table) => compare(&table, sources),
@@ -52,7 +53,7 @@ fn compare(table: &str, sources: &[Source]) -> Vec<String> {
     findings
 }
 
-/// Tests and models may speak of labels; what ships has them.
+/// Whether a file is part of what is shipped. Tests and models may mention labels too.
 fn is_shipped(path: &str) -> bool {
     (path.starts_with("engine/src/") || path.starts_with("media-driver/src/")) && !path.ends_with("weaken.rs")
 }

@@ -1,16 +1,16 @@
-//! The repository's files: those in Rust, read once for all rules, and others by the end of their names.
+//! The repository's files: the Rust files, read once for all rules, and other files by the ending of their names.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The crates whose files the rules are about.
+/// The crates that the rules apply to.
 pub(crate) const CRATES: [&str; 6] = ["codecs", "engine", "media-driver", "benches", "loom-tests", "tools"];
 
 /// One file.
 pub(crate) struct Source {
-    /// Its path from the repository's root, with forward slashes.
+    /// The path relative to the repository's root, with forward slashes.
     pub(crate) path: String,
-    /// What is in it.
+    /// The content.
     pub(crate) text: String,
 }
 
@@ -20,7 +20,7 @@ impl Source {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
-    /// The lines that are code: comments and what follows the first test module left out.
+    /// The lines of code with their numbers, without comments and without everything after the first test module.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines()
             .take_while(|(_, line)| !(line.starts_with("#[cfg(") && line.contains("test")))
@@ -28,21 +28,21 @@ impl Source {
     }
 }
 
-/// Reads every Rust file below the crates' folders, sorted by path.
+/// Reads every Rust file in the crates' folders, sorted by path.
 ///
 /// # Errors
 ///
-/// What the operating system refuses.
+/// A file cannot be read.
 pub(crate) fn read(root: &Path) -> io::Result<Vec<Source>> {
     files(root, &CRATES, "rs")
 }
 
-/// Reads every file below some folders whose name has an ending, sorted by path. Build output and what cargo-fuzz collects are left
-/// out.
+/// Reads every file in the given folders whose name has the given ending, sorted by path. Build output and the files
+/// that cargo-fuzz collects are left out.
 ///
 /// # Errors
 ///
-/// What the operating system refuses.
+/// A file cannot be read.
 pub(crate) fn files(root: &Path, folders: &[&str], ending: &str) -> io::Result<Vec<Source>> {
     let mut pending: Vec<PathBuf> = folders.iter().map(|name| root.join(name)).collect();
     let mut sources = Vec::new();

@@ -1,12 +1,13 @@
-//! Atomic types and unsafe code stay in the files that were made for them.
+//! Checks that atomic types and unsafe code stay in the files meant for them.
 
 use std::path::Path;
 
 use crate::sources::Source;
 
-/// Where the engine and the driver's agents may name atomic types. Everything else goes through views and these re-exports.
+/// Where the engine and the driver's agents may name atomic types. All other code uses views and these re-exports.
 const ATOMICS: [&str; 2] = ["engine/src/sync.rs", "engine/src/memory/"];
-/// The folders that this is about: the edges of the driver, tools and the rig use the standard library as anyone does.
+/// The folders that this rule applies to. The edges of the driver, the tools and the rig use the standard library
+/// directly.
 const WITHOUT_ATOMICS: [&str; 5] = [
     "engine/src/",
     "media-driver/src/conductor/",
@@ -14,9 +15,9 @@ const WITHOUT_ATOMICS: [&str; 5] = [
     "media-driver/src/mailbox/",
     "media-driver/src/shared/",
 ];
-/// The fences: where unsafe code is allowed, with a reason at the top of each file. The peers' package binds C, tests count
-/// allocations and forbid system calls, and the driver's edges hand addresses to the kernel. The `raw_access` files promise what
-/// their crates keep.
+/// The fences: the files where unsafe code is allowed, each with a reason at its top. The peers' package binds C, tests
+/// count allocations and forbid system calls, and the driver's edges pass addresses to the kernel. The `raw_access`
+/// files make promises that their crates keep.
 const FENCES: [&str; 12] = [
     "engine/src/memory/",
     "engine/tests/support/counting.rs",

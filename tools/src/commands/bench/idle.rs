@@ -1,4 +1,4 @@
-//! `gannet bench idle`: what a driver process takes while it has nothing to do.
+//! `gannet bench idle`: the CPU time of a driver process that has nothing to do.
 
 use std::path::PathBuf;
 use std::time::Duration;

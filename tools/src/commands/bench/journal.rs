@@ -1,4 +1,4 @@
-//! `gannet bench journal`: what a journal costs, part by part.
+//! `gannet bench journal`: the cost of each part of a journal.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -96,7 +96,7 @@ impl RoleArg {
     }
 }
 
-/// This program again, for the other end.
+/// The command to run this program again as the other end.
 fn command(role: Role) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     let role = match role {

@@ -1,4 +1,4 @@
-//! `gannet bench`: the latency and throughput rig. One file per scenario; here is what they share.
+//! `gannet bench`: the latency and throughput rig. One file per scenario; this file has what they share.
 
 mod idle;
 mod ipc;
@@ -50,7 +50,7 @@ struct Reporting {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
-    // Before anything is made that is to be removed again.
+    // Called before anything is created that has to be removed again.
     let stop = &Stop::listen()?;
     match &args.scenario {
         Scenario::Ipc(args) => ipc::run(args, stop, out),
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 impl Reporting {
-    /// Says what is measured where, before it takes its time; and sees that there is a place for the report.
+    /// Prints what is measured and where before the measurement starts, and checks that the report can be written.
     fn begin(&self, environment: &Environment, notes: &[String], out: &mut Output) -> Outcome {
         if let Some(path) = &self.report {
             File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
@@ -78,7 +78,7 @@ impl Reporting {
         Ok(())
     }
 
-    /// Gives the results out, in the form that was asked for.
+    /// Prints the results in the requested form.
     fn end(
         &self,
         environment: &Environment,
@@ -106,7 +106,7 @@ fn write_report(path: &Path, environment: &Environment, notes: &[String], result
     Ok(html::write(path, environment, notes, results)?)
 }
 
-/// What a result came to, for a terminal: a rate, or latencies.
+/// The figures of a result as text: a rate, or latencies.
 fn figures(result: &Measurement) -> String {
     if result.kind != Kind::Throughput {
         return latencies(result);
@@ -115,7 +115,7 @@ fn figures(result: &Measurement) -> String {
     format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
 }
 
-/// The latencies of a result, for a terminal.
+/// The latencies of a result as text.
 fn latencies(result: &Measurement) -> String {
     let at = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), show_ns);
     format!(
@@ -128,7 +128,8 @@ fn latencies(result: &Measurement) -> String {
     )
 }
 
-/// What a scenario asks before each round, and in between where one takes long: it ends when the user wants to stop.
+/// The check that a scenario makes before each round, and during long ones: it ends the scenario when the user wants to
+/// stop.
 fn on_round(stop: &Stop) -> impl FnMut(&str) -> Result<(), RigError> + Send {
     move |round| {
         if stop.is_wanted() {
@@ -140,7 +141,7 @@ fn on_round(stop: &Stop) -> impl FnMut(&str) -> Result<(), RigError> + Send {
     }
 }
 
-/// Says on a terminal which round is running.
+/// Shows on a terminal which round is running.
 fn progress(round: &str) {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {

@@ -1,4 +1,4 @@
-//! `gannet bench stall`: what a running stream notices of large logs that come and go beside it.
+//! `gannet bench stall`: how large logs that are added and removed affect a running stream.
 
 use std::time::Duration;
 

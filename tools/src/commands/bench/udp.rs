@@ -1,4 +1,5 @@
-//! `gannet bench udp`: round trips and throughput over the loopback interface, streams by the hundred, loss, and idle streams.
+//! `gannet bench udp`: round trips and throughput over the loopback interface, with hundreds of streams, with loss, and
+//! with idle streams.
 
 use gannet_benches::rig::cores::Cores;
 use gannet_benches::rig::environment::Environment;
@@ -11,7 +12,7 @@ use gannet_driver::config::TransportName;
 use super::{Reporting, figures, on_round};
 use crate::cli::{Outcome, Output, Stop, Usage, bytes_in, count_in, mtu, power_of_two};
 
-/// The longest message on any stream; one with short terms carries an eighth of a term at most.
+/// The longest message on any stream. A stream with short terms carries messages of at most an eighth of a term.
 const MAX_MESSAGE_LENGTH: usize = 16 << 20;
 
 /// Round trips and throughput over UDP on the loopback interface, compared with bare sockets
@@ -70,7 +71,7 @@ enum TransportArg {
 }
 
 impl Args {
-    /// Refuses what no stream can carry, rather than finding that out after a while, in the middle of a round.
+    /// Refuses settings that no stream supports, instead of failing in the middle of a round.
     fn check(&self) -> Outcome {
         let Self { term_length, mtu, window, .. } = *self;
         let longest = (term_length / 8).min(MAX_MESSAGE_LENGTH);
@@ -117,7 +118,7 @@ pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
     args.reporting.begin(&environment, &notes, out)?;
     let mut results = udp::run(&mut systems, &options, on_round(stop))?;
-    // They would take memory and, being drivers, are not idle when they are let go.
+    // Dropped, since they take memory, and the drivers among them use the CPU even when idle.
     drop::<Vec<Box<dyn System>>>(systems);
     results.extend(udp::variations(&options, on_round(stop))?);
     results.extend(udp::idle(&options, on_round(stop))?);

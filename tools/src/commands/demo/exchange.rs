@@ -1,5 +1,5 @@
-//! One exchange of the feed: published by schedule on one thread, received and checked on another. The legs that send the feed
-//! through a driver differ in their channels alone.
+//! One exchange of the feed: published by schedule on one thread, received and checked on another. The legs that send
+//! the feed through a driver differ only in their channels.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use gannet_market::AnyMessage;
 
 use super::{Leg, PATIENCE, Plan, Setting, feed};
 
-/// How long the subscriber has to be linked to the publication.
+/// How long to wait until the subscriber is connected to the publication.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 const FRAGMENTS_PER_POLL: usize = 32;
 
@@ -33,12 +33,12 @@ pub(super) fn over(channel: &str, stream_id: i32, setting: &Setting<'_>) -> anyh
     Ok(leg)
 }
 
-/// A client of the demonstration's driver.
+/// Connects a client to the demo's driver.
 pub(super) fn connect(setting: &Setting<'_>) -> anyhow::Result<Client> {
     Ok(Client::connect(Context::new().dir(setting.driver_dir).client_name("gannet demo"))?)
 }
 
-/// Waits for something that takes a moment; says what did not happen if it takes longer.
+/// Waits for a condition. The error `otherwise` says what did not happen in time.
 pub(super) fn wait_until(otherwise: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
     let start_ns = now_ns();
     while !holds() {
@@ -50,14 +50,15 @@ pub(super) fn wait_until(otherwise: &str, mut holds: impl FnMut() -> bool) -> an
     Ok(())
 }
 
-/// Publishes the feed on a thread of its own, receives it with `poll` on this one, and says when its first message was due.
+/// Publishes the feed on a thread of its own and receives it with `poll` on this one. Returns when its first message
+/// was due.
 pub(super) fn between(
     publication: &mut ExclusivePublication,
     setting: &Setting<'_>,
     poll: impl FnMut(&mut Receiver) -> anyhow::Result<usize>,
 ) -> anyhow::Result<(Leg, i64)> {
     let (plan, stop) = (&setting.plan, setting.stop);
-    // Time for the publisher's thread to start.
+    // Leaves time for the publisher's thread to start.
     let start_ns = now_ns() + 5_000_000;
     let schedule = Schedule::new(start_ns, plan.rate_per_s);
     let deadline_ns = start_ns + (plan.length() + PATIENCE).as_nanos() as i64;
@@ -79,7 +80,7 @@ pub(super) fn between(
     })
 }
 
-/// Publishes by schedule, and returns how many messages were.
+/// Publishes by schedule. Returns the number of messages published.
 fn publish(
     publication: &mut ExclusivePublication,
     plan: &Plan,
@@ -90,7 +91,7 @@ fn publish(
     for number in 0..plan.messages {
         let due_ns = schedule.due_ns(number);
         while now_ns() < due_ns {
-            // Others need this core as well.
+            // Other threads need this core as well.
             std::thread::yield_now();
         }
         loop {
@@ -110,7 +111,7 @@ fn publish(
     Ok(plan.messages)
 }
 
-/// Receives messages, and compares what each says with what it should.
+/// Receives messages and compares each with what was sent.
 pub(super) struct Receiver {
     messages: u64,
     schedule: Schedule,
@@ -119,18 +120,19 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Of so many messages, the first of which was due at `start_ns` when they were published first.
+    /// Creates a receiver of `messages` messages. The first of them was due at `start_ns` when they were first
+    /// published.
     pub(super) fn new(messages: u64, start_ns: i64, rate_per_s: u64) -> Self {
         Self { messages, schedule: Schedule::new(start_ns, rate_per_s), next: 0, leg: Leg::default() }
     }
 
-    /// Receives until everything has arrived.
+    /// Receives until every message has arrived.
     pub(super) fn run(
         mut self,
         mut poll: impl FnMut(&mut Self) -> anyhow::Result<usize>,
         gives_up: &impl Fn() -> bool,
     ) -> anyhow::Result<Leg> {
-        // Never asleep for long: a sleep would be all that the histogram shows.
+        // Sleeps are short, since the histogram would show nothing but longer ones.
         let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 50_000));
         while self.next < self.messages {
             let fragments = poll(&mut self)?;
@@ -142,17 +144,18 @@ impl Receiver {
         Ok(self.leg)
     }
 
-    /// Takes a message, which was due when it says.
+    /// Receives a message that was due at the time it carries.
     pub(super) fn receive(&mut self, payload: &[u8]) {
         self.receive_due(payload, Some);
     }
 
-    /// Takes a message that is due at another time than it says, if it is known when.
+    /// Receives a message that is due at another time than it carries. Its latency is recorded only if `due_ns` returns
+    /// that time.
     pub(super) fn receive_due(&mut self, payload: &[u8], due_ns: impl FnOnce(i64) -> Option<i64>) {
         let arrived_ns = now_ns();
         let typed = AnyMessage::decode(payload).ok();
         match typed.as_ref().and_then(|typed| Some((typed, feed::claim(typed)?))) {
-            // What is missing before it is lost; what comes late or twice is not as it was sent.
+            // Numbers skipped before this one count as lost. A message that arrives late or twice counts as different.
             Some((typed, (number, says_ns))) if number >= self.next => {
                 self.leg.differed += u64::from(!feed::is_as_sent(typed, number, self.schedule.due_ns(number)));
                 if let Some(due_ns) = due_ns(says_ns) {

@@ -1,6 +1,6 @@
-//! A made-up market data feed, sent as messages of the market's schema. What a message says follows from its number: whoever
-//! receives it can tell what it should say. Sizes vary as a real feed's do; every so often comes a snapshot of several frames,
-//! or the description of an instrument.
+//! A synthetic market data feed, sent as messages of the market schema. The content of a message follows from its
+//! number, so that a receiver can compute what it should be. Sizes vary as in a real feed, with an occasional snapshot
+//! of several frames or definition of an instrument.
 
 use gannet::types::Position;
 use gannet::{ExclusivePublication, SendError};
@@ -11,19 +11,19 @@ use gannet_market::{
     Trade, TradeDecoder, TradeEncoder,
 };
 
-/// Updates have 1 to this many levels.
+/// Updates have between 1 and this many levels.
 const MAX_UPDATE_LEVELS: u64 = 12;
-/// Every so many messages one is a snapshot, too long for one frame.
+/// One of this many messages is a snapshot, which is too long for one frame.
 const SNAPSHOT_EVERY: u64 = 500;
 const SNAPSHOT_LEVELS: u64 = 150;
-/// Every so many messages one describes an instrument, and every so many is a trade.
+/// One of this many messages defines an instrument, and one of `TRADE_EVERY` is a trade.
 const INSTRUMENT_EVERY: u64 = 100;
 const TRADE_EVERY: u64 = 4;
-/// Descriptions of instruments are shorter than this many bytes.
+/// Upper limit for the length of an instrument definition, in bytes.
 const MAX_INSTRUMENT_LENGTH: usize = 200;
 const VENUES: [&str; 4] = ["XA", "XLON", "", "XCME"];
 
-/// What a message is, by its number.
+/// The kind of a message, which follows from its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Update { levels: u64 },
@@ -42,7 +42,8 @@ impl Kind {
     }
 }
 
-/// Sends message `number`, due at `due_ns`: straight into the log, or by way of `buffer` when it is longer than a frame.
+/// Sends message `number`, due at `due_ns`: encoded directly into the log, or through `buffer` when it is longer than a
+/// frame.
 pub(super) fn send(
     publication: &mut ExclusivePublication,
     number: u64,
@@ -99,7 +100,7 @@ fn write_instrument(mut instrument: InstrumentEncoder<'_>, number: u64, due_ns: 
     Ok(instrument.description("made up")?.url("")?.finish())
 }
 
-/// The number and due time that a message claims to have; nothing if the feed sends no such messages.
+/// The number and due time that a message carries. `None` for a kind of message that the feed does not send.
 pub(super) fn claim(message: &AnyMessage<'_>) -> Option<(u64, i64)> {
     let (number, due) = match message {
         AnyMessage::BookUpdate(update) => (update.sequence(), update.time() as i64),
@@ -110,7 +111,7 @@ pub(super) fn claim(message: &AnyMessage<'_>) -> Option<(u64, i64)> {
     Some((u64::from(number), due))
 }
 
-/// Whether a message says what message `number`, due at `due_ns`, should.
+/// Whether a message has the content that message `number`, due at `due_ns`, should have.
 pub(super) fn is_as_sent(message: &AnyMessage<'_>, number: u64, due_ns: i64) -> bool {
     if claim(message) != Some((number, due_ns)) {
         return false;
@@ -164,13 +165,13 @@ fn conditions(number: u64) -> Conditions {
     if number.is_multiple_of(8) { Conditions::AUCTION | Conditions::LATE } else { Conditions::NONE }
 }
 
-/// Instruments and ratios of the legs that an instrument is made of.
+/// The instruments and ratios of an instrument's legs.
 fn legs(number: u64) -> impl Iterator<Item = (u32, i16)> {
     let count = Random(number).next() % 3;
     (0..count).map(move |leg| ((number + leg) as u32, if leg == 0 { 1 } else { -2 }))
 }
 
-/// What one entry of a message says.
+/// The values of one entry of a message.
 #[derive(Debug, PartialEq)]
 struct Level {
     instrument: u32,
@@ -188,7 +189,7 @@ impl Level {
         Self {
             instrument: (rest >> 32) as u32 % 500,
             price: Price { mantissa: 10_000_000_000 + (price % 1_000_000_000) as i64 },
-            // A level that goes has no quantity.
+            // A deleted level has no quantity.
             quantity: (rest & 6 != 4).then_some(1 + rest as u32 % 10_000),
             orders: (rest & 8 != 0).then_some((rest >> 16) as u16 % 100),
             side: if rest & 1 == 0 { Side::BUY } else { Side::SELL },
@@ -197,7 +198,7 @@ impl Level {
     }
 }
 
-/// SplitMix64: one multiplication away from a counter, and plenty random for prices.
+/// SplitMix64: one multiplication on top of a counter, and random enough for prices.
 struct Random(u64);
 
 impl Random {

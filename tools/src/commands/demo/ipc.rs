@@ -2,7 +2,7 @@
 
 use super::{Leg, Setting, exchange};
 
-/// Small terms, so that the demonstration rotates through them and leaves little behind in memory.
+/// Small terms, so that the demo rotates through them and uses little memory.
 const CHANNEL: &str = "aeron:ipc?term-length=1m";
 const STREAM_ID: i32 = 1001;
 

@@ -1,4 +1,4 @@
-//! The leg `journal`: the feed is recorded as it is published, and read from the recording while that grows.
+//! The leg `journal`: the feed is recorded as it is published, and read from the recording while the recording grows.
 
 use gannet::agent::{AgentRunner, Backoff, IdleStrategy};
 use gannet::journal::{Recorder, RecorderOptions, Recording, Start};
@@ -7,7 +7,7 @@ use gannet_benches::rig::schedule::now_ns;
 use super::exchange::{between, connect, wait_until};
 use super::{Leg, PATIENCE, Recorded, Setting};
 
-/// Small terms and segments, so that the recording rolls.
+/// Small terms and segments, so that the recording has several segments.
 const CHANNEL: &str = "aeron:ipc?term-length=1m";
 const STREAM_ID: i32 = 1003;
 const SEGMENT_LENGTH: i64 = 4 << 20;
@@ -30,7 +30,7 @@ pub(super) fn run(setting: &Setting<'_>) -> anyhow::Result<Leg> {
         Ok(tailer.poll(|record| receiver.receive(record.payload()), RECORDS_PER_POLL)?)
     })?;
     drop(publication);
-    // What is replayed is a recording with an end.
+    // The replay leg needs a recording that has ended.
     let deadline_ns = now_ns() + PATIENCE.as_nanos() as i64;
     while status.streams().iter().any(|stream| stream.stopped.is_none()) && now_ns() < deadline_ns {
         std::thread::sleep(std::time::Duration::from_millis(1));

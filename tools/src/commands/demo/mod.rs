@@ -1,7 +1,7 @@
-//! `gannet demo`: the whole engine in one go, with a driver embedded in the process and no set-up.
+//! `gannet demo`: runs the whole engine once, with a driver embedded in the process and no set-up.
 //!
-//! Each leg sends the same feed, messages of an SBE schema, another way, checks everything that arrives, and measures
-//! from the moment when a message was due. A leg is a file and a line of [`LEGS`].
+//! Each leg sends the same feed of SBE messages in another way and checks everything that arrives. Latencies are
+//! measured from the moment when a message was due. A leg is a file and a line of [`LEGS`].
 
 mod exchange;
 mod feed;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     rate: u64,
 }
 
-/// How long a leg may take beyond its schedule before the rest of its messages count as lost.
+/// How long a leg may take beyond its schedule before its remaining messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a leg.
@@ -50,7 +50,7 @@ type RunLeg = fn(&Setting<'_>) -> anyhow::Result<Leg>;
 const LEGS: &[(&str, RunLeg)] =
     &[("ipc", ipc::run), ("udp", udp::run), ("journal", journal::run), ("replay", replay::run)];
 
-/// What a leg is to send.
+/// What a leg sends.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     messages: u64,
@@ -58,20 +58,20 @@ struct Plan {
 }
 
 impl Plan {
-    /// How long the schedule is.
+    /// The duration of the schedule.
     fn length(&self) -> Duration {
         Duration::from_secs_f64(self.messages as f64 / self.rate_per_s as f64)
     }
 }
 
-/// What a leg works with.
+/// The environment of a leg.
 struct Setting<'a> {
-    /// Where the embedded driver is.
+    /// The directory of the embedded driver.
     driver_dir: &'a Path,
     plan: Plan,
-    /// The user's wish to end it.
+    /// The user's request to stop.
     stop: &'a Stop,
-    /// Where the leg `journal` records, and what it has recorded.
+    /// The directory that the leg `journal` records into, and what it recorded.
     journal_dir: &'a Path,
     recorded: Cell<Option<Recorded>>,
 }
@@ -84,18 +84,18 @@ struct Recorded {
     start_ns: i64,
 }
 
-/// What came of a leg.
+/// The result of a leg.
 #[derive(Debug, Default)]
 struct Leg {
     published: u64,
     received: u64,
-    /// Messages that did not say what was sent, or arrived out of their order.
+    /// Messages that differed from what was sent, or arrived out of order.
     differed: u64,
     bytes: u64,
     latencies: LatencyHistogram,
 }
 
-/// A leg as JSON.
+/// The result of a leg as JSON.
 #[derive(Debug, Serialize)]
 struct LegSummary {
     published: u64,
@@ -106,7 +106,7 @@ struct LegSummary {
     p99_ns: Option<u64>,
 }
 
-/// All legs that were run, as one JSON object in that order.
+/// The results of all legs as one JSON object, in the order in which they ran.
 struct Summary(Vec<(&'static str, LegSummary)>);
 
 impl Serialize for Summary {

@@ -1,4 +1,5 @@
-//! The leg `replay`: what the leg `journal` recorded is published again, twice as fast as it was recorded, and compared.
+//! The leg `replay`: publishes again what the leg `journal` recorded, twice as fast as it was recorded, and compares
+//! it.
 
 use anyhow::bail;
 use gannet::Fragment;
@@ -13,15 +14,15 @@ use super::{Leg, PATIENCE, Setting};
 
 const CHANNEL: &str = "aeron:ipc";
 const STREAM_ID: i32 = 1004;
-/// So many times as fast as it was recorded.
+/// The speed of the replay relative to the recording.
 const SCALE: f64 = 2.0;
 const FRAGMENTS_PER_POLL: usize = 32;
 
-/// The shortest a frame can be: so far in front of its end is still the same frame.
+/// The shortest possible frame in bytes. A position this far before a frame's end is still within that frame.
 const SHORTEST_FRAME: i64 = 32;
 
-/// Runs the leg. Replayer and subscriber are one thread. A message is due when the pace has it due: as long behind the moment when
-/// the replay began as it was recorded behind the first frame, divided by the scale.
+/// Runs the leg, with replayer and subscriber on one thread. A message is due as long after the start of the replay as
+/// it was recorded after the first frame, divided by the scale.
 pub(super) fn run(setting: &Setting<'_>) -> anyhow::Result<Leg> {
     let Some(recorded) = setting.recorded.get() else { bail!("nothing was recorded") };
     let client = connect(setting)?;
@@ -57,16 +58,16 @@ pub(super) fn run(setting: &Setting<'_>) -> anyhow::Result<Leg> {
     Ok(leg)
 }
 
-/// When the replayer has which message due.
+/// Computes when the replayer has a message due.
 struct Pace {
     times: Times,
-    /// When the replay began, and when its first frame was recorded, once it has begun.
+    /// When the replay began, and when its first frame was recorded. `None` before the replay has begun.
     start_ns: Option<i64>,
     first_ns: Option<i64>,
 }
 
 impl Pace {
-    /// When the message that ends at `end` is due; positions never go back.
+    /// When the message that ends at `end` is due. Positions must not go back.
     fn due_ns(&mut self, end: Position) -> Option<i64> {
         let recorded_ns = self.times.at(Position::new(end.get() - SHORTEST_FRAME))?.get();
         let behind_first_ns = (recorded_ns - self.first_ns?) as f64 / SCALE;

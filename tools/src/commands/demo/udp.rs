@@ -1,4 +1,4 @@
-//! The leg `udp`: the feed goes out of the driver's sender and comes back to its receiver through the loopback interface.
+//! The leg `udp`: the feed is sent by the driver's sender over the loopback interface, and received by its receiver.
 
 use anyhow::Context as _;
 use gannet_benches::systems::gannet_udp::free_port;

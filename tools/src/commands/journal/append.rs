@@ -1,4 +1,4 @@
-//! `gannet journal append`: lines of standard input, appended to a journal.
+//! `gannet journal append`: appends lines of standard input to a journal.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -31,9 +31,9 @@ pub(super) struct Args {
 struct Line {
     recording_id: i64,
     messages: u64,
-    /// Where the journal ended before.
+    /// The end of the journal before this command.
     start_position: i64,
-    /// Up to where all is on stable storage.
+    /// The position up to which everything is on stable storage.
     position: i64,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     while !stop.is_wanted() && input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
         let message = match line.strip_suffix(b"\n") {
             Some(message) => message,
-            // The last line, which need not have an end, or one that the rest of was not waited for.
+            // Either the last line, which needs no end, or a line that was cut off by the request to stop.
             None if stop.is_wanted() => break,
             None => &line,
         };

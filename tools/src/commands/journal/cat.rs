@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
     let mut choice = args.choice.clone();
-    // Between what positions, where that is said.
+    // The range of positions, if one is given.
     let mut range = None;
     if let Some(cycle) = args.cycle {
         let (number, roll) = cycle.find(&recording)?;
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         }
         let next = if args.reverse {
             reading::backward(&mut tailer, &mut damages, |record| {
-                // One that lies across the position begins before it.
+                // With a position inside a message, the message begins before it.
                 let is_behind = begin.is_some_and(|begin| record.position() < begin);
                 if is_behind { Ok(()) } else { printer.print(record, out) }
             })

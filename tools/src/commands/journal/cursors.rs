@@ -1,4 +1,4 @@
-//! `gannet journal cursors`: the named cursors of a recording, listed, moved and removed from outside.
+//! `gannet journal cursors`: lists, moves and removes the named cursors of a recording.
 
 use gannet::journal::{CursorInfo, Start};
 use serde::Serialize;
@@ -66,7 +66,7 @@ struct RmArgs {
 struct Line {
     name: String,
     position: i64,
-    /// From there to the end; null where nobody keeps where that is.
+    /// Bytes from the cursor to the end of the recording; null if nothing records that end.
     behind_bytes: Option<i64>,
     moved_ms: i64,
 }
@@ -118,7 +118,7 @@ fn move_one(args: &MoveArgs, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
     let before = recording.cursors()?.into_iter().find(|cursor| cursor.name == args.name);
     let position = recording.move_cursor(&args.name, args.to)?.get();
-    // A cursor that is not there is refused above.
+    // A cursor that does not exist was refused above.
     let position_before = before.map_or(position, |cursor| cursor.position.get());
     if args.json {
         return out.json(&Moved { name: &args.name, position_before, position });

@@ -1,4 +1,4 @@
-//! Cycles of a journal that rolls by time of day, as people name them.
+//! Names of cycles on the command line, for a journal that rolls by time of day.
 
 use anyhow::Context as _;
 use gannet::journal::{JournalError, Recording, RollCycle, Start};
@@ -6,18 +6,18 @@ use gannet::time::EpochNanos;
 
 use super::reading;
 
-/// A cycle of a journal that rolls by time of day, as people name it.
+/// The name of a cycle, for a journal that rolls by time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CycleName {
     /// By its number.
     Number(i64),
-    /// By a moment in it.
+    /// By a time within it.
     At(EpochNanos),
-    /// The last that there are messages of.
+    /// The last cycle that has messages.
     Last,
 }
 
-/// Reads a cycle: its number as `describe` has it, a moment or a day (UTC) in it, or `last`.
+/// Parses a cycle: its number as `describe` shows it, a time or a day (UTC) in it, or `last`.
 pub(super) fn cycle(text: &str) -> Result<CycleName, String> {
     if text == "last" {
         return Ok(CycleName::Last);
@@ -34,7 +34,7 @@ pub(super) fn cycle(text: &str) -> Result<CycleName, String> {
 }
 
 impl CycleName {
-    /// Which cycle that is, and how often they begin.
+    /// The number of the cycle, and the recording's roll cycle.
     pub(super) fn find(self, recording: &Recording) -> anyhow::Result<(i64, RollCycle)> {
         let recording_id = recording.descriptor().recording_id;
         let roll = recording.roll_cycle()?.ok_or(JournalError::NoCycles { recording_id })?;

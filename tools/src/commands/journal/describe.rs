@@ -1,4 +1,4 @@
-//! `gannet journal describe`: everything that is known of one recording without reading it.
+//! `gannet journal describe`: shows everything about a recording that is known without reading its messages.
 
 use gannet::time::EpochNanos;
 use serde::Serialize;
@@ -39,7 +39,7 @@ struct Description {
     source_identity: String,
     disk_bytes: u64,
     retention: Kept,
-    /// The cursor that keeps it from being pruned so.
+    /// The cursor that prevents segments from being pruned.
     held_by: Option<Held>,
     pruned: Gone,
     roll_period_s: Option<u64>,
@@ -48,7 +48,7 @@ struct Description {
     cursors: Vec<CursorLine>,
 }
 
-/// What its helper threads keep; null for no limit.
+/// What the helper threads of the journal keep; null for no limit.
 #[derive(Serialize)]
 struct Kept {
     max_age_ns: Option<u64>,
@@ -56,7 +56,7 @@ struct Kept {
     min_free_bytes: Option<u64>,
 }
 
-/// A cursor, and how many segments wait for it and others.
+/// A cursor, and how many segments it and other cursors keep from being pruned.
 #[derive(Serialize)]
 struct Held {
     cursor: String,
@@ -64,7 +64,7 @@ struct Held {
     segments: usize,
 }
 
-/// A cycle that there are messages of, where the recording rolls by time.
+/// A cycle that has messages, in a recording that rolls by time.
 #[derive(Serialize)]
 struct Cycle {
     number: i64,
@@ -73,7 +73,7 @@ struct Cycle {
     segments: usize,
 }
 
-/// What was pruned so far.
+/// What has been pruned so far.
 #[derive(Serialize)]
 struct Gone {
     segments: u64,
@@ -85,9 +85,9 @@ struct Gone {
 struct Segment {
     file: String,
     position: i64,
-    /// Up to where its sidecar is complete; null without one.
+    /// The position up to which the sidecar is complete; null without a sidecar.
     indexed_position: Option<i64>,
-    /// The CRC-32C of the whole file once it is full.
+    /// The CRC-32C of the whole file, once the segment is full.
     crc32c: Option<String>,
 }
 
@@ -95,7 +95,7 @@ struct Segment {
 struct CursorLine {
     name: String,
     position: i64,
-    /// How many bytes it is behind what is recorded.
+    /// Bytes from the cursor to the recorded end.
     behind: Option<i64>,
     moved_ms: i64,
 }

@@ -1,4 +1,4 @@
-//! `gannet journal export`: messages of a recording in forms that other programs read.
+//! `gannet journal export`: writes messages of a recording in formats that other programs read.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     printer.finish(&damages)
 }
 
-/// The header of a capture file: version 2.4, nanoseconds, packets that begin with their IP header.
+/// The header of a capture file: version 2.4, nanosecond times, packets that begin with their IP header.
 fn pcap_header() -> Vec<u8> {
     const MAGIC_NANOSECONDS: u32 = 0xA1B2_3C4D;
     const LINK_RAW: u32 = 101;
@@ -141,9 +141,9 @@ fn pcap_header() -> Vec<u8> {
     header
 }
 
-/// A message as a packet. With a schema and several messages in a payload, the payload is written once.
+/// Writes a message as a packet. With a schema and several messages in a payload, the payload is written once.
 fn pcap_packet(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output) -> Outcome {
-    /// What fits into a UDP datagram over IPv4.
+    /// The longest payload of a UDP datagram over IPv4, in bytes.
     const LONGEST_PAYLOAD: usize = 65_535 - 20 - 8;
     const PORT: u16 = 40_123;
     if decoded.is_some_and(|decoded| decoded.index > 0) {
@@ -171,7 +171,7 @@ fn pcap_packet(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Out
     out.bytes(&packet)
 }
 
-/// A message as a row.
+/// Writes a message as a row.
 fn csv_row(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output) -> Outcome {
     let number = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
     let place = format!(
@@ -198,7 +198,7 @@ fn csv_row(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output)
     }
 }
 
-/// A value as CSV has it: in quotes if it needs them, with its own quotes doubled.
+/// Quotes a value for CSV if necessary, with quotes inside it doubled.
 fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

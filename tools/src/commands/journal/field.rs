@@ -1,11 +1,11 @@
-//! The value of a field that messages are chosen by: `NAME=VALUE`, as people write it on the command line.
+//! A field that selects messages by its value: `NAME=VALUE` on the command line.
 
 use std::str::FromStr;
 
 use gannet_codecs::dynamic::Found;
 use serde_json::Value;
 
-/// A field and the value that it should have.
+/// A field and the value to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field {
     /// The names from the message down to the field.
@@ -28,9 +28,9 @@ impl FromStr for Field {
 }
 
 impl Field {
-    /// Whether a message has the field with that value: in any entry, where it is one of a group's.
+    /// Whether the field has that value in a message. For a field of a group, one matching entry is enough.
     pub(super) fn is_in(&self, message: &Found<'_, '_>) -> bool {
-        // What cannot be decoded has no value.
+        // A message that cannot be decoded has no fields.
         let decoded = message.to_json().ok().and_then(|json| serde_json::from_str(&json).ok());
         decoded.is_some_and(|fields| self.holds(&fields, &self.path))
     }

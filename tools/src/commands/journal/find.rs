@@ -1,4 +1,4 @@
-//! `gannet journal find`: where messages are.
+//! `gannet journal find`: finds the positions of messages.
 
 use gannet::journal::Start;
 use gannet::types::Position;

@@ -1,4 +1,4 @@
-//! `gannet journal ls`: the recordings of a directory.
+//! `gannet journal ls`: lists the recordings of a directory.
 
 use std::path::PathBuf;
 
@@ -27,9 +27,9 @@ struct Line {
     recording_id: i64,
     state: String,
     start_position: i64,
-    /// Null while it goes on.
+    /// Null while the recording goes on.
     stop_position: Option<i64>,
-    /// Up to where its writers know that it is recorded.
+    /// The position up to which its writers have recorded it.
     recorded_position: Option<i64>,
     segments: usize,
     disk_bytes: u64,

@@ -1,4 +1,4 @@
-//! Messages of a recording as `cat`, `tail` and `find` choose and print them.
+//! Selects and prints messages of a recording, for `cat`, `tail` and `find`.
 
 use std::path::PathBuf;
 
@@ -46,12 +46,12 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    /// Whether there is a schema.
+    /// Whether a schema is given.
     pub(super) fn has_schema(&self) -> bool {
         self.schema.is_some()
     }
 
-    /// The same, printed as one JSON object per message.
+    /// The same settings, printing one JSON object per message.
     pub(super) fn as_json(&self) -> Printing {
         Printing { meaning: self.clone(), json: true, brief: false }
     }
@@ -71,13 +71,13 @@ pub(super) struct Printing {
     brief: bool,
 }
 
-/// Prints messages that are wanted.
+/// Prints the messages that are selected.
 pub(super) struct Printer {
     choice: Choice,
     json: bool,
     brief: bool,
     decoder: Option<Decoder>,
-    /// Messages that were printed.
+    /// The number of messages printed.
     pub(super) printed: u64,
 }
 
@@ -95,7 +95,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Where the message is, without what it says.
+    /// The place of the message, without its content.
     fn of(record: &Record<'_>) -> Self {
         Self {
             position: record.position().get(),
@@ -109,11 +109,11 @@ impl Line<'_> {
     }
 }
 
-/// Writes a message that is wanted, with what it says by its schema.
+/// A function that writes a selected message, with its decoded form if there is a schema.
 pub(super) type Write<'a> = dyn FnMut(&Record<'_>, Option<&Decoded<'_>>, &mut Output) -> Outcome + 'a;
 
 impl Choice {
-    /// Refuses to choose by time where there are no times.
+    /// Refuses to select by time in a recording without times.
     pub(super) fn check(&self, recording: &Recording) -> Outcome {
         match self.since.or(self.until) {
             Some(time) => Ok(recording.tailer(Start::Time(time)).map(drop)?),
@@ -121,18 +121,18 @@ impl Choice {
         }
     }
 
-    /// Whether messages are chosen by what they mean: then others are of no concern.
+    /// Whether messages are selected by their decoded form. Messages that cannot be decoded are ignored then.
     fn is_by_meaning(&self) -> bool {
         self.template.is_some() || !self.field.is_empty()
     }
 
-    /// Whether a message that was decoded is wanted.
+    /// Whether a decoded message is selected.
     fn takes_decoded(&self, message: &Decoded<'_>) -> bool {
         self.template.is_none_or(|template| template == message.template)
             && self.field.iter().all(|field| field.is_in(&message.found))
     }
 
-    /// Whether a message is wanted, as far as that can be told without a schema.
+    /// Whether a message is selected, as far as that can be decided without a schema.
     fn takes(&self, record: &Record<'_>) -> bool {
         let time = record.time();
         self.since.is_none_or(|since| time.is_some_and(|time| time >= since))
@@ -153,13 +153,13 @@ impl Printer {
         Ok(Self { choice: choice.clone(), json, brief, decoder, printed: 0 })
     }
 
-    /// Prints a message if it is wanted.
+    /// Prints a message if it is selected.
     pub(super) fn print(&mut self, record: &Record<'_>, out: &mut Output) -> Outcome {
         let (json, brief) = (self.json, self.brief);
         self.write(record, &mut |record, decoded, out| show(record, decoded, json, brief, out), out)
     }
 
-    /// Writes a message if it is wanted: each message of an SBE schema that is in it, if there is a schema.
+    /// Writes a message if it is selected. With a schema, each SBE message in the payload is written.
     pub(super) fn write(&mut self, record: &Record<'_>, write: &mut Write<'_>, out: &mut Output) -> Outcome {
         if !self.choice.takes(record) {
             return Ok(());
@@ -186,7 +186,7 @@ impl Printer {
         })
     }
 
-    /// Fails if something could not be read.
+    /// Fails if anything could not be read.
     pub(super) fn finish(&self, damages: &Damages) -> Outcome {
         match (damages.count, self.failed()) {
             (0, 0) => Ok(()),
@@ -197,13 +197,14 @@ impl Printer {
         }
     }
 
-    /// Messages that were asked for and could not be decoded: where a template or a field chooses, nobody asked for them.
+    /// The number of selected messages that could not be decoded. Zero when messages are selected by template or field,
+    /// since such a selection does not include them.
     fn failed(&self) -> u64 {
         self.decoder.as_ref().filter(|_| !self.choice.is_by_meaning()).map_or(0, |decoder| decoder.failed)
     }
 }
 
-/// Shows a message, by its schema if it was decoded.
+/// Prints a message, in decoded form if it was decoded.
 fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, brief: bool, out: &mut Output) -> Outcome {
     let payload = record.payload();
     match decoded {
@@ -225,7 +226,7 @@ fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, brief: b
     }
 }
 
-/// The payload as text, if it is that: nothing in it controls a terminal.
+/// The payload as text. `None` unless it is UTF-8 without control characters.
 pub(super) fn text(payload: &[u8]) -> Option<&str> {
     std::str::from_utf8(payload).ok().filter(|text| !text.chars().any(char::is_control))
 }

@@ -1,5 +1,6 @@
-//! `gannet journal`: journals and archives' recordings, from the outside. One file per subcommand; here is what they share. None
-//! but `append`, `cursors`, `reindex`, `prune` and `repair` writes anything, and each is safe on a journal in use, or refuses.
+//! `gannet journal`: journals and recordings of archives, inspected from outside. One file per subcommand; this file
+//! has what they share. Only `append`, `cursors`, `reindex`, `prune` and `repair` write anything. Each of those is safe
+//! on a journal in use, or refuses to run.
 
 mod append;
 mod cat;
@@ -89,7 +90,7 @@ impl Source {
     }
 }
 
-/// Tells a directory that is not there from one that is no journal.
+/// Tells a directory that does not exist from one that is not a journal.
 pub(crate) fn existing(dir: &Path) -> Outcome {
     match dir.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no directory {}", dir.display()),
@@ -97,7 +98,7 @@ pub(crate) fn existing(dir: &Path) -> Outcome {
     }
 }
 
-/// How many bytes a directory's files of a recording take up on the disk.
+/// The disk space that the files of a recording take, in bytes.
 fn disk_usage(source: &Source, id: RecordingId) -> anyhow::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0;
@@ -107,7 +108,7 @@ fn disk_usage(source: &Source, id: RecordingId) -> anyhow::Result<u64> {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.starts_with(&format!("{id}-")) || name.starts_with(&format!("{id}.")) {
-            // One that is gone by now takes up nothing.
+            // A file that was removed meanwhile takes no space.
             bytes += entry.metadata().map_or(0, |metadata| metadata.blocks() * 512);
         }
     }

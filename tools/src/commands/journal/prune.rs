@@ -1,4 +1,4 @@
-//! `gannet journal prune`: takes segments from the start of a recording.
+//! `gannet journal prune`: removes segments from the start of a recording.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +48,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Reads an age: days and weeks as well as what durations have, and never without a unit: whoever writes `7` may mean days, and
-/// what is removed does not come back.
+/// Parses an age: a duration that may also be in days and weeks. The unit is required: `7` could be meant as days, and
+/// removed segments cannot be restored.
 fn age(text: &str) -> Result<Duration, String> {
     const DAY: u64 = 24 * 3600;
     if text.parse::<f64>().is_ok() {
@@ -69,9 +69,9 @@ struct Line {
     start_position: i64,
     disk_bytes: u64,
     segments: Vec<Segment>,
-    /// The cursor that keeps more from going.
+    /// The cursor that keeps further segments from being removed.
     held_by: Option<Held>,
-    /// The first segment that stays.
+    /// The first segment that is kept.
     rest: Option<Rest>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading a recording to its end or its beginning, whatever is damaged in it: damage is told on standard error and passed over.
+//! Reads a recording to its end or its beginning in spite of damage. Damage is reported on standard error and skipped.
 
 use gannet::journal::{Damage, JournalError, Record, Start, Tailer};
 use gannet::types::Position;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::Outcome;
 
-/// A place of damage, as JSON.
+/// The place of damage, as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Place {
     pub(super) file: String,
@@ -26,17 +26,17 @@ impl Place {
     }
 }
 
-/// The damage that was met.
+/// The damage found so far.
 #[derive(Debug, Default)]
 pub(super) struct Damages {
-    /// In how many places.
+    /// The number of damaged places.
     pub(super) count: u64,
-    /// Where it was met last.
+    /// The position of the last one.
     last: Option<Position>,
 }
 
 impl Damages {
-    /// Tells of it, once.
+    /// Reports the damage, once per place.
     fn tell(&mut self, damage: &Damage) {
         if self.last != Some(damage.position) {
             self.last = Some(damage.position);
@@ -46,18 +46,18 @@ impl Damages {
     }
 }
 
-/// What stood where a tailer looked.
+/// What a tailer found.
 enum Met {
-    /// A message, which was shown.
+    /// A message. It was shown.
     Message,
     Nothing,
-    /// What is pruned, which was told.
+    /// Pruned data. It was reported.
     Pruned,
-    /// Damage, which was told.
+    /// Damage. It was reported.
     Damage,
 }
 
-/// Hands what a tailer found to `show`, and tells what is wrong with it.
+/// Passes what a tailer found to `show`, or reports what is wrong with it.
 fn meet(
     found: Result<Option<Record<'_>>, JournalError>,
     damages: &mut Damages,
@@ -78,7 +78,8 @@ fn meet(
     }
 }
 
-/// Hands the next message to `show`. False if there is none; damage is passed over, and so is what is pruned meanwhile.
+/// Passes the next message to `show`. Returns false if there is none. Damage, and data pruned in the meantime, is
+/// skipped.
 pub(super) fn forward(
     tailer: &mut Tailer,
     damages: &mut Damages,
@@ -95,7 +96,8 @@ pub(super) fn forward(
     }
 }
 
-/// Hands the message in front to `show`. False if there is none; damage is passed over, and what is pruned meanwhile is the end.
+/// Passes the message before the tailer to `show`. Returns false if there is none. Damage is skipped, and data pruned
+/// in the meantime ends the recording.
 pub(super) fn backward(
     tailer: &mut Tailer,
     damages: &mut Damages,

@@ -1,4 +1,4 @@
-//! `gannet journal reindex`: makes the sidecars of a recording again from its segments.
+//! `gannet journal reindex`: rebuilds the sidecars of a recording from its segments.
 
 use gannet::journal::reindex;
 use serde::Serialize;

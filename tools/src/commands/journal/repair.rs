@@ -1,4 +1,4 @@
-//! `gannet journal repair`: what recovery does, and quarantine for damage, on a journal that nobody has open.
+//! `gannet journal repair`: recovers a journal that is not open anywhere, and quarantines damage.
 
 use std::sync::Arc;
 
@@ -33,21 +33,22 @@ pub(super) struct Args {
 struct Line {
     recording_id: i64,
     dry_run: bool,
-    /// Whether it cannot be told if anybody has it open, nor anybody be kept from changing it meanwhile.
+    /// Whether the journal could not be locked. It is then unknown whether a process has it open, and others may change
+    /// it meanwhile.
     unlocked: bool,
     was_whole: bool,
-    /// What was done about the catalog.
+    /// How the catalog was rebuilt, if it was.
     catalog: Option<MadeAgain>,
     left_by: &'static str,
     end_position: i64,
-    /// Ranges that became padding, since their appenders died.
+    /// Ranges left by appenders that died, which became padding.
     padded: Vec<Range>,
     cut: Option<Cut>,
-    /// Cursors that were behind the end, and are there now.
+    /// Cursors that were beyond the end, and were moved to it.
     rewound: Vec<Rewound>,
     removed: Vec<String>,
     quarantined: Vec<Quarantined>,
-    /// Whether sidecars had to be made again.
+    /// Whether sidecars were rebuilt.
     reindexed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `gannet journal tail`: the last messages of a recording, and those that come.
+//! `gannet journal tail`: prints the last messages of a recording, and those appended later.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::reading::{self, Damages};
 use crate::cli::{Outcome, Output, Stop, count, position};
 use crate::commands::checking::Checking;
 
-/// How long a look for what is appended takes.
+/// How long to wait for an append before the request to stop is checked again.
 const WAIT: Duration = Duration::from_millis(50);
 
 /// Print the last messages of a recording, and with -f those that are appended
@@ -48,7 +48,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut printer = Printer::new(&args.choice, &args.printing)?;
-    // Before anything is printed: whoever sees that may rely on it.
+    // Called before anything is printed, so that a user who sees output can stop the command.
     let stop = Stop::listen()?;
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     };
     let mut tailer = args.checking.by(recording.tailer(start)?);
     if start == Start::End {
-        // What is damaged is told on the way forwards.
+        // Damage is reported on the way forwards.
         let mut back = 0;
         while back < args.lines {
             match tailer.previous().map(|record| record.is_some()) {
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             match tailer.wait(&mut idle, WAIT) {
                 Ok(false) => {}
                 Ok(true) | Err(JournalError::Pruned { .. }) => break,
-                // It goes on behind the damage once something is appended there.
+                // Reading continues after the damage once something is appended there.
                 Err(JournalError::Damaged(_)) => {
                     std::thread::sleep(WAIT);
                     break;

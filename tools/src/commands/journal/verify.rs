@@ -23,7 +23,7 @@ struct Line {
     messages: u64,
     payload_bytes: u64,
     end_position: i64,
-    /// Up to where there were checksums to compare with.
+    /// The position up to which there were checksums to compare with.
     checked_position: i64,
     damaged: u64,
     skipped_bytes: u64,

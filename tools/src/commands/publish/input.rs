@@ -1,4 +1,4 @@
-//! What `gannet pub` publishes, message by message: from standard input, a file or captures.
+//! The messages that `gannet pub` publishes: from standard input, a file or captures.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -23,18 +23,18 @@ pub(super) enum Format {
     Whole,
 }
 
-/// Where messages come from.
+/// A source of messages.
 pub(super) enum Input {
-    /// A file, read as messages are wanted.
+    /// A file, read as messages are needed.
     File { path: PathBuf, reader: BufReader<File>, splitter: Splitter },
-    /// Standard input, which may never come to an end: read by a thread of its own, so that the command can be stopped.
+    /// Standard input, which may never end. A separate thread reads it, so that the command can be stopped.
     Stdin { messages: Receiver<io::Result<Vec<u8>>>, message: Vec<u8> },
-    /// Captures, one after the other.
+    /// Captures, one after another.
     Captures { waiting: VecDeque<PathBuf>, current: Capture, passed_over: PassedOver },
 }
 
 impl Input {
-    /// The messages of a file.
+    /// Creates an input from a file.
     pub(super) fn file(path: &Path, format: Format) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         if file.metadata().is_ok_and(|found| found.is_dir()) {
@@ -44,25 +44,25 @@ impl Input {
         Ok(Self::File { path: path.to_owned(), reader, splitter: Splitter::new(format) })
     }
 
-    /// The messages of standard input.
+    /// Creates an input from standard input.
     pub(super) fn stdin(format: Format) -> Self {
         let (sender, messages) = sync_channel(64);
         std::thread::spawn(move || forward(io::stdin().lock(), Splitter::new(format), &sender));
         Self::Stdin { messages, message: Vec::new() }
     }
 
-    /// The datagrams of captures.
+    /// Creates an input from the datagrams of captures.
     pub(super) fn captures(first: &Path, others: &[PathBuf]) -> anyhow::Result<Self> {
         let current = Capture::open(first)?;
         for path in others {
-            // All of them, before the first is published.
+            // All captures are opened once before the first is published.
             Capture::open(path)?;
         }
         let waiting = others.iter().cloned().collect();
         Ok(Self::Captures { waiting, current, passed_over: PassedOver::default() })
     }
 
-    /// The next message; nothing at the end, or when the user wants to stop.
+    /// The next message. `None` at the end, or when the user wants to stop.
     pub(super) fn next(&mut self, stop: &Stop) -> anyhow::Result<Option<&[u8]>> {
         match self {
             Self::File { path, reader, splitter } => {
@@ -94,7 +94,7 @@ impl Input {
         }
     }
 
-    /// Packets that were no message, in the captures that were read to their end.
+    /// Counts of packets that were not messages, in the captures that were read to their end.
     pub(super) fn passed_over(&self) -> PassedOver {
         match self {
             Self::Captures { passed_over, .. } => *passed_over,
@@ -103,7 +103,7 @@ impl Input {
     }
 }
 
-/// Hands on the messages of `reader` until there are no more, or nobody wants them.
+/// Sends on the messages of `reader` until there are no more, or until the receiver is gone.
 fn forward(mut reader: impl BufRead, mut splitter: Splitter, sender: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let next = match splitter.next(&mut reader) {
@@ -118,14 +118,14 @@ fn forward(mut reader: impl BufRead, mut splitter: Splitter, sender: &SyncSender
     }
 }
 
-/// Divides bytes into messages.
+/// Splits bytes into messages.
 pub(super) struct Splitter {
     format: Format,
     message: Vec<u8>,
     is_done: bool,
 }
 
-/// Longer than any message may be. A length beyond it is not believed.
+/// Longer than any message may be. A greater length is refused.
 const MAX_RAW_LENGTH: u32 = 16 << 20;
 
 impl Splitter {
@@ -171,7 +171,7 @@ impl Splitter {
                 format!("a message of {length} bytes is announced, and none can have more than {MAX_RAW_LENGTH}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        // Grows with what is there, not with what was announced.
+        // The buffer grows with the data that is read, not with the announced length.
         if reader.take(length.into()).read_to_end(&mut self.message)? < length as usize {
             return Err(cut_short(io::ErrorKind::UnexpectedEof.into()));
         }

@@ -1,4 +1,4 @@
-//! `gannet pub`: publishes what it is given: lines, whole messages, or the datagrams of a capture. What that is, `input` reads.
+//! `gannet pub`: publishes lines, whole messages, or the datagrams of a capture. The file `input` reads them.
 
 mod input;
 
@@ -61,19 +61,19 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was done, as JSON.
+/// The result, as JSON.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
-    /// Messages published.
+    /// The number of messages published.
     published: u64,
-    /// Bytes of them.
+    /// The bytes in them.
     bytes: u64,
-    /// Packets of the capture that were no message.
+    /// Packets of the capture that were not messages.
     passed_over: u64,
 }
 
 impl Args {
-    /// What is to be published, from its beginning.
+    /// Opens the input at its beginning.
     fn input(&self) -> anyhow::Result<Input> {
         match (&self.file, self.capture.as_slice()) {
             (_, [first, others @ ..]) => Input::captures(first, others),
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         bail!(Usage("--loop needs --file or --capture: standard input can be read only once".to_owned()));
     }
     let stop = Stop::listen()?;
-    // Opened before anybody is asked to wait for it.
+    // Opened before the command waits for subscribers.
     let mut input = args.input()?;
 
     let connection = Connection::open(&args.dir.path(), &args.patience, "gannet pub").context("cannot publish")?;
@@ -144,7 +144,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     Ok(())
 }
 
-/// Either kind of publication.
+/// A publication of either kind.
 enum Publisher {
     Concurrent(Publication),
     Exclusive(Box<ExclusivePublication>),
@@ -160,7 +160,7 @@ impl Publisher {
         }
     }
 
-    /// The id that subscribers' counters refer to.
+    /// The registration id that subscribers' counters refer to.
     fn log_id(&self) -> RegistrationId {
         match self {
             Self::Concurrent(publication) => publication.original_registration_id(),
@@ -182,7 +182,7 @@ impl Publisher {
         }
     }
 
-    /// Waits until there are as many subscribers as asked for; false if the user has lost patience.
+    /// Waits until there are as many subscribers as requested. Returns false if the user wants to stop first.
     fn wait_for_subscribers(&mut self, connection: &Connection, args: &Args, stop: &Stop) -> anyhow::Result<bool> {
         let deadline = Instant::now() + args.wait;
         loop {
@@ -192,7 +192,7 @@ impl Publisher {
                     record.type_id == type_id::SUBSCRIBER_POSITION && record.reference_id == self.log_id().get(),
                 );
             });
-            // Subscribers on other hosts are not seen from here, but that there is one is.
+            // Subscribers on other hosts cannot be counted here, only that there is at least one.
             count = count.max(usize::from(self.is_connected()));
             if count >= args.subscribers {
                 return Ok(true);
@@ -215,7 +215,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes a message as soon as there is room; false if the user wants to stop first.
+    /// Publishes a message as soon as there is room. Returns false if the user wants to stop first.
     fn publish(&mut self, message: &[u8], number: u64, connection: &Connection, stop: &Stop) -> anyhow::Result<bool> {
         let mut idle = IdleStrategy::Backoff(Backoff::default());
         loop {

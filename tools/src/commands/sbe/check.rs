@@ -1,4 +1,4 @@
-//! `gannet sbe check`: what is wrong with a schema, and what a new version of one breaks.
+//! `gannet sbe check`: reports what is wrong with a schema, and what a new version of it breaks.
 
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,7 @@ fn gate(args: &Args, old: &Path, out: &mut Output) -> Outcome {
     }
 }
 
-/// Reads a schema. What is wrong with one is what this command is asked for, so it goes to the output.
+/// Reads a schema. Its errors are the result of this command, so they go to the output.
 fn read(args: &Args, path: &Path, options: &Options, out: &mut Output) -> anyhow::Result<Compiled> {
     match gannet_codecs::open(path, options) {
         Ok(compiled) => Ok(compiled),

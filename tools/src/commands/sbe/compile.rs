@@ -1,4 +1,4 @@
-//! `gannet sbe ir`: schemas to compiled schemas, as the official tool writes them.
+//! `gannet sbe ir`: converts schemas to compiled schemas, in the official tool's format.
 
 use std::fs;
 use std::path::PathBuf;

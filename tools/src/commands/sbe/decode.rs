@@ -1,4 +1,4 @@
-//! `gannet sbe decode`: messages of captures, files or standard input, by schema and without generated code.
+//! `gannet sbe decode`: decodes messages of captures, files or standard input by schema, without generated code.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -53,7 +53,7 @@ enum Input {
     Hex,
 }
 
-/// A file with more in one packet than this is not one.
+/// The longest packet accepted, in bytes.
 const LONGEST_PACKET: u64 = 1 << 30;
 
 /// Runs the command.
@@ -95,7 +95,7 @@ impl Printer<'_> {
     }
 
     fn captures(&mut self, paths: &[PathBuf]) -> Outcome {
-        // Each is opened before any is decoded: a name that is wrong is told at once.
+        // Every capture is opened before any is decoded, so that a wrong name is reported at once.
         for path in paths {
             Capture::open(path)?;
         }
@@ -117,7 +117,7 @@ impl Printer<'_> {
         match kind {
             Input::Raw => {
                 let bytes = read_packet(input, LONGEST_PACKET).with_context(cannot)?;
-                // Part of a packet is none.
+                // An incomplete packet is not decoded.
                 if self.is_done() { Ok(()) } else { self.packet(&bytes) }
             }
             Input::Hex => {
@@ -157,7 +157,7 @@ impl Printer<'_> {
     }
 }
 
-/// All of the input, which is one packet.
+/// Reads all of the input, which is one packet.
 fn read_packet(input: impl Read, longest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(longest + 1).read_to_end(&mut bytes)?;

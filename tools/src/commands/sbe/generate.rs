@@ -1,4 +1,4 @@
-//! `gannet sbe generate`: schemas to files of Rust, to be checked in.
+//! `gannet sbe generate`: generates Rust files from schemas, to be checked in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
     let options = Options { runtime: args.runtime.clone(), owned: args.owned, serde: args.serde };
     let code = generate(&compiled.schema, &options)
         .with_context(|| format!("no code can be generated from {}", schema.display()))?;
-    // The file's name and nothing of where it is: the text must be the same on every machine.
+    // Only the file's name without its path: the generated text must be the same on every machine.
     let name = schema.file_name().unwrap_or_default().to_string_lossy();
     Ok(format!("// @generated from {name} by `gannet sbe generate`: change the schema and generate again.\n\n{code}"))
 }
@@ -87,7 +87,7 @@ fn write(path: &Path, text: &str, out: &mut Output) -> Outcome {
     out.line(format_args!("wrote {}", path.display()))
 }
 
-/// Whether the file is what would be written; says so where it is not.
+/// Whether the file has the text that would be written. Prints a line if it differs.
 fn check(path: &Path, text: &str, out: &mut Output) -> anyhow::Result<bool> {
     match fs::read_to_string(path) {
         Ok(old) if old == text => Ok(true),

@@ -1,4 +1,4 @@
-//! `gannet sbe`: schemas and the messages in them.
+//! `gannet sbe`: works with schemas and their messages.
 
 mod check;
 mod compile;

@@ -1,4 +1,4 @@
-//! What a watch finds out about publications: samples, condensed, and what they mean in words.
+//! Condenses samples of publications, and describes them in words.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::inspect::{Publication, Streams};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// It could be published to whenever it was looked at.
+    /// It was below its limit in every sample.
     Flowing,
-    /// It was at its limit, at some time or all the time.
+    /// It was at its limit in some samples or in all.
     Held,
-    /// Nobody reads it, so nothing can be published.
+    /// It has no subscribers, so nothing can be published.
     NotConnected,
 }
 
-/// What the watch has found out about a publication.
+/// The findings about a publication.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Finding {
     registration_id: i64,
@@ -31,43 +31,43 @@ pub(super) struct Finding {
     state: State,
     position: i64,
     limit: i64,
-    /// Who the limit waits for; of a publication that flows, who it would wait for.
+    /// What determines the limit. For a publication that is not held back, what would hold it back first.
     holder: Option<Holder>,
-    /// Samples taken, and samples in which the publication was connected and at its limit.
+    /// The number of samples, and of samples in which the publication was connected and at its limit.
     samples: u64,
     pub(super) samples_at_limit: u64,
     watched_ms: u64,
-    /// How long it has been at its limit without a break, until now; null if it is not. From the first sample on if equal
-    /// to `watched_ms`: it may have been longer.
+    /// How long it has been at its limit without interruption, until now; null if it is not. A value equal to
+    /// `watched_ms` means since the first sample, so it may have been longer.
     held_for_ms: Option<u64>,
-    /// How long nobody has read it, until now; null if somebody does. Likewise.
+    /// How long it has had no subscribers, until now; null if it has some. May be longer if equal to `watched_ms`.
     not_connected_for_ms: Option<u64>,
-    /// How long the holder has not moved, until now. Likewise.
+    /// How long the holder has not moved, until now. May be longer if equal to `watched_ms`.
     holder_still_for_ms: Option<u64>,
     #[serde(skip)]
     pub(super) description: String,
 }
 
-/// Samples of a driver's publications, condensed.
+/// Condensed samples of a driver's publications.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     publications: BTreeMap<i64, Watched>,
     last: Duration,
 }
 
-/// One publication since it was first seen.
+/// One publication since it was first sampled.
 #[derive(Debug)]
 struct Watched {
     now: Publication,
     first_seen: Duration,
     samples: u64,
     samples_at_limit: u64,
-    /// Since when it is at its limit.
+    /// Since when it has been at its limit.
     held_since: Option<Duration>,
-    /// Since when nobody reads it.
+    /// Since when it has had no subscribers.
     not_connected_since: Option<Duration>,
     holder: Option<Holder>,
-    /// Since when the holder is the same and where it is.
+    /// Since when the holder and its position have not changed.
     still_since: Duration,
 }
 
@@ -104,7 +104,7 @@ impl Watched {
         } else {
             self.not_connected_since.get_or_insert(at);
         }
-        // One that nobody reads has no room, and is held by nobody.
+        // A publication without subscribers has no room, but nothing holds it back.
         let is_held = holder.is_some() && publication.position >= publication.limit;
         if is_held {
             self.samples_at_limit += 1;
@@ -148,11 +148,11 @@ impl Watched {
 }
 
 impl Finding {
-    /// A few lines for people.
+    /// The finding as a few lines of text.
     pub(super) fn explain(&self) -> Vec<String> {
         let watched = seconds(self.watched_ms);
         let room = with_separators(self.limit.saturating_sub(self.position).max(0));
-        // A value that spans the whole watch may be older than the watch.
+        // A value that spans the whole watch may be longer than the watch.
         let span = |for_ms: u64| {
             let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
             format!("{at_least}{}", seconds(for_ms))

@@ -1,11 +1,11 @@
-//! Who holds a publication back, by what the counters say at one moment.
+//! Determines from the counters at one moment what holds a publication back.
 
 use serde::Serialize;
 
 use crate::cli::{seconds_since, with_separators};
 use crate::inspect::Publication;
 
-/// Who the limit waits for.
+/// What determines the limit of a publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Holder {
@@ -20,24 +20,25 @@ pub(super) enum Holder {
     },
     /// The receivers on other hosts, through flow control: the sender has reached the limit that they set.
     Receivers {
-        /// The address of the one whose window is waited for, as the driver says, or where the channel leads to one.
+        /// The address of the receiver whose window is the limit: as the driver reports it, or the only address of the
+        /// channel.
         address: Option<String>,
-        /// Which it is, and since when, in milliseconds since 1970, as the driver says.
+        /// Its receiver id, and since when it is the limit, in milliseconds since 1970, as the driver reports them.
         receiver_id: Option<i64>,
         since_ms: Option<i64>,
-        /// How many receivers pace it, where it is paced by a group.
+        /// The number of receivers in the flow control group, if there is one.
         receivers: Option<i64>,
         position: i64,
         behind: i64,
-        /// How often their windows have stopped the sender, since there is the publication.
+        /// How often the receivers' windows have stopped the sender since the publication was added.
         stops: Option<i64>,
     },
-    /// The driver's sender, which is allowed to send more than it has.
+    /// The driver's sender, which could send more than it has sent.
     Sender { position: i64, behind: i64 },
 }
 
 impl Holder {
-    /// Who the limit of this publication follows. Nobody when nobody reads it.
+    /// What determines the limit of this publication. `None` when it has no subscribers.
     pub(super) fn of(publication: &Publication) -> Option<Self> {
         let slowest = publication.slowest();
         let subscriber = slowest.map(|subscriber| Self::Subscriber {
@@ -49,17 +50,17 @@ impl Holder {
             behind: subscriber.behind,
         });
         let Some(position) = publication.sender_position else { return subscriber };
-        // A spy holds a network publication only if it is behind the sender.
+        // A spy holds a network publication back only if it is behind the sender.
         if slowest.is_some_and(|slowest| slowest.position < position) {
             return subscriber;
         }
-        // Whoever listens opens a window beyond what was sent.
+        // A receiver's window extends beyond what was sent.
         if publication.position >= publication.limit && publication.limit <= position {
             return None;
         }
         let behind = publication.position.saturating_sub(position).max(0);
         let held_by = publication.held_by.as_ref();
-        // A frame goes whole or not at all, so a window with less room than the longest has may be as good as none.
+        // A frame is sent as a whole, so a window with less room than the longest frame may stop the sender.
         match publication.sender_limit {
             Some(limit) if limit.saturating_sub(position) >= publication.longest_frame() => {
                 Some(Self::Sender { position, behind })
@@ -76,7 +77,7 @@ impl Holder {
         }
     }
 
-    /// Who and where: equal in two samples when the holder has not moved.
+    /// Identity and position of the holder: equal in two samples when the holder has not moved.
     pub(super) fn place(&self) -> (i64, i64) {
         match self {
             Self::Subscriber { registration_id, position, .. } => (*registration_id, *position),

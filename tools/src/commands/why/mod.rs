@@ -1,6 +1,7 @@
-//! `gannet why`: who holds each publication back, and since when.
+//! `gannet why`: shows what holds each publication back, and since when.
 //!
-//! Counters say where everyone is, not since when: the command watches for a while, and says only what it has seen.
+//! Counters have positions but not their history. So the command watches them for a while, and reports only what it has
+//! seen.
 
 mod findings;
 mod holder;
