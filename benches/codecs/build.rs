@@ -11,11 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
         ergo_sbe::generate_to_dir(&schema, ergo_sbe::GenerationConfig::new(format!("ergo_{name}")), &out)?;
 
-        // Its files name each other by their places, so they are one module in one file.
+        // The generated files refer to each other by module path, so they are put into one file as one module.
         let files = sbe_gen::generate(&fs::read_to_string(&schema)?, &sbe_gen::GeneratorOptions::default())?;
         let modules = files.iter().filter(|(file, _)| !file.ends_with("mod.rs")).map(|(file, code)| {
             let module = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".rs");
-            // Attributes of a file are none of a module that is written out.
+            // Inner attributes of a file are not allowed in an inline module.
             let code: String =
                 code.lines().filter(|line| !line.starts_with("#![")).map(|line| format!("{line}\n")).collect();
             format!("pub mod {module} {{\n{code}}}\n")

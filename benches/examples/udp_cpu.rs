@@ -1,7 +1,7 @@
-//! What a round trip and a stream over UDP cost in CPU time, both ends on one thread, beside bare sockets, and what a message costs on one
-//! stream and on a hundred: `udp_cpu [ROUNDS [ONLY]]`, such as `udp_cpu 5 streams`. CPU time
-//! says something on a machine that others use, too, where the time on a clock does not; what it leaves out is that two ends at once
-//! wait for each other. `udp_cpu 5 idle` is what a thousand streams take that carry nothing.
+//! Measures the CPU time of a round trip and of a stream over UDP with both ends on one thread, compared with bare
+//! sockets, and the CPU time of a message on one stream and on a hundred: `udp_cpu [ROUNDS [ONLY]]`, such as
+//! `udp_cpu 5 streams`. CPU time is meaningful on a shared machine, where elapsed time is not. It leaves out that two
+//! ends at once wait for each other. `udp_cpu 5 idle` measures a thousand idle streams.
 
 use std::net::UdpSocket;
 
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 print!("  {size} B {each:>6.0} ns");
             }
             println!();
-            // The others are not to be taken for dead meanwhile.
+            // Keeps the others from timing out meanwhile.
             systems.iter_mut().for_each(|(_, system)| system.keep_alive());
         }
     }
@@ -60,8 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What a message costs on one stream, and where a hundred streams carry one each in turn. Of both there are some with as much memory: a
-/// stream with terms of 16 MiB has about as much log as a hundred with terms of 256 KiB.
+/// Measures the cost of a message on one stream, and on a hundred streams that carry one each in turn. Some of both
+/// have the same memory: a stream with terms of 16 MiB has about as much log as a hundred with terms of 256 KiB.
 fn streams(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut systems = Vec::new();
     for (streams, term_length) in
@@ -84,7 +84,8 @@ fn streams(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What a thousand streams take that carry nothing, of the thread that sends for them and of the one that receives them.
+/// Measures the CPU time of a thousand idle streams, for the thread that sends for them and for the one that receives
+/// them.
 fn idle(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..rounds {
         for result in udp::idle(&udp::Options::default(), |_| Ok(()))? {
@@ -122,7 +123,7 @@ fn floor() -> std::io::Result<Floor> {
 }
 
 impl Floor {
-    /// There and back, with one look that finds nothing for each that finds something.
+    /// Sends a message there and back, with one empty poll for each that finds something.
     fn round_trip(&mut self) {
         let mut buffer = [0; 1408];
         for (from, to) in [(0, 1), (1, 0)] {

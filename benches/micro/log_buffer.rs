@@ -1,7 +1,9 @@
-//! What an offer and a poll cost, in one thread: no cache line moves between cores, so this is the instructions and the memory.
+//! The cost of an offer and a poll in one thread: no cache line moves between cores, so it consists of instructions and
+//! memory access.
 //!
-//! Each measurement is a burst: messages are published until a quarter of a term is full, then read, then the memory is cleaned
-//! and the limit moved, as the driver does it. The floor copies the same payloads to the same strides of memory and reads them.
+//! Each measurement is a burst: messages are published until a quarter of a term is full and then read; then the memory
+//! is cleaned and the limit moved, as the driver does it. The floor copies the same payloads to memory at the same
+//! distances, and reads them.
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 
@@ -22,7 +24,7 @@ use stream::Stream;
 
 const SIZES: [usize; 2] = [32, 1024];
 
-/// Publishes and reads `count` messages in bursts and returns how long the publishing and the reading took.
+/// Publishes and reads `count` messages in bursts. Returns how long publishing and reading took.
 fn run(stream: &mut Stream, count: u64, mut publish: impl FnMut() -> Result<Position, OfferError>) -> Duration {
     let mut reader = ImageReader::new(stream.log.clone(), stream.subscriber.clone());
     let mut taken = Duration::ZERO;

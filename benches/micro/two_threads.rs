@@ -1,6 +1,7 @@
-//! What a message costs from one thread to another over a log buffer, each on its core: the cache lines that move between them
-//! included, the driver's process left out. The reading thread does the conductor's work after each batch, as an invoked driver
-//! does it. Lower than `gannet bench ipc`, and without its floor: for comparing one change with another.
+//! The cost of a message from one thread to another over a log buffer, each on a core of its own. It includes the
+//! transfer of cache lines between cores, but no driver process. The reading thread does the conductor's work after
+//! each batch, as an invoked driver does. The figures are lower than those of `gannet bench ipc` and have no floor: use
+//! them to compare one change with another.
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 
@@ -23,10 +24,11 @@ const SIZES: [usize; 2] = [32, 1024];
 /// Fragments per poll.
 const BATCH: usize = 64;
 
-/// Publishes `count` messages on this thread while another reads them, and returns how long it took until the last was read.
+/// Publishes `count` messages on this thread while another reads them. Returns how long it took until the last was
+/// read.
 fn run(stream: &mut Stream, count: u64, mut publish: impl FnMut() -> Result<Position, OfferError>) -> Duration {
     let cores = Cores::choose();
-    // Two threads that spin on one core only wait for each other.
+    // Two threads that spin on one core would only wait for each other.
     let idle = if cores.far.is_some() { spin_loop } else { std::thread::yield_now };
     let mut reader = ImageReader::new(stream.log.clone(), stream.subscriber.clone());
     pin(cores.near);
@@ -52,7 +54,7 @@ fn run(stream: &mut Stream, count: u64, mut publish: impl FnMut() -> Result<Posi
             Instant::now()
         });
         for _ in 0..count {
-            // Only the window's end and a term's stand in the way, and both pass.
+            // Publishing fails only at the end of the window or of a term, and both pass.
             while publish().is_err() {
                 idle();
             }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! scenarios   which systems, which sizes, how long; rounds alternate between the systems
-//!   └ systems     one file per system: how to open its two ends, and what its driver needs meanwhile
+//!   └ systems     one file per system: how to open its two ends, and what its driver needs between rounds
 //!       └ rig         the loops that send, reflect and count; the clock, the histogram, the record of the machine
 //! ```
 //!
-//! One run holds the physical floor, Gannet, and whatever peers the caller adds, taken in turn on the same two cores: a
-//! claim is a ratio within one run. `gannet bench` is the caller; the package in `benches/peers` adds Aeron's C client.
+//! One run measures the physical floor, Gannet, and any peers that the caller adds, in alternation on the same two
+//! cores: a claim is a ratio within one run. The caller is `gannet bench`; the package in `benches/peers` adds Aeron's
+//! C client.
 
 mod raw_access;
 pub mod rig;

@@ -1,4 +1,4 @@
-//! The rig's promise to keep to the protocols of the memory that it reaches without a client.
+//! The rig's promise to follow the protocols of the memory that it accesses without a client.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: floors and small logs that are measured without a driver")]
 
 use gannet::memory::RawAccess;

@@ -1,9 +1,9 @@
-//! Loom models that run the engine's shipping code over tiny buffers: how they are run, and what they must show.
+//! Support for the loom models, which run the engine's shipping code over tiny buffers.
 //!
-//! A model states which outcomes it may have. `check` explores its interleavings: nothing else may occur, and each of them
-//! must. `must_fail` explores it again with one ordering left out and expects that it fails.
+//! A model states its allowed outcomes. `check` explores its interleavings: no other outcome may occur, and every
+//! allowed one must. `must_fail` explores it again with one ordering weakened, and expects the check to fail.
 //!
-//! Everything here needs model builds (`--cfg engine_loom`); see the README.
+//! Everything here needs a model build (`--cfg engine_loom`); see the README.
 #![cfg(engine_loom)]
 
 use std::collections::BTreeMap;
@@ -11,29 +11,31 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-/// How far a model is explored.
+/// The limits of the exploration of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How often a thread may be interrupted where it could have gone on; none for every interleaving.
+    /// How often threads may be preempted. `None` explores every interleaving.
     pub preemptions: Option<usize>,
 }
 
 impl Bounds {
-    /// Every interleaving.
+    /// No limits: every interleaving is explored.
     pub const NONE: Self = Self { preemptions: None };
 
-    /// Every interleaving with at most this many preemptions. Bugs that need more are rare, and two find nearly all that are
-    /// known; each model says why it needs a bound.
+    /// Explores interleavings with at most `count` preemptions. Bugs that need more are rare, and two preemptions find
+    /// nearly all known ones. Each model says why it needs a bound.
     pub const fn preemptions(count: usize) -> Self {
         Self { preemptions: Some(count) }
     }
 }
 
-/// Explores a model, whose value is its outcome: each must be one of `allowed`, and each of those must occur.
+/// Explores a model, which returns its outcome. Each outcome must be one of `allowed`, and each of `allowed` must
+/// occur.
 ///
 /// # Panics
 ///
-/// When that is not so, or when the model panics, races or deadlocks.
+/// When an outcome is not allowed or an allowed one does not occur, or when the model panics, has a data race or
+/// deadlocks.
 pub fn check<T: Ord + Clone + Debug + Send + Sync + 'static>(
     bounds: Bounds,
     allowed: &[T],
@@ -56,29 +58,30 @@ pub fn check<T: Ord + Clone + Debug + Send + Sync + 'static>(
     }
 }
 
-/// Runs a check with one ordering left out, and expects it to fail. `target` is `label:operation`; see
+/// Runs a check with one ordering weakened, and expects it to fail. `target` is `label:operation`; see
 /// [`gannet::weaken::weakened`].
 ///
 /// # Panics
 ///
-/// When the check passes all the same, or never came to an operation of that name.
+/// When the check passes nevertheless, or never reached an operation of that name.
 pub fn must_fail(target: &str, check: impl FnOnce()) {
     let (result, met) = gannet::weaken::weakened(target, || catch_unwind(AssertUnwindSafe(check)));
     assert!(met, "nothing in this model is {target}");
     assert!(result.is_err(), "the model does not depend on {target}");
 }
 
-/// Points of several threads that may come in any order, for models whose outcomes depend on it.
+/// A point that several threads pass in any order, for models whose outcomes depend on that order.
 ///
-/// Loom tries another order of two accesses when they conflict, but it compares each access only with the last one to the same
-/// word. Where a thread reads a word and then updates it, the read hides the conflict of the update with what came before.
+/// Loom explores another order of two accesses when they conflict, but compares each access only with the last one to
+/// the same word. Where a thread reads a word and then updates it, the read hides the conflict of the update with
+/// earlier accesses.
 #[derive(Clone, Debug, Default)]
 pub struct Crossing {
     passed: loom::sync::Arc<loom::sync::atomic::AtomicUsize>,
 }
 
 impl Crossing {
-    /// Passes this point before or after other threads pass theirs. Orders nothing.
+    /// Passes the point before or after other threads pass theirs. It has no effect on memory ordering.
     pub fn pass(&self) {
         self.passed.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Models of the event broadcast: a receiver that keeps up, one that is lapped, and one that arrives late.
+//! Models of the event broadcast: a receiver that keeps up, one that is lapped, and one that joins late.
 #![cfg(engine_loom)]
 
 use gannet::broadcast::{BROADCAST_TRAILER_LENGTH, ReceiveError, Receiver, Transmitter};
@@ -6,7 +6,7 @@ use gannet::memory::AtomicBuffer;
 use gannet_loom_tests::{Bounds, check, must_fail};
 use loom::thread;
 
-/// Room for four records of 8 bytes of payload, the longest that such a buffer carries.
+/// Room for four records of 8 bytes of payload, which is the greatest length for such a buffer.
 const CAPACITY: usize = 64;
 
 fn broadcast() -> (Transmitter, Receiver) {
@@ -14,7 +14,7 @@ fn broadcast() -> (Transmitter, Receiver) {
     (Transmitter::new(&buffer).unwrap(), Receiver::new(&buffer).unwrap())
 }
 
-/// The type of the next event; each is its type, eight times.
+/// Receives the next event and returns its type. The payload of an event is its type, eight times.
 fn receive(receiver: &mut Receiver) -> Result<Option<i32>, ReceiveError> {
     let mut event = None;
     receiver.receive(|type_id, bytes| {
@@ -28,7 +28,7 @@ fn transmit(transmitter: &mut Transmitter, type_id: u8) {
     transmitter.transmit(type_id.into(), &[type_id; 8]).unwrap();
 }
 
-/// A receiver that keeps up finds nothing, or the whole event.
+/// A receiver that keeps up finds no event or a complete one.
 #[test]
 fn a_receiver_that_keeps_up() {
     a_receiver_that_keeps_up_model();
@@ -50,8 +50,8 @@ fn a_receiver_that_keeps_up_model() {
     });
 }
 
-/// The transmitter overwrites the event that a receiver is about to copy. The receiver has the whole event, or is told that it was
-/// lapped and goes on with the newest.
+/// The transmitter overwrites the event that a receiver is about to copy. The receiver gets the whole event, or an
+/// error that it was lapped, after which it continues with the newest.
 #[test]
 fn a_receiver_that_is_lapped() {
     a_receiver_that_is_lapped_model();
@@ -67,7 +67,7 @@ fn a_receiver_that_is_lapped_model() {
         (Err(Lapped), vec![Ok(Some(5))]),
     ]
     .map(|(first, rest)| format!("{first:?}, then {rest:?}"));
-    // Without the bound this takes fifty times as long, and finds the same.
+    // Without the bound this takes fifty times as long and finds the same outcomes.
     check(Bounds::preemptions(2), &allowed, || {
         let (mut transmitter, mut receiver) = broadcast();
         (1..=3).for_each(|type_id| transmit(&mut transmitter, type_id));
@@ -88,8 +88,8 @@ fn a_receiver_that_is_lapped_model() {
     });
 }
 
-/// A receiver is lapped by an event for which the transmitter pads the end of the buffer. It may know where that event starts
-/// before it knows that it is there, and waits for it then.
+/// A receiver is lapped by an event for which the transmitter pads the end of the buffer. The receiver may know the
+/// start of that event before it is transmitted, and then waits for it.
 #[test]
 fn a_receiver_that_is_lapped_at_the_end() {
     a_receiver_that_is_lapped_at_the_end_model();
@@ -105,7 +105,7 @@ fn a_receiver_that_is_lapped_at_the_end_model() {
         (Err(ReceiveError::Lapped), Ok(None)),
     ]
     .map(|outcome| format!("{outcome:?}"));
-    // Without the bound this takes fifty times as long, and finds the same.
+    // Without the bound this takes fifty times as long and finds the same outcomes.
     check(Bounds::preemptions(2), &allowed, || {
         let (mut transmitter, mut receiver) = broadcast();
         (1..=3).for_each(|type_id| transmit(&mut transmitter, type_id));

@@ -1,4 +1,4 @@
-//! Models of the counters: one that is freed and whose record is used again while it is read, and a label that grows.
+//! Models of the counters: one that is freed and whose record is reused while it is read, and a label that grows.
 #![cfg(engine_loom)]
 
 use core::time::Duration;
@@ -24,7 +24,7 @@ fn counters() -> (CountersManager, CountersReader) {
     (manager, reader)
 }
 
-/// A counter all of whose fields are this number.
+/// A counter whose fields all have this number.
 fn spec(number: u8) -> CounterSpec {
     let wide = i64::from(number);
     let mut spec = CounterSpec::application(
@@ -39,7 +39,7 @@ fn spec(number: u8) -> CounterSpec {
     spec
 }
 
-/// What a reader finds: the number of a whole counter, or none.
+/// What a reader finds: the number of a complete counter, or `None`.
 fn find(reader: &CountersReader) -> Option<u8> {
     let found = reader.get(ID)?;
     let number = found.label.as_bytes().first().copied().unwrap_or_default();
@@ -57,7 +57,7 @@ fn find(reader: &CountersReader) -> Option<u8> {
     Some(number)
 }
 
-/// A new counter is there whole, or not yet.
+/// A reader finds a new counter completely, or not yet.
 #[test]
 fn allocation_against_a_reader() {
     allocation_against_a_reader_model();
@@ -82,8 +82,8 @@ fn allocation_against_a_reader_model() {
     });
 }
 
-/// A counter is freed and its record used for another, while it is read: the reader finds the one, the other, or none, and never
-/// something of both.
+/// A counter is freed and its record reused while it is read. The reader finds the old counter, the new one, or none,
+/// but never parts of both.
 #[test]
 fn reuse_against_a_reader() {
     reuse_against_a_reader_model();
@@ -106,7 +106,8 @@ fn reuse_against_a_reader_model() {
     });
 }
 
-/// A client adds its name to the label of its heartbeat while a tool reads it: with the name, or without.
+/// A client adds its name to the label of its heartbeat while a tool reads it. The tool reads the label with or without
+/// the name.
 #[test]
 fn a_label_that_grows_against_a_reader() {
     a_label_that_grows_against_a_reader_model();

@@ -1,5 +1,5 @@
-//! Models of the doorbell: a subscriber that falls asleep over an empty log against a publisher that commits to it. The
-//! one-sided barriers are full fences here; that is what the two of them add up to.
+//! Models of the doorbell: a subscriber that falls asleep on an empty log, against a publisher that commits to it. The
+//! two one-sided barriers are full fences here, which is their combined effect.
 #![cfg(engine_loom)]
 
 use gannet::logbuffer::{Bell, ConcurrentAppender, Doorbell, ImageReader, LogBuffers, LogKind, LogParameters};
@@ -8,18 +8,18 @@ use gannet::types::{SessionId, StreamId, TermId, TermLength};
 use gannet_loom_tests::{Bounds, check, must_fail};
 use loom::thread;
 
-/// What came of one subscriber that waits for one message.
+/// The outcome for a subscriber that waits for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
-    /// It never came to lie down.
+    /// It found the message before it prepared to sleep.
     ReadAtOnce,
-    /// It saw the message, or heard the bell, when it looked for the last time.
+    /// It saw the message or the ring in its last check before sleeping.
     LookedAgain,
-    /// It slept, and the bell woke it.
+    /// It slept and was woken by the ring.
     Woken,
 }
 
-/// A subscriber never sleeps on with a message before it.
+/// A subscriber never keeps sleeping when there is a message.
 #[test]
 fn a_commit_against_falling_asleep() {
     a_commit_against_falling_asleep_model();
@@ -70,7 +70,7 @@ fn a_commit_against_falling_asleep_model() {
     });
 }
 
-/// Two subscribers with a bell each at one door: one ring wakes both, or each its own.
+/// Two subscribers, each with a bell, at one door: one ring wakes both, or each ring wakes one.
 #[test]
 fn two_waiters_against_two_rings() {
     check(Bounds::preemptions(2), &[()], || {
@@ -86,7 +86,7 @@ fn two_waiters_against_two_rings() {
         });
         doorbell.after_commit();
         let asleep = waiters.map(|waiter| waiter.join().unwrap());
-        // Whoever was not woken by the first message is by the second: no bit was lost.
+        // A subscriber that was not woken by the first message is woken by the second, so no bit was lost.
         doorbell.after_commit();
         for (bell, drowsy) in asleep {
             assert!(bell.was_rung(drowsy));

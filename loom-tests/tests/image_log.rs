@@ -1,4 +1,4 @@
-//! Models of an image's log: what the receiver inserts, or fills in, against a subscriber's poll.
+//! Models of an image's log: the receiver inserts data or fills gaps while a subscriber polls.
 #![cfg(engine_loom)]
 
 use gannet::logbuffer::{ImageReader, LogBuffers, LogKind, LogParameters, gap_fill, gap_scan, rebuild};
@@ -42,7 +42,7 @@ impl Image {
     }
 }
 
-/// Data frames of four bytes each, from this offset on.
+/// Builds data frames of four bytes each, from this offset on.
 fn datagram(offset: i32, payloads: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (index, &payload) in payloads.iter().enumerate() {
@@ -64,7 +64,8 @@ fn datagram(offset: i32, payloads: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The receiver inserts a datagram of two frames while a subscriber polls: it finds nothing, or both. Trap 16.
+/// The receiver inserts a datagram of two frames while a subscriber polls. The subscriber finds neither or both. Trap
+/// 16.
 #[test]
 fn wire_trap_16_rebuild_against_poll() {
     rebuild_against_poll_model();
@@ -90,8 +91,8 @@ fn rebuild_against_poll_model() {
     });
 }
 
-/// The second frame comes first; the receiver finds the gap before it, and fills that or gets the first frame after all. The subscriber
-/// finds nothing before, and everything that there is afterwards.
+/// The second frame arrives first. The receiver finds the gap before it, and fills the gap or receives the first frame
+/// after all. The subscriber finds nothing before that, and everything afterwards.
 #[test]
 fn a_gap_that_is_closed_against_poll() {
     for fill in [true, false] {

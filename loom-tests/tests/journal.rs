@@ -1,13 +1,13 @@
-//! Models of the journal: appenders and a tailer at a roll, and appenders against whoever takes from one that died what it had
-//! claimed.
+//! Models of the journal: appenders and a tailer at a roll, and appenders while the claim of a dead appender is
+//! released.
 #![cfg(engine_loom)]
 
 use gannet::journal::{ModelAppender, ModelRecording};
 use gannet_loom_tests::{Bounds, Crossing, check, must_fail};
 use loom::thread;
 
-/// Two appenders find that the segment has room for one of their messages. Whoever comes second fills up the rest, and goes on in
-/// the next segment; a tailer finds none of them, the first, or both, whole and in their order.
+/// Two appenders find that the segment has room for one of their messages. The second one pads the rest of the segment
+/// and continues in the next. A tailer finds none of the messages, the first, or both, complete and in order.
 #[test]
 fn two_appenders_and_a_tailer_at_a_roll() {
     two_appenders_and_a_tailer_at_a_roll_model();
@@ -16,9 +16,9 @@ fn two_appenders_and_a_tailer_at_a_roll() {
 }
 
 fn two_appenders_and_a_tailer_at_a_roll_model() {
-    // How much the tailer finds early, and whose message is the first.
+    // How many messages the tailer finds early, and whose message is the first.
     let allowed = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)];
-    // Three threads of a dozen stores each: every interleaving takes hours.
+    // Bounded, since every interleaving of three threads with a dozen stores each takes hours.
     check(Bounds::preemptions(2), &allowed, || {
         let recording = ModelRecording::new(128, 2, 2);
         let mut here = recording.appender(0);
@@ -42,8 +42,8 @@ fn two_appenders_and_a_tailer_at_a_roll_model() {
     });
 }
 
-/// An appender died with a claim; two others append behind it, one of them more than once. Whoever takes the claim takes nothing
-/// else.
+/// An appender died with a claim, and two others append behind it, one of them more than once. Releasing the claim
+/// affects nothing else.
 #[test]
 fn two_appenders_against_release_of_a_dead_one() {
     two_appenders_against_release_of_a_dead_one_model();
@@ -52,9 +52,9 @@ fn two_appenders_against_release_of_a_dead_one() {
 }
 
 fn two_appenders_against_release_of_a_dead_one_model() {
-    // How many messages can be read once the claim was taken.
+    // How many messages can be read once the claim was released.
     let allowed = [0, 1, 2, 3];
-    // Three threads of a dozen stores each: every interleaving takes hours.
+    // Bounded, since every interleaving of three threads with a dozen stores each takes hours.
     check(Bounds::preemptions(2), &allowed, || {
         let recording = ModelRecording::new(256, 1, 3);
         recording.appender(0).claim_and_die(4);
@@ -88,18 +88,19 @@ fn two_appenders_against_release_of_a_dead_one_model() {
     });
 }
 
-/// A living appender's slot says nothing of its frame behind the dead one's claim, since it claims elsewhere by now: then the frame is
-/// committed, and whoever has seen the slot sees that.
+/// The slot of a live appender says nothing about its frame behind the dead one's claim when the appender has a later
+/// claim. Then the frame is committed, and a thread that has seen the slot sees the commit.
 #[test]
 fn a_later_claim_says_that_the_earlier_frame_is_there() {
     let model = || messages_behind_a_dead_claim(ModelRecording::appender);
     model();
-    // Not so for the store: every frame is begun with a Release fence, which is in front of the next claim.
+    // The store cannot be weakened so that the model fails: every frame begins with a Release fence, which comes before
+    // the next claim.
     must_fail("journal.slot:load", model);
 }
 
-/// An appender died with a claim, and an exclusive one comes after it, that moves the tail by a plain store. Whoever takes the claim
-/// takes nothing else, and readers find its messages whole and in order.
+/// An appender died with a claim, and is followed by an exclusive one, which moves the tail by a plain store. Releasing
+/// the claim affects nothing else, and readers find the exclusive one's messages complete and in order.
 #[test]
 fn an_exclusive_appender_against_release_of_a_dead_one() {
     let model = || messages_behind_a_dead_claim(ModelRecording::exclusive_appender);
@@ -109,9 +110,10 @@ fn an_exclusive_appender_against_release_of_a_dead_one() {
     must_fail("log.frame-committed:store", model);
 }
 
-/// An appender died with a claim, and another one, made by `appender_of`, appends twice behind it while somebody releases the claim.
+/// An appender died with a claim. Another one, made by `appender_of`, appends twice behind it while the claim is
+/// released.
 fn messages_behind_a_dead_claim(appender_of: fn(&ModelRecording, usize) -> ModelAppender) {
-    // Bounded by time: the shortest way to go wrong has three preemptions.
+    // Bounded to save time. The shortest way to an error has three preemptions.
     check(Bounds::preemptions(3), &[0, 1, 2], move || {
         let recording = ModelRecording::new(256, 1, 2);
         recording.appender(0).claim_and_die(4);
@@ -135,8 +137,8 @@ fn messages_behind_a_dead_claim(appender_of: fn(&ModelRecording, usize) -> Model
     });
 }
 
-/// An exclusive appender writes, and is not taken for dead while it lives; once it is, what it claimed last is taken, and its messages
-/// stay.
+/// An exclusive appender writes, and is not considered dead while it lives. Once it is, its last claim is released and
+/// its messages stay.
 #[test]
 fn an_exclusive_appender_keeps_what_it_claims_until_it_dies() {
     an_exclusive_appender_keeps_what_it_claims_until_it_dies_model();

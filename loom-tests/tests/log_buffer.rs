@@ -1,5 +1,5 @@
-//! Models of the log buffer: claims and commits against polls, publishers at a rotation, a claim against the unblocker, and
-//! memory that is consumed, cleaned and claimed again.
+//! Models of the log buffer: claims and commits against polls, publishers at a rotation, a claim against the unblocker,
+//! and memory that is consumed, cleaned and claimed again.
 #![cfg(engine_loom)]
 
 use gannet::logbuffer::{
@@ -11,7 +11,7 @@ use gannet_loom_tests::{Bounds, Crossing, check, must_fail};
 use loom::thread;
 use std::sync::Arc;
 
-/// A log whose terms hold `term` bytes, with the two counters that it is used with.
+/// A log with terms of `term` bytes, and the two counters used with it.
 struct Stream {
     log: LogBuffers,
     limit: OwnedWord<i64>,
@@ -52,7 +52,7 @@ impl Stream {
     }
 }
 
-/// A publisher claims, writes and commits while a subscriber polls: it finds nothing, or the whole message.
+/// A publisher claims, writes and commits while a subscriber polls. The subscriber finds nothing or the whole message.
 #[test]
 fn claim_and_commit_against_poll() {
     claim_and_commit_against_poll_model();
@@ -77,11 +77,11 @@ fn claim_and_commit_against_poll_model() {
     });
 }
 
-/// Two publishers find the term too short at the same time. Each message goes out once, behind the other's, in the next term;
-/// the rest of the old one is padding.
+/// Two publishers find the term too short at the same time. Each message is published once in the next term, one behind
+/// the other; the rest of the old term is padding.
 ///
-/// A publisher may be sent back once, because it moved the log on or another was about to; when it sees that the log has moved
-/// on, it sees the new term's tail as well, so there is no second time.
+/// A publisher may have to retry once, because it rotated the log or another publisher was about to. When it sees the
+/// rotation, it also sees the tail of the new term, so there is no second retry.
 #[test]
 fn two_publishers_at_a_rotation() {
     two_publishers_at_a_rotation_model();
@@ -89,7 +89,7 @@ fn two_publishers_at_a_rotation() {
     must_fail("log.active-term:load", two_publishers_at_a_rotation_model);
 }
 
-/// The position after a publisher's message, and how often it was sent back.
+/// The position after a publisher's message, and how often the publisher had to retry.
 type Sent = (i64, usize);
 
 fn offer_until_sent(appender: &ConcurrentAppender, payload: &[u8]) -> Sent {
@@ -133,7 +133,7 @@ fn two_publishers_at_a_rotation_model() {
     });
 }
 
-/// What became of a claim that the driver gave up on while its publisher was about to commit it.
+/// The outcome for a claim that the driver unblocks while its publisher is about to commit it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claimed {
     committed: bool,
@@ -141,11 +141,11 @@ struct Claimed {
     delivered: bool,
 }
 
-/// The driver unblocks a claim whose publisher is late, not dead. The claim is delivered whole or skipped whole, and what follows
-/// it is delivered either way.
+/// The driver unblocks a claim whose publisher is late, not dead. The claim is delivered as a whole or skipped as a
+/// whole, and what follows it is delivered in both cases.
 ///
-/// A publisher that has asked whether the claim is still its own, and then sleeps through all of the unblocking, is told that
-/// it has committed what was skipped: closing that gap would cost every commit a locked instruction.
+/// A publisher that has checked that the claim is still its own, and then sleeps during the whole unblocking, is told
+/// that it committed what was skipped. Closing that gap would cost every commit a locked instruction.
 #[test]
 fn claim_against_unblock() {
     claim_against_unblock_model();
@@ -184,21 +184,22 @@ fn claim_against_unblock_model() {
     });
 }
 
-/// The driver finds a range that was claimed and not begun, and its publisher begins it just then. Nobody mistakes the payload
-/// for the next frame: what follows is delivered, and the message or padding of its length.
+/// The driver finds a range that was claimed but not begun, and its publisher begins it just then. The payload is never
+/// mistaken for the next frame: what follows is delivered, along with the message or padding of its length.
 ///
-/// No ordering is weakened here: it is the driver's compare-and-exchange of the length that was found which keeps this right.
-/// Drivers that store without comparing depend on the model after this one.
+/// No ordering is weakened here, since the driver's compare-and-exchange of the length that it found keeps this
+/// correct. Drivers that store without comparing depend on the next model.
 #[test]
 fn offer_against_unblock_of_a_gap() {
-    // None: the message came second, so there was no gap. Otherwise: unblocked, delivered.
+    // `None`: the message came second, so there was no gap. Otherwise: whether it was unblocked, and whether it was
+    // delivered.
     let allowed = [None, Some((false, false)), Some((false, true)), Some((true, false)), Some((true, true))];
     check(Bounds::preemptions(3), &allowed, || {
         let stream = Stream::new(128);
         let appender = stream.appender();
         let publisher = thread::spawn(move || appender.offer(&[9; 4]).unwrap().get());
         let last = stream.appender().offer(&[]).unwrap().get();
-        // Only where the other publisher claimed first is there something before this message.
+        // There is something before this message only if the other publisher claimed first.
         let unblocked = (last == 96).then(|| unblock(&stream.log, Position::new(0)));
         publisher.join().unwrap();
         let found = stream.poll();
@@ -206,8 +207,9 @@ fn offer_against_unblock_of_a_gap() {
         if unblocked.is_none() {
             assert_eq!(found, [vec![], vec![9; 4]]);
         }
-        // Loom lets the length be the driver's or the publisher's in the end: it does not derive from an update that what is stored
-        // later replaces it. So the message's length is not looked at, only where the next frame is.
+        // Loom allows the final length to be the driver's or the publisher's: it does not derive from an update that a
+        // later store replaces the value. So only the position of the next frame is checked, not the length of the
+        // message.
         let delivered = found.iter().any(|message| message.starts_with(&[9; 4]));
         assert_eq!(found.len(), 1 + usize::from(delivered));
         assert!(found.contains(&vec![]));
@@ -215,8 +217,8 @@ fn offer_against_unblock_of_a_gap() {
     });
 }
 
-/// Whoever sees any of a frame's payload sees that the frame was begun. Unblockers look for the next frame in steps of 32 bytes, and
-/// must not take the payload of a claim that was begun meanwhile for one.
+/// A thread that sees any of a frame's payload also sees that the frame was begun. Unblockers search for the next frame
+/// in steps of 32 bytes, and must not mistake the payload of a claim that was begun meanwhile for a frame.
 #[test]
 fn a_frame_that_was_begun_is_known_to_be() {
     a_frame_that_was_begun_is_known_to_be_model();
@@ -224,7 +226,7 @@ fn a_frame_that_was_begun_is_known_to_be() {
 }
 
 fn a_frame_that_was_begun_is_known_to_be_model() {
-    // Whether the payload is there, and whether the frame is.
+    // Whether the payload is visible, and whether the frame is.
     let allowed = [(false, false), (false, true), (true, true)];
     check(Bounds::NONE, &allowed, || {
         let stream = Stream::new(64);
@@ -238,8 +240,8 @@ fn a_frame_that_was_begun_is_known_to_be_model() {
     });
 }
 
-/// Memory goes from the subscriber, who has read it, through the conductor, who cleans it, to a publisher, who writes to it, three
-/// terms later.
+/// Memory passes from the subscriber, who has read it, to the conductor, who cleans it, and to a publisher, who writes
+/// to it three terms later.
 #[test]
 fn consumed_memory_is_claimed_again() {
     consumed_memory_is_claimed_again_model();
@@ -255,7 +257,7 @@ fn consumed_memory_is_claimed_again_model() {
         assert_eq!(appender.offer(&[4; 4]), Err(OfferError::NotConnected));
         let (log, limit, subscriber) = (stream.log.clone(), stream.limit.clone(), stream.subscriber.clone());
         let conductor = thread::spawn(move || {
-            // Stands for the driver's conductor, in another crate.
+            // Stands for the driver's conductor, which is in another crate.
             let consumed = Position::new(subscriber.load_acquire());
             if consumed.get() >= 64 {
                 assert_eq!(clean_to(&log, Position::new(0), consumed).get(), 64);
@@ -278,13 +280,14 @@ fn consumed_memory_is_claimed_again_model() {
     });
 }
 
-/// Trap 42: a publisher that reads the tail, and adds to it only when the log has gone once around, claims a range of the later
-/// term: its position and its header say so.
+/// Trap 42: a publisher that reads the tail, and adds to it only after the log has gone around once, claims a range of
+/// the later term. Its position and its header are those of that term.
 #[test]
 fn trap_42_term_id_of_the_add() {
     check(Bounds::preemptions(2), &[32, 96, 160, 224], || {
         let stream = Stream::new(64);
-        // Nothing is consumed and nothing cleaned. So no payload is written: what was there before it is not ordered before it.
+        // Nothing is consumed and nothing cleaned, so no payload is written: no ordering protects what was in the
+        // memory before.
         stream.limit.store_relaxed(1024);
         let appender = stream.appender();
         let late = thread::spawn(move || offer_until_sent(&appender, &[]).0);
@@ -293,11 +296,11 @@ fn trap_42_term_id_of_the_add() {
         while terms < 3 {
             terms += usize::from(appender.try_claim(4).map(gannet::logbuffer::Claim::abort).is_ok());
         }
-        // Moves the log on, once around, unless the other has done it.
+        // Rotates the log once around, unless the other publisher has done it.
         drop(appender.try_claim(4));
         let position = late.join().unwrap();
         if position == 32 {
-            // Its memory was claimed again, three terms later, so the others are all behind it.
+            // Its memory was claimed again three terms later, so the other claims are all behind it.
             assert!(stream.log.producer_position().get() >= 256);
         } else {
             stream.subscriber.store_relaxed(position - 32);
@@ -309,7 +312,8 @@ fn trap_42_term_id_of_the_add() {
     });
 }
 
-/// Trap 46: padding is marked as in progress before it is written, so that a publisher which dies in between is recognised.
+/// Trap 46: padding is marked as in progress before it is written, so that the death of a publisher in between is
+/// detected.
 #[test]
 fn trap_46_padding_is_in_progress_first() {
     check(Bounds::NONE, &[0, -32, 32], || {

@@ -1,5 +1,5 @@
-//! Models of the command ring: producers against the consumer, space that is consumed and claimed again, and producers against
-//! the unblocking of a dead one.
+//! Models of the command ring: producers against the consumer, space that is consumed and claimed again, and producers
+//! against the unblocking of a dead one.
 #![cfg(engine_loom)]
 
 use gannet::memory::AtomicBuffer;
@@ -7,10 +7,10 @@ use gannet::ringbuffer::{ManyToOneRingBuffer, RING_TRAILER_LENGTH, RingConsumer,
 use gannet_loom_tests::{Bounds, check, must_fail};
 use loom::thread;
 
-// Loom forgets that a word was read when the one who stores to it reads it first, as producers do with the tail. So producers
-// come first: it then goes on to try what the others find before and after each of their stores.
+// Loom forgets that a word was read when the reading thread stores to it first, as producers do with the tail. So
+// producers come first: Loom then explores what the other threads find before and after each of their stores.
 
-/// Room for four records of 8 bytes of payload, the longest that such a ring carries.
+/// Room for four records of 8 bytes of payload, which is the greatest length for such a ring.
 const CAPACITY: usize = 64;
 const TAIL: usize = CAPACITY + 128;
 
@@ -22,7 +22,7 @@ fn ring() -> (AtomicBuffer, ManyToOneRingBuffer, RingConsumer) {
     (buffer, ring, consumer)
 }
 
-/// The types of the messages that one read finds. Each message is its type, eight times.
+/// Reads messages and returns their types. The payload of a message is its type, eight times.
 fn read(consumer: &mut RingConsumer, limit: usize) -> Vec<i32> {
     let mut types = Vec::new();
     consumer.read(limit, |type_id, message| {
@@ -41,8 +41,8 @@ fn write(ring: &ManyToOneRingBuffer, type_id: u8) -> bool {
     }
 }
 
-/// Two producers write while the consumer reads: it finds whole messages, in the order of the claims, and what it does not find
-/// now it finds later.
+/// Two producers write while the consumer reads. The consumer finds complete messages in the order of the claims, and
+/// finds the rest later.
 #[test]
 fn producers_against_the_consumer() {
     producers_against_the_consumer_model();
@@ -54,7 +54,7 @@ fn producers_against_the_consumer_model() {
     let allowed: [(&[i32], &[i32]); 6] =
         [(&[], &[1, 2]), (&[], &[2, 1]), (&[1], &[2]), (&[2], &[1]), (&[1, 2], &[]), (&[2, 1], &[])];
     let allowed = allowed.map(|(now, later)| (now.to_vec(), later.to_vec()));
-    // Three threads of some twenty steps each: all their interleavings are out of reach.
+    // Bounded, since the interleavings of three threads with some twenty steps each are too many.
     check(Bounds::preemptions(3), &allowed, || {
         let (_, ring, mut consumer) = ring();
         let other = ring.clone();
@@ -70,8 +70,8 @@ fn producers_against_the_consumer_model() {
     });
 }
 
-/// The ring is full, and two producers want space while the consumer gives some back. Who gets it finds it zeroed; the other
-/// learns that from the head cache, or is told that the ring is full.
+/// The ring is full, and two producers need space while the consumer frees some. The one that gets it finds it zeroed;
+/// the other learns of that from the head cache, or is told that the ring is full.
 #[test]
 fn consumed_space_is_claimed_again() {
     consumed_space_is_claimed_again_model();
@@ -104,7 +104,8 @@ fn consumed_space_is_claimed_again_model() {
     });
 }
 
-/// A producer wraps: it pads the end of the ring and writes at its front, while the consumer reads up to the end or past it.
+/// A producer wraps: it pads the end of the ring and writes at its start, while the consumer reads up to the end or
+/// past it.
 #[test]
 fn a_producer_that_wraps() {
     a_producer_that_wraps_model();
@@ -113,7 +114,8 @@ fn a_producer_that_wraps() {
 }
 
 fn a_producer_that_wraps_model() {
-    // A read ends at the end of the ring, so the second finds what is at the front, if the first has found the padding.
+    // A read ends at the end of the ring, so the second read finds what is at the start, if the first one found the
+    // padding.
     let allowed = [(56, false), (64, false), (64, true)];
     check(Bounds::NONE, &allowed, || {
         let (_, ring, mut consumer) = ring();
@@ -136,8 +138,8 @@ fn a_producer_that_wraps_model() {
     });
 }
 
-/// A producer died before it began its record, and another writes behind it while the driver unblocks. Whether the driver finds
-/// that record unbegun, begun or committed: it pads what lies before it, or waits.
+/// A producer died before it began its record, and another writes behind it while the driver unblocks. The driver finds
+/// that record not begun, begun or committed; it pads what is before it, or waits.
 #[test]
 fn a_producer_against_unblock() {
     a_producer_against_unblock_model();
@@ -145,7 +147,7 @@ fn a_producer_against_unblock() {
     must_fail("rb.record-started:load", a_producer_against_unblock_model);
 }
 
-/// Whether the driver unblocked the ring and read the message while its producer was at it.
+/// Whether the driver unblocked the ring, and whether it read the message, while its producer was active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Early {
     unblocked: bool,

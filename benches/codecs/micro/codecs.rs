@@ -1,4 +1,5 @@
-//! Each operation of each system, by criterion. On a busy machine `compare` tells more: it takes turns.
+//! Measures each operation of each system with criterion. On a busy machine `compare` is more reliable, since it
+//! alternates.
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 

@@ -1,6 +1,6 @@
-//! The floor: structs laid out by hand as the messages are, and copied. One check of the buffer before each block, group and
-//! data. There are two ways to read: one that knows a single version of the schema and skips the lengths of blocks, and one that goes
-//! by them, as whoever reads messages of other versions must.
+//! The floor: structs laid out by hand like the messages, and copied, with one check of the buffer before each block,
+//! group and data. There are two ways to read: one supports a single version of the schema and ignores block lengths;
+//! the other uses them, as a reader of other versions must.
 
 use zerocopy::little_endian::{F32, I32, I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -51,7 +51,7 @@ wire! {
 const NO_PRICE: i64 = i64::MAX;
 const NONE: i32 = i32::MAX;
 
-// What both ways to read do with a block once they have it; always inlined, as if it were written out in each.
+// The part that both ways to read share once they have the block. Always inlined, as if it were written in both.
 impl CarBlock {
     #[inline(always)]
     fn copy_to(&self, car: &mut Car<'_>) {
@@ -106,7 +106,7 @@ impl EntryBlock {
     }
 }
 
-/// A buffer that is written or read from its front.
+/// Writes a value to the front of a buffer.
 fn put<T: IntoBytes + Immutable>(buffer: &mut &mut [u8], value: T) -> Option<()> {
     let (place, rest) = std::mem::take(buffer).split_at_mut_checked(size_of::<T>())?;
     place.copy_from_slice(value.as_bytes());
@@ -128,7 +128,7 @@ fn get<'a, T: FromBytes + KnownLayout + Immutable + Unaligned>(bytes: &mut &'a [
     Some(value)
 }
 
-/// A block that takes `length` bytes in the message: what is known of it.
+/// Reads a block that takes `length` bytes in the message: the part of it that is known.
 fn get_block<'a, T: FromBytes + KnownLayout + Immutable + Unaligned>(
     bytes: &mut &'a [u8],
     length: usize,
@@ -159,7 +159,7 @@ fn dimension<T>(count: usize) -> Dimension {
     Dimension { block_length: U16::new(size_of::<T>() as u16), count: U16::new(count as u16) }
 }
 
-/// Writes a car, and returns its length in bytes; nothing if it does not fit.
+/// Writes a car and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_car(car: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     let room = buffer.len();
@@ -198,7 +198,7 @@ pub fn encode_car(car: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     Some(room - rest.len())
 }
 
-/// Reads a car; nothing if the bytes are another message, or too few.
+/// Reads a car. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
     let rest = &mut bytes;
@@ -224,7 +224,7 @@ pub fn decode_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
     Some(())
 }
 
-/// The same by the lengths of blocks that the message carries.
+/// Reads a car by the block lengths that the message carries.
 #[inline(never)]
 pub fn decode_any_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
     let rest = &mut bytes;
@@ -253,7 +253,7 @@ pub fn decode_any_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> 
     Some(())
 }
 
-/// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
+/// Writes a refresh and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_refresh(refresh: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     let room = buffer.len();
@@ -288,7 +288,7 @@ pub fn encode_refresh(refresh: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     Some(room - rest.len())
 }
 
-/// Reads a refresh; nothing if the bytes are another message, or too few.
+/// Reads a refresh. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
     let rest = &mut bytes;
@@ -305,7 +305,7 @@ pub fn decode_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
     Some(())
 }
 
-/// The same by the lengths of blocks that the message carries.
+/// Reads a refresh by the block lengths that the message carries.
 #[inline(never)]
 pub fn decode_any_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
     let rest = &mut bytes;

@@ -1,5 +1,5 @@
-//! `ergo-sbe`: whole blocks and entries from structs where it offers that, and the order of the message in decoding, as is
-//! fastest with it.
+//! `ergo-sbe`, used in its fastest way: whole blocks and entries from structs where it supports them, and decoding in
+//! the order of the message.
 
 use crate::values::{Acceleration, Car, Entry, Fuel, Performance, Refresh};
 
@@ -12,7 +12,7 @@ mod refresh {
     include!(concat!(env!("OUT_DIR"), "/ergo_refresh.rs"));
 }
 
-/// Writes a car, and returns its length in bytes; nothing if it does not fit.
+/// Writes a car and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     use car::{
@@ -56,7 +56,7 @@ pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     Some(car.encoded_length_with_header())
 }
 
-/// Reads a car; nothing if the bytes are another message, or too few.
+/// Reads a car. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     let car = car::CarDecoder::try_decode(bytes, 0).ok()?;
@@ -94,7 +94,7 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     Some(())
 }
 
-/// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
+/// Writes a refresh and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     use refresh::{EntriesEntry, EntryType, EventIndicator, Price9, RefreshFixedFields, UpdateAction};
@@ -120,7 +120,7 @@ pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     Some(refresh.ok()?.orders(0, |_| Ok(())).ok()?.encoded_length_with_header())
 }
 
-/// Reads a refresh; nothing if the bytes are another message, or too few.
+/// Reads a refresh. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
     let refresh = refresh::RefreshDecoder::try_decode(bytes, 0).ok()?;

@@ -13,7 +13,7 @@ mod refresh {
     include!(concat!(env!("OUT_DIR"), "/gannet_refresh.rs"));
 }
 
-/// Writes a car, and returns its length in bytes; nothing if it does not fit.
+/// Writes a car and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     use car::types::{BooleanType, Engine, Model, OptionalExtras};
@@ -45,7 +45,7 @@ pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     Some(car.ok()?.manufacturer(values.manufacturer).ok()?.model(values.model).ok()?.finish())
 }
 
-/// Bytes that end too soon, or entries that there is no room for.
+/// The bytes end too soon, or there are more entries than fit.
 struct Unreadable;
 
 impl From<DecodeError> for Unreadable {
@@ -54,7 +54,7 @@ impl From<DecodeError> for Unreadable {
     }
 }
 
-/// Reads a car; nothing if the bytes are another message, or too few.
+/// Reads a car. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     let car = car::CarDecoder::in_order(bytes).ok()?;
@@ -87,7 +87,7 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     Some(())
 }
 
-/// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
+/// Writes a refresh and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     use refresh::types::{EntryType, EventIndicator, Price9, UpdateAction};
@@ -109,7 +109,7 @@ pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     Some(refresh.finish())
 }
 
-/// Reads a refresh; nothing if the bytes are another message, or too few.
+/// Reads a refresh. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
     let refresh = refresh::RefreshDecoder::in_order(bytes).ok()?;

@@ -1,5 +1,6 @@
-//! The same two messages encoded from plain structs and decoded into them by each system: a copy of structs laid out by hand,
-//! Gannet, and the published crates. The benchmarks call this; its tests show that all systems write and read the same bytes.
+//! The same two messages, encoded from plain structs and decoded into them by each system: a copy of structs laid out
+//! by hand, Gannet, and the published crates. The benchmarks call this crate. Its tests show that all systems write and
+//! read the same bytes.
 
 pub mod copy;
 pub mod ergo;
@@ -9,7 +10,7 @@ pub mod values;
 
 use values::{Car, ROOM, Refresh};
 
-/// A system under test: the same functions of each.
+/// A system under test, with the same functions for each.
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "as the functions of each module")]
 pub struct System {
@@ -32,10 +33,10 @@ macro_rules! system {
     };
 }
 
-/// All of them, the floor first.
+/// All systems, the floor first.
 pub const SYSTEMS: [System; 5] = [
     system!("copy", copy),
-    // What a copy costs that reads every version.
+    // The cost of a copy that can read every version.
     System {
         name: "copy by lengths",
         decode_car: copy::decode_any_car,
@@ -47,7 +48,7 @@ pub const SYSTEMS: [System; 5] = [
     system!("sbe_gen", sbe_gen),
 ];
 
-/// What is measured.
+/// An operation to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they say what they are")]
 pub enum Operation {
@@ -57,7 +58,7 @@ pub enum Operation {
     DecodeRefresh,
 }
 
-/// All of them.
+/// All operations.
 pub const OPERATIONS: [(&str, Operation); 4] = [
     ("car encode", Operation::EncodeCar),
     ("car decode", Operation::DecodeCar),
@@ -65,11 +66,11 @@ pub const OPERATIONS: [(&str, Operation); 4] = [
     ("refresh decode", Operation::DecodeRefresh),
 ];
 
-/// Does an operation `count` times.
+/// Repeats an operation `count` times.
 ///
 /// # Panics
 ///
-/// When it fails.
+/// When the operation fails.
 pub fn repeat(system: &System, operation: Operation, count: u64) {
     let (car, refresh) = (Car::sample(), Refresh::sample());
     let mut buffer = [0; ROOM];

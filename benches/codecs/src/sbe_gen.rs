@@ -1,5 +1,5 @@
-//! `sbe_gen`: its encoder that does not allocate, and its views. Its headers have to be filled in by hand, and it leaves padding
-//! behind the fields of an entry out of its structs.
+//! `sbe_gen`, with its encoder that does not allocate and its views. Its headers have to be filled in by hand, and its
+//! structs leave out the padding behind the fields of an entry.
 
 use zerocopy::FromBytes;
 use zerocopy::little_endian::{I32, I64, U16};
@@ -15,7 +15,7 @@ mod refresh {
     include!(concat!(env!("OUT_DIR"), "/sbe_gen_refresh.rs"));
 }
 
-/// Writes a car, and returns its length in bytes; nothing if it does not fit.
+/// Writes a car and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     use car::types::{BooleanType, Engine, Model, OptionalExtras};
@@ -70,7 +70,7 @@ pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     written.ok()
 }
 
-/// Reads a car; nothing if the bytes are another message, or too few.
+/// Reads a car. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     let (header, body) = car::message_header::MessageHeader::ref_from_prefix(bytes).ok()?;
@@ -112,7 +112,7 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     Some(())
 }
 
-/// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
+/// Writes a refresh and returns its length in bytes. `None` if it does not fit.
 #[inline(never)]
 pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     use refresh::types::{EntryType, EventIndicator, Price9, UpdateAction};
@@ -147,7 +147,7 @@ pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
     written.ok()
 }
 
-/// Reads a refresh; nothing if the bytes are another message, or too few.
+/// Reads a refresh. `None` if the bytes are another message or too few.
 #[inline(never)]
 pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
     let (header, body) = refresh::message_header::MessageHeader::ref_from_prefix(bytes).ok()?;

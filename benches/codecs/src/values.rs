@@ -1,6 +1,6 @@
-//! What is encoded and decoded: plain structs, which an application would have, and a sample of each.
+//! The values that are encoded and decoded: plain structs, as an application would have, with a sample of each.
 
-/// Up to `N` items: how many there are is only known when the program runs, as of any group.
+/// A list of up to `N` items, whose number is known only at run time, as for any group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct List<T, const N: usize> {
     items: [T; N],
@@ -13,7 +13,7 @@ impl<T: Copy + Default, const N: usize> List<T, N> {
         self.items.get(..self.length).unwrap_or_default()
     }
 
-    /// Room for `length` items, which become the list's; nothing if there are more than it can hold.
+    /// Sets the list's length to `length` and returns its items for writing. `None` if `length` is greater than `N`.
     pub fn refill(&mut self, length: usize) -> Option<&mut [T]> {
         self.length = length;
         self.items.get_mut(..length)
@@ -64,7 +64,7 @@ pub struct Fuel {
     pub mpg: f32,
 }
 
-/// How fast the car gets with some fuel.
+/// Acceleration of the car with some fuel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs, reason = "the schema's fields")]
 pub struct Performance {
@@ -72,7 +72,7 @@ pub struct Performance {
     pub acceleration: List<Acceleration, 8>,
 }
 
-/// Seconds to a speed.
+/// Seconds to reach a speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs, reason = "the schema's fields")]
 pub struct Acceleration {
@@ -80,7 +80,7 @@ pub struct Acceleration {
     pub seconds: f32,
 }
 
-/// How many entries a refresh has.
+/// The number of entries of a refresh.
 pub const ENTRIES: usize = 10;
 
 /// An incremental refresh with ten entries.
@@ -92,7 +92,7 @@ pub struct Refresh {
     pub entries: List<Entry, 16>,
 }
 
-/// A change of a book.
+/// A change of an order book.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[allow(missing_docs, reason = "the schema's fields")]
 pub struct Entry {
@@ -106,11 +106,11 @@ pub struct Entry {
     pub entry_type: u8,
 }
 
-/// More bytes than either message takes.
+/// A buffer length in bytes that is enough for either message.
 pub const ROOM: usize = 1024;
 
 impl Car<'static> {
-    /// A car with every group filled.
+    /// A car with entries in every group.
     pub fn sample() -> Self {
         let acceleration = [(30, 3.8), (60, 7.5), (100, 12.2)].map(|(mph, seconds)| Acceleration { mph, seconds });
         let acceleration = List::of(&acceleration);
@@ -134,7 +134,7 @@ impl Car<'static> {
 }
 
 impl Refresh {
-    /// A refresh in which some optional values are none.
+    /// A refresh in which some optional values are absent.
     pub fn sample() -> Self {
         let entry = |index: usize| Entry {
             price: (index != 7).then_some(4_500_250_000_000 + index as i64),

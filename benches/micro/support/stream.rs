@@ -1,4 +1,4 @@
-//! A log buffer without a driver: whoever measures does the conductor's work, when it suits the measurement.
+//! A log buffer without a driver: the measurement does the conductor's work when it suits.
 
 use gannet::logbuffer::{LogBuffers, LogKind, LogParameters, clean_to};
 use gannet::memory::{CacheLines, OwnedWord};
@@ -6,7 +6,7 @@ use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 
 use crate::raw_access::RAW;
 
-/// A log with what the driver keeps for it.
+/// A log, with the state that the driver keeps for it.
 pub(crate) struct Stream {
     pub(crate) log: LogBuffers,
     pub(crate) limit: OwnedWord<i64>,
@@ -16,7 +16,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A fresh log in this process's memory, with terms of 1 MiB and a window of a quarter of one.
+    /// Creates a log in this process's memory, with terms of 1 MiB and a window of a quarter of a term.
     pub(crate) fn new(kind: LogKind) -> Self {
         let term_length = TermLength::new(1 << 20).expect("a term length");
         let parameters = LogParameters::ipc(kind, term_length, SessionId::new(1), StreamId::new(2), TermId::new(3));
@@ -32,7 +32,7 @@ impl Stream {
         this
     }
 
-    /// The conductor's work.
+    /// Does the conductor's work.
     pub(crate) fn turn_over(&mut self) {
         let consumed = Position::new(self.subscriber.load_acquire());
         while self.clean < consumed {

@@ -1,4 +1,5 @@
-//! The other process of a measurement that needs two: started, told line by line what to do, and ended with this one.
+//! The second process of a measurement that needs two. It receives its commands line by line, and ends with this
+//! process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -7,10 +8,10 @@ use std::time::Duration;
 
 use super::RigError;
 
-/// How long the other process may take for an answer.
+/// How long the other process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that reads commands from its standard input, a line each, and answers on its standard output.
+/// A process that reads commands, one per line, from its standard input and answers on its standard output.
 #[derive(Debug)]
 pub struct OtherProcess {
     name: String,
@@ -20,11 +21,11 @@ pub struct OtherProcess {
 }
 
 impl OtherProcess {
-    /// Starts it.
+    /// Starts the process.
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] when it cannot be started.
+    /// [`RigError::System`] when the process cannot be started.
     pub fn start(name: &str, command: &mut Command) -> Result<Self, RigError> {
         let failed = |source: std::io::Error| RigError::system(name, "start another process", source);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
@@ -32,7 +33,7 @@ impl OtherProcess {
             return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
         };
         let (sender, answers) = channel();
-        // Ends with the other process.
+        // The thread ends with the other process.
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -43,26 +44,26 @@ impl OtherProcess {
         Ok(Self { name: name.to_owned(), child, commands, answers })
     }
 
-    /// Tells it what to do.
+    /// Sends the process a command.
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] when it has ended.
+    /// [`RigError::System`] when the process has ended.
     pub fn tell(&mut self, command: &str) -> Result<(), RigError> {
         let told = self.commands.write_all(format!("{command}\n").as_bytes()).and_then(|()| self.commands.flush());
         told.map_err(|error| RigError::system(&self.name, "tell the other process what to do", error))
     }
 
-    /// Waits for an answer that begins with this word, and returns what follows it.
+    /// Waits for an answer that begins with `word`, and returns the rest of it.
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] when it has ended, or does not answer.
+    /// [`RigError::System`] when the process has ended or does not answer.
     pub fn answer(&mut self, word: &str) -> Result<String, RigError> {
         loop {
             let line = self.answers.recv_timeout(PATIENCE);
             let line = line.map_err(|error| RigError::system(&self.name, "wait for the other process", error))?;
-            // Something else may be said first, by whatever program it is.
+            // Other output may come before the answer.
             if let Some((first, rest)) = line.split_once(' ')
                 && first == word
             {

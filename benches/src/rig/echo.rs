@@ -1,5 +1,5 @@
-//! The round trip: the near end sends by schedule, the far end sends each message back, and the near end measures from the
-//! moment when the message was due. Two threads, one per end, each on its core. Called by the systems.
+//! Measures round trips. The near end sends by schedule, the far end sends each message back, and the near end measures
+//! from the moment when the message was due. Each end has a thread on a core of its own. Called by the systems.
 //!
 //! ```text
 //! due 0      due 1      due 2
@@ -17,15 +17,17 @@ use super::over::Over;
 use super::schedule::{Schedule, now_ns};
 use super::transceiver::Transceiver;
 
-/// Bytes at the start of each message: the time it was due, in nanoseconds of the monotonic clock.
+/// Length in bytes of the stamp at the start of each message: the time it was due, in nanoseconds of the monotonic
+/// clock.
 pub const STAMP_LENGTH: usize = 8;
-/// The clock is read once per so many looks for an answer: reading it takes longer than a look.
+/// Polls for an answer per reading of the clock. Reading the clock takes longer than a poll.
 const LOOKS_PER_CLOCK_READING: usize = 4;
-/// A far end with nothing to reflect lets its client have a turn after so many looks.
+/// After this many empty polls, the far end gives its client a turn.
 const LOOKS_PER_FAR_TURN: usize = 4096;
-/// A system gets its turn between messages only if the next is not due for this long: a turn must not make it late.
+/// A system gets a turn between messages only if the next message is due later than this, so that the turn does not
+/// delay it.
 const TURN_NS: i64 = 3_000;
-/// How long an end waits for a message before it gives up, in milliseconds.
+/// How long an end waits for a message before it fails, in milliseconds.
 const PATIENCE_MS: u64 = 30_000;
 
 /// One round of a round-trip measurement.
@@ -35,22 +37,22 @@ pub struct EchoPlan {
     pub size: usize,
     /// Messages per second.
     pub rate_per_s: u64,
-    /// Messages before those that count.
+    /// Messages sent before those that are measured.
     pub warm_up: u64,
-    /// Messages that count.
+    /// Messages that are measured.
     pub messages: u64,
-    /// Where the ends run.
+    /// The cores of the ends.
     pub cores: Cores,
 }
 
-/// What a round of a round-trip measurement gave.
+/// The result of a round of a round-trip measurement.
 #[derive(Clone, Debug, Default)]
 pub struct EchoOutcome {
-    /// Latencies of the messages that count.
+    /// Latencies of the measured messages.
     pub latencies: LatencyHistogram,
-    /// Messages that never came back.
+    /// Messages that did not come back.
     pub lost: u64,
-    /// From the first message that counts to the last, in nanoseconds.
+    /// Time from the first measured message to the last, in nanoseconds.
     pub duration_ns: u64,
 }
 
@@ -70,7 +72,7 @@ where
             pin(plan.cores.far);
             reflect(far, plan.cores.far, &is_over);
         });
-        // A thread of its own, so that pinning does not outlive the round.
+        // A new thread, so that its pinning ends with the round.
         let near = scope.spawn(|| {
             pin(plan.cores.near);
             let _over = Over(&is_over);
@@ -80,7 +82,7 @@ where
     })
 }
 
-/// The far end: sends back what arrives until it is told to stop.
+/// The far end: sends back what arrives until the round is over.
 fn reflect(far: &mut impl Transceiver, core: Option<usize>, is_over: &AtomicBool) {
     let mut pending = Vec::with_capacity(64 * 1024);
     let mut looks = 0;
@@ -163,7 +165,7 @@ fn measure(system: &str, near: &mut impl Transceiver, plan: &EchoPlan) -> Result
     Ok(outcome)
 }
 
-/// The time a message was due; what is too short to carry one counts as never due, which shows.
+/// The time a message was due. A message that is too short to carry a stamp gets a time that makes the error visible.
 #[inline]
 fn stamp(message: &[u8]) -> i64 {
     message.first_chunk::<STAMP_LENGTH>().map_or(0, |bytes| i64::from_le_bytes(*bytes))

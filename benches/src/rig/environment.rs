@@ -1,5 +1,5 @@
-//! The record of the machine that a result belongs to: without it a figure says nothing. Read from the system's own files;
-//! what a machine does not tell is left out.
+//! The record of the machine that a result belongs to, since figures mean nothing without it. Read from the system's
+//! files; facts that a machine does not provide are left out.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cores::Cores;
 
-/// What a result depends on besides the code.
+/// The environment of a result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Environment {
     /// Model of the processor.
@@ -22,18 +22,18 @@ pub struct Environment {
     pub governor: Option<String>,
     /// Kernel release.
     pub kernel: String,
-    /// What the kernel tells the time by.
+    /// The kernel's clock source.
     pub clock_source: Option<String>,
-    /// Whether a hypervisor is beneath.
+    /// Whether the machine is virtual.
     pub is_virtual: bool,
-    /// Commit of the sources this was built from, with `+` when they had been changed.
+    /// The commit of the sources, with `+` if they had been changed.
     pub commit: Option<String>,
     /// `release` or `debug`.
     pub build: &'static str,
 }
 
 impl Environment {
-    /// Looks at this machine.
+    /// Reads the environment of this machine.
     pub fn read(cores: Cores) -> Self {
         let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let system = rustix::system::uname();
@@ -50,7 +50,7 @@ impl Environment {
         }
     }
 
-    /// One line for people.
+    /// The environment as one line of text.
     pub fn describe(&self) -> String {
         let mut text = format!("{}, {} cores ({})", self.cpu, self.cores, self.pinning);
         if self.is_virtual {
@@ -83,7 +83,7 @@ fn line_of(path: &str) -> Option<String> {
     Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
-/// The commit of the sources, where they are still where this was built and git is there to ask.
+/// The commit of the sources, if they are still where this was built and git is available.
 fn commit() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")

@@ -1,5 +1,5 @@
-//! Latencies in nanoseconds, kept to three digits over their whole range. Wraps HdrHistogram, so that its tools read
-//! what the rig writes. Recording never allocates.
+//! Latencies in nanoseconds, with three significant digits over the whole range. Wraps HdrHistogram, so that its tools
+//! can read the rig's logs. Recording never allocates.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,10 +8,10 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-/// Longest latency kept, an hour; a longer one is counted as this.
+/// The longest latency recorded, an hour. Longer ones are counted as this.
 const MAX_NS: u64 = 3_600_000_000_000;
 
-/// The fractions that a report quotes.
+/// The quantiles that reports show.
 pub const QUOTED_QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 /// A histogram of latencies.
@@ -27,28 +27,28 @@ impl Default for LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// Counts one latency. A negative one, of a clock read before the message was due, counts as none.
+    /// Records one latency. A negative one, from a clock read before the message was due, counts as 0.
     #[inline]
     pub fn record(&mut self, latency_ns: i64) {
         self.inner.saturating_record(u64::try_from(latency_ns).unwrap_or(0));
     }
 
-    /// Adds all that `other` has counted.
+    /// Adds all latencies of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.inner.add(&other.inner).expect("all histograms have the same bounds");
     }
 
-    /// Forgets everything.
+    /// Removes all latencies.
     pub fn clear(&mut self) {
         self.inner.reset();
     }
 
-    /// Latencies counted.
+    /// The number of latencies recorded.
     pub fn samples(&self) -> u64 {
         self.inner.len()
     }
 
-    /// The latency that the fraction `quantile` of all did not exceed, in nanoseconds; nothing if there is none.
+    /// The latency in nanoseconds that the fraction `quantile` of all did not exceed. `None` for an empty histogram.
     pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
         (!self.inner.is_empty()).then(|| self.inner.value_at_quantile(quantile))
     }
@@ -58,16 +58,16 @@ impl LatencyHistogram {
         (!self.inner.is_empty()).then(|| self.inner.max())
     }
 
-    /// Points of the distribution's curve, as (quantile, nanoseconds), denser towards the tail.
+    /// Points of the distribution as (quantile, nanoseconds), denser towards the tail.
     pub fn curve(&self) -> Vec<(f64, u64)> {
         self.inner.iter_quantiles(5).map(|step| (step.quantile(), step.value_iterated_to())).collect()
     }
 
-    /// Writes the histogram as a log that HdrHistogram's tools read, tagged with the system's name.
+    /// Writes the histogram as a log for HdrHistogram's tools, tagged with the system's name.
     ///
     /// # Errors
     ///
-    /// Whatever writing to `out` gives.
+    /// Writing to `out` failed.
     pub fn write_log(&self, out: &mut impl Write, tag: &str, comment: &str) -> io::Result<()> {
         let started = SystemTime::now();
         let mut serializer = V2DeflateSerializer::new();
@@ -90,7 +90,7 @@ impl LatencyHistogram {
             .chain([("max".to_owned(), self.max_ns())]);
         for (name, value_ns) in rows {
             if let Some(value_ns) = value_ns {
-                // Latencies span orders of magnitude: the bar is logarithmic.
+                // The bar is logarithmic, since latencies span orders of magnitude.
                 let width = 40.0 * ((value_ns.max(1) as f64).ln() / (max.max(2) as f64).ln());
                 text.push_str(&format!("  {name:<7} {:>12}  {}\n", show_ns(value_ns), "▇".repeat(width as usize)));
             }
@@ -99,12 +99,12 @@ impl LatencyHistogram {
     }
 }
 
-/// `99.9` for 0.999.
+/// Formats a quantile in percent, such as `99.9` for 0.999.
 fn percent(quantile: f64) -> String {
     format!("{}", (quantile * 1e6).round() / 1e4)
 }
 
-/// A duration for people, with the unit that suits it: `318 ns`, `4.20 µs`, `1.25 ms`.
+/// Formats a duration with a suitable unit: `318 ns`, `4.20 µs`, `1.25 ms`.
 pub fn show_ns(value_ns: u64) -> String {
     match value_ns {
         0..1_000 => format!("{value_ns} ns"),

@@ -1,4 +1,5 @@
-//! A report in one HTML file: the machine, the table, and plots drawn as SVG within it. Nothing is loaded from anywhere.
+//! Writes a report as one HTML file with the machine, the table of results, and plots as inline SVG. It loads nothing
+//! from elsewhere.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,14 +14,14 @@ use super::measurement::{Kind, Measurement};
 const COLOURS: [&str; 6] = ["#7f7f7f", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"];
 const PLOT_WIDTH: f64 = 760.0;
 const PLOT_HEIGHT: f64 = 320.0;
-/// Room left of and below the axes for their labels.
+/// Space to the left of and below the axes, for their labels.
 const MARGIN: f64 = 60.0;
 
 /// Writes the report to `path`, and each latency distribution as an HdrHistogram log beside it.
 ///
 /// # Errors
 ///
-/// [`RigError::Report`] naming the file that could not be written.
+/// [`RigError::Report`] with the file that could not be written.
 pub fn write(
     path: &Path,
     environment: &Environment,
@@ -120,7 +121,7 @@ fn table(page: &mut String, results: &[Measurement]) {
     page.push_str("</table>\n");
 }
 
-/// Latency by quantile: the nines to the right, the latency upwards, both in powers of ten.
+/// Plots latency by quantile, both on logarithmic axes: the nines to the right, the latency upwards.
 fn distribution(page: &mut String, group: &[&Measurement]) {
     let curves: Vec<_> = group
         .iter()

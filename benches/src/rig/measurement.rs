@@ -1,77 +1,77 @@
-//! One result, as a line of JSON that scripts rely on: names and meanings stay.
+//! One result, as a line of JSON that scripts rely on: names and meanings must not change.
 
 use serde::Serialize;
 
 use super::histogram::LatencyHistogram;
 
-/// What was measured.
+/// The kind of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A round trip: latencies apply.
+    /// Round trips. Latencies apply.
     Echo,
-    /// As fast as it goes: rates apply.
+    /// The highest rate reached. Rates apply.
     Throughput,
-    /// Nothing to do: what it takes all the same.
+    /// CPU use without work.
     Idle,
-    /// An append: latencies apply.
+    /// Appends. Latencies apply.
     Append,
-    /// A message on its way to another process: latencies apply.
+    /// Messages to another process. Latencies apply.
     OneWay,
-    /// Something that is done now and then, as finding a message or opening a journal: latencies apply.
+    /// An operation such as finding a message or opening a journal. Latencies apply.
     Operation,
 }
 
-/// What only one scenario measures; its names stand beside the others in a line of JSON.
+/// Results of one scenario only. Their names are beside the others in a line of JSON.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Details {
-    /// A stream beside which logs come and go.
+    /// A stream while logs are added and removed beside it.
     Stall {
-        /// Logs that were added, and removed again, meanwhile.
+        /// Logs that were added and removed meanwhile.
         logs_added: u64,
         /// Bytes of each of those logs.
         log_length: u64,
-        /// The longest that adding one took, from the call to the publication.
+        /// The longest time to add one of them, from the call to the publication, in nanoseconds.
         longest_add_ns: u64,
-        /// The longest time between two turns of the driver's conductor so far.
+        /// The longest time between two duty cycles of the driver's conductor so far, in nanoseconds.
         longest_cycle_ns: u64,
         /// The p99.9 of the median slice, in nanoseconds.
         p999_ns_of_median_slice: Option<u64>,
-        /// The same divided by that of the stream while it was undisturbed, in the same run.
+        /// The p99.9 of the median slice divided by that of the undisturbed stream in the same run.
         p999_to_undisturbed: Option<f64>,
-        /// Between which of those ratios nine in ten lie of what other slices of the same kind would have given.
+        /// The range that holds nine tenths of the ratios that other slices of the same kind would have given.
         p999_to_undisturbed_range: Option<[f64; 2]>,
     },
     /// Streams over UDP.
     Udp {
-        /// What datagrams go through: `io_uring` or `sockets`.
+        /// The transport: `io_uring` or `sockets`.
         transport: String,
-        /// Whether runs of equal datagrams are handed to the kernel in one piece.
+        /// Whether runs of datagrams of equal length are passed to the kernel in one piece.
         offload: bool,
-        /// Bytes of the longest datagram.
+        /// The MTU: the length of the longest datagram in bytes.
         mtu: usize,
         /// Bytes of the receiver's window.
         window: usize,
-        /// Streams that share the messages.
+        /// The number of streams that share the messages.
         streams: usize,
-        /// Of a million datagrams, how many were lost on purpose.
+        /// Datagrams lost on purpose, per million.
         loss_ppm: u32,
-        /// System calls per message, of the end that sends; those that found nothing to receive count as well.
+        /// System calls per message of the sending end. Calls that found nothing to receive are included.
         near_calls_per_msg: Option<f64>,
-        /// As above, of the end that receives.
+        /// System calls per message of the receiving end, counted likewise.
         far_calls_per_msg: Option<f64>,
-        /// Messages per second divided by those of one stream without loss over the same transport, in the same rounds.
+        /// Messages per second, divided by those of one stream without loss over the same transport in the same rounds.
         ratio_to_plain: Option<f64>,
     },
-    /// Streams over UDP that carry nothing, and a thread that sends for them or receives them.
+    /// Idle streams over UDP, and the thread that sends or receives for them.
     IdleStreams {
-        /// Which end's thread it is: `publishing` or `subscribing`.
+        /// The end that the thread belongs to: `publishing` or `subscribing`.
         side: String,
-        /// The profile that the driver ran with.
+        /// The driver's profile.
         profile: String,
-        /// How many there were.
+        /// The number of streams.
         streams: usize,
         /// How long they were watched, in seconds.
         watched_s: f64,
@@ -80,43 +80,44 @@ pub enum Details {
         /// How often per second the thread was put on a CPU.
         wake_ups_per_s: f64,
     },
-    /// Appends over several segments.
+    /// Appends across several segments.
     Rolls {
-        /// How often the appender went on to the next segment.
+        /// How often the appender continued in the next segment.
         rolls: u64,
-        /// The p50 with a fraction: it is that of batches.
+        /// The p50 with decimals, from batches.
         p50_exact_ns: Option<f64>,
         /// The p99.99 divided by the p50.
         p9999_to_p50: Option<f64>,
-        /// What the fastest twentieth of the batches stayed below, per append: undisturbed by whoever else has the machine.
+        /// The 5th percentile of batches, per append. It shows the cost without disturbance by others on the machine.
         p5_exact_ns: Option<f64>,
-        /// The same divided by that of what it is measured by.
+        /// The 5th percentile divided by that of the floor.
         p5_ratio_to_floor: Option<f64>,
     },
     /// A replay.
     Replay {
-        /// Messages per second divided by those of a publisher that reads as much memory as the recording takes, in the same rounds.
+        /// Messages per second, divided by those of a publisher that reads as much memory as the recording takes, in
+        /// the same rounds.
         ratio_to_memory: Option<f64>,
     },
     /// Several processes that append to one journal.
     Processes {
-        /// How many.
+        /// The number of processes.
         processes: u32,
-        /// Messages per second of all of them together divided by those of one alone, in the same run.
+        /// Messages per second of all processes together, divided by those of one process in the same run.
         ratio_to_one: Option<f64>,
     },
-    /// Something that is done with a whole journal.
+    /// An operation on a whole journal.
     Journal {
         /// Its length in bytes: messages, headers and padding.
         journal_bytes: u64,
-        /// What is done: `sequence`, `time`, `after_kill`, `after_power_loss`.
+        /// The operation: `sequence`, `time`, `after_kill` or `after_power_loss`.
         by: String,
-        /// The p50 divided by that for a journal a sixteenth as large, in the same run.
+        /// The p50 divided by that of a journal a sixteenth as large in the same run.
         ratio_to_sixteenth: Option<f64>,
     },
     /// A process without work.
     Idle {
-        /// The profile that the driver ran with.
+        /// The driver's profile.
         profile: String,
         /// How long it was watched, in seconds.
         watched_s: f64,
@@ -127,54 +128,54 @@ pub enum Details {
     },
 }
 
-/// One result. What does not apply is null.
+/// One result. Figures that do not apply are null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`, `udp`, `stall`, `idle`, `journal`, or a part of that, as `journal-read`, or `replay`.
+    /// The scenario: `ipc`, `udp`, `stall`, `idle`, `replay`, `journal`, or a part of one such as `journal-read`.
     pub scenario: String,
-    /// `gannet`, `floor`, or a peer's name.
+    /// The system: `gannet`, `floor`, or a peer's name.
     pub system: String,
-    /// Which of the columns apply.
+    /// The kind, which decides which figures apply.
     pub kind: Kind,
     /// Bytes per message.
     pub size: usize,
-    /// Messages per second that the schedule asked for; null where it is as many as go.
+    /// Messages per second of the schedule; null without a schedule.
     pub rate: Option<u64>,
     /// Messages measured.
     pub samples: u64,
-    /// Messages sent that did not arrive.
+    /// Messages that were sent but did not arrive.
     pub lost: u64,
-    /// Latency that half of the messages did not exceed, in nanoseconds; and so on for the other fractions.
+    /// The p50 in nanoseconds: the latency that half of the messages did not exceed.
     pub p50_ns: Option<u64>,
-    /// 90 %.
+    /// The p90 in nanoseconds.
     pub p90_ns: Option<u64>,
-    /// 99 %.
+    /// The p99 in nanoseconds.
     pub p99_ns: Option<u64>,
-    /// 99.9 %.
+    /// The p99.9 in nanoseconds.
     pub p999_ns: Option<u64>,
-    /// 99.99 %.
+    /// The p99.99 in nanoseconds.
     pub p9999_ns: Option<u64>,
-    /// The longest latency.
+    /// The longest latency in nanoseconds.
     pub max_ns: Option<u64>,
-    /// Messages per second that went through: the median of the rounds.
+    /// Messages per second: the median of the rounds.
     pub msgs_per_s: Option<f64>,
-    /// Bytes of payload per second that went through.
+    /// Bytes of payload per second.
     pub bytes_per_s: Option<f64>,
     /// The floor's p50 in the same run.
     pub floor_p50_ns: Option<u64>,
-    /// This system's figure divided by the floor's: p50 for an echo or an append (1 is the floor, more is slower), messages per second
-    /// for throughput (1 is the floor, less is slower).
+    /// This system's figure divided by the floor's. For an echo or an append it is the p50 (1 is the floor, more is
+    /// slower); for throughput it is messages per second (1 is the floor, less is slower).
     pub ratio_to_floor: Option<f64>,
-    /// What only this scenario measures.
+    /// The results of this scenario only.
     #[serde(flatten)]
     pub details: Option<Details>,
-    /// The whole distribution, for the report.
+    /// The whole distribution, for reports.
     #[serde(skip)]
     pub latencies: Option<LatencyHistogram>,
 }
 
 impl Measurement {
-    /// The result of round trips at `rate` messages per second.
+    /// A result of round trips at `rate` messages per second.
     pub fn echo(scenario: &str, system: &str, size: usize, rate: u64, latencies: LatencyHistogram, lost: u64) -> Self {
         Self {
             samples: latencies.samples(),
@@ -191,7 +192,7 @@ impl Measurement {
         }
     }
 
-    /// The result of as many messages as go.
+    /// A result of throughput.
     pub fn throughput(scenario: &str, system: &str, size: usize, samples: u64, lost: u64, rate_per_s: f64) -> Self {
         Self {
             samples,
@@ -202,12 +203,12 @@ impl Measurement {
         }
     }
 
-    /// The result of appends.
+    /// A result of appends.
     pub fn append(scenario: &str, system: &str, size: usize, latencies: LatencyHistogram) -> Self {
         Self { kind: Kind::Append, rate: None, ..Self::echo(scenario, system, size, 0, latencies, 0) }
     }
 
-    /// The result of messages on their way to another process, sent at `rate` per second.
+    /// A result of messages to another process, sent at `rate` per second.
     pub fn one_way(
         scenario: &str,
         system: &str,
@@ -219,13 +220,13 @@ impl Measurement {
         Self { kind: Kind::OneWay, ..Self::echo(scenario, system, size, rate, latencies, lost) }
     }
 
-    /// The result of doing something often.
+    /// A result of repeating an operation.
     pub fn operation(scenario: &str, system: &str, latencies: LatencyHistogram, details: Details) -> Self {
         let details = Some(details);
         Self { kind: Kind::Operation, rate: None, details, ..Self::echo(scenario, system, 0, 0, latencies, 0) }
     }
 
-    /// The result of watching a process that has nothing to do.
+    /// A result of watching an idle process.
     pub fn idle(scenario: &str, system: &str, details: Details) -> Self {
         Self { details: Some(details), ..Self::blank(scenario, system, Kind::Idle, 0) }
     }
@@ -254,7 +255,7 @@ impl Measurement {
         }
     }
 
-    /// Fills in how this result compares with the floor's of the same kind and size.
+    /// Computes the figures relative to the floor's result of the same kind and size.
     pub fn compare_with(&mut self, floor: &Self) {
         self.floor_p50_ns = floor.p50_ns;
         let (ours, theirs) = match self.kind {

@@ -1,19 +1,20 @@
-//! The ratio of two medians, and how far chance may have moved it.
+//! The ratio of two medians, with an estimate of its random error.
 
 /// One median divided by another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
     pub(crate) found: f64,
-    /// The middle nine tenths of the ratios of samples that are drawn, with repetition, from the measured values.
+    /// The range of the middle nine tenths of ratios of resampled values, drawn with replacement from the measured
+    /// ones.
     pub(crate) range: [f64; 2],
 }
 
 impl Ratio {
-    /// `None` if there are no values, or the second median is 0.
+    /// The ratio of the medians. `None` if there are no values, or if the second median is 0.
     pub(crate) fn of_medians(ours: &[u64], theirs: &[u64]) -> Option<Self> {
         const DRAWS: usize = 1_000;
         let found = quotient(ours.to_vec(), theirs.to_vec())?;
-        // The same numbers on every run: what varies is to be the measurement.
+        // The same seed on every run, so that only the measurement varies.
         let mut random = 0_u64;
         let mut draw = |from: &[u64]| -> Vec<u64> {
             let any = |_: &u64| {
@@ -33,7 +34,7 @@ fn quotient(mut ours: Vec<u64>, mut theirs: Vec<u64>) -> Option<f64> {
     Some(median(&mut ours)? / median(&mut theirs).filter(|&ns| ns > 0.0)?)
 }
 
-/// The median. Of an even number of values, the mean of the two in the middle.
+/// The median. For an even number of values, the mean of the two in the middle.
 pub(crate) fn median(values: &mut [u64]) -> Option<f64> {
     values.sort_unstable();
     let last = values.len().checked_sub(1)?;

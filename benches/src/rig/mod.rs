@@ -1,4 +1,4 @@
-//! What every measurement shares: the schedule, the two ends, the loops that run them, and what becomes of the figures.
+//! What every measurement uses: the schedule, the two ends, the loops that run them, and the output of results.
 
 pub mod child;
 pub mod cores;
@@ -14,18 +14,18 @@ pub mod schedule;
 pub mod throughput;
 pub mod transceiver;
 
-/// Why a measurement could not be taken.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RigError {
-    /// A system could not be opened or did not work.
+    /// A system could not be opened, or failed.
     #[error("{system}: {action}")]
     System {
         /// The system's name.
         system: String,
         /// What was attempted.
         action: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -36,19 +36,19 @@ pub enum RigError {
         system: String,
         /// Messages sent.
         sent: u64,
-        /// Messages that arrived.
+        /// Messages received.
         received: u64,
-        /// How long the rig waited for the next.
+        /// How long the rig waited for the next one, in milliseconds.
         patience_ms: u64,
     },
-    /// A message arrived that is not the next one sent.
+    /// A message arrived out of order.
     #[error("{system}: message {found} arrived where {expected} was due")]
     OutOfOrder {
         /// The system's name.
         system: String,
-        /// Number of the message that was due.
+        /// The number of the expected message.
         expected: u64,
-        /// Number of the message that arrived.
+        /// The number of the message that arrived.
         found: u64,
     },
     /// The run was ended before everything was measured.
@@ -57,16 +57,16 @@ pub enum RigError {
     /// A report could not be written.
     #[error("cannot write {path}")]
     Report {
-        /// The file.
+        /// The path of the file.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl RigError {
-    /// A [`RigError::System`].
+    /// Creates a [`RigError::System`].
     pub fn system(
         system: impl Into<String>,
         action: impl Into<String>,

@@ -1,5 +1,6 @@
-//! A stream with both its ends on one thread, which sends each message when it is due and takes it out again: no other
-//! thread has to be run for a message to arrive, so what shows is what holds this one up. Called by the scenarios.
+//! A stream with both ends on one thread, which sends each message when it is due and receives it again. No other
+//! thread has to run for a message to arrive, so the latencies show only what delays this thread. Called by the
+//! scenarios.
 
 use super::RigError;
 use super::cores::{pin, relax};
@@ -7,7 +8,8 @@ use super::echo::{EchoOutcome, STAMP_LENGTH};
 use super::schedule::{Schedule, now_ns};
 use super::transceiver::Transceiver;
 
-/// A stream that is none: what is sent is there at once, so that all that shows is when the machine did not run the thread.
+/// A placeholder for a stream: what is sent has arrived at once. Its latencies show only when the machine did not run
+/// the thread.
 #[derive(Debug, Default)]
 pub struct NoStream {
     number: Option<u64>,
@@ -28,29 +30,30 @@ impl Transceiver for NoStream {
     }
 }
 
-/// How long the thread waits for a message before it gives up, in nanoseconds.
+/// How long the thread waits for a message before it fails, in nanoseconds.
 const PATIENCE_NS: i64 = 30_000_000_000;
 
-/// One round.
+/// One round of a measurement on one thread.
 #[derive(Clone, Copy, Debug)]
 pub struct OneThreadPlan {
     /// Bytes per message, at least [`STAMP_LENGTH`].
     pub size: usize,
     /// Messages per second.
     pub rate_per_s: u64,
-    /// Messages before those that count.
+    /// Messages sent before those that are measured.
     pub warm_up: u64,
-    /// Messages that count.
+    /// Messages that are measured.
     pub messages: u64,
-    /// Where the thread runs.
+    /// The core of the thread.
     pub core: Option<usize>,
 }
 
-/// Runs one round on the calling thread, which stays pinned.
+/// Runs one round on the calling thread, which stays pinned afterwards.
 ///
 /// # Errors
 ///
-/// [`RigError::Stalled`] when a message does not arrive for half a minute, [`RigError::OutOfOrder`] when another does.
+/// [`RigError::Stalled`] when a message does not arrive for half a minute, [`RigError::OutOfOrder`] when another
+/// message arrives.
 pub fn run(system: &str, stream: &mut impl Transceiver, plan: &OneThreadPlan) -> Result<EchoOutcome, RigError> {
     pin(plan.core);
     let mut message = vec![0x5a_u8; plan.size.max(STAMP_LENGTH)];

@@ -1,9 +1,9 @@
-//! The end of a round, told to the other thread however it comes: by a result, an error or a panic. Used by the loops with two
-//! threads, each of which goes on until it is told.
+//! Tells the other thread that a round has ended, be it with a result, an error or a panic. Used by the loops with two
+//! threads, each of which runs until it is told to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Says that the round is over when it is dropped.
+/// Marks the round as over when it is dropped.
 pub(super) struct Over<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -12,7 +12,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A system that takes whatever it is given, and panics when it is to hand something over.
+/// A system that accepts every message, and panics when it is polled.
 #[cfg(test)]
 pub(super) struct Broken;
 

@@ -1,9 +1,9 @@
-//! When each message should be sent: at even intervals, whatever happened to those before it. Called by the loops of the
-//! rig. A schedule never moves: a stall makes messages late, and each is charged with all of its delay.
+//! An open-loop schedule: when each message should be sent, at even intervals. Called by the loops of the rig. The
+//! schedule never moves: a stall makes messages late, and each is charged with its whole delay.
 
 use gannet::time::{Clock, SystemClock};
 
-/// Nanoseconds of the monotonic clock. The rig is an edge that owns its clock.
+/// The monotonic clock in nanoseconds. The rig is at the edge of the system, so it reads the clock itself.
 #[inline]
 pub fn now_ns() -> i64 {
     SystemClock.monotonic().get()
@@ -17,7 +17,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Message 0 is due at `start_ns`, and `rate_per_s` of them in each second.
+    /// Creates a schedule whose message 0 is due at `start_ns`, with `rate_per_s` messages per second.
     ///
     /// # Panics
     ///
@@ -30,7 +30,7 @@ impl Schedule {
     /// When message `index` is due.
     #[inline]
     pub fn due_ns(&self, index: u64) -> i64 {
-        // A fraction of a nanosecond per message would add up: the product is rounded, not the interval.
+        // The product is rounded and not the interval, since fractions of a nanosecond per message would add up.
         self.start_ns + (index as f64 * self.interval_ns) as i64
     }
 }

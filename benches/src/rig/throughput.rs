@@ -1,5 +1,5 @@
-//! As fast as it goes: one end sends numbered messages without a pause, the other consumes them and checks the numbers.
-//! Two threads, one per end, each on its core. Called by the systems.
+//! Measures throughput. One end sends numbered messages without a pause; the other consumes them and checks the
+//! numbers. Each end has a thread on a core of its own. Called by the systems.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,15 +9,15 @@ use super::over::Over;
 use super::schedule::now_ns;
 use super::transceiver::Transceiver;
 
-/// Bytes at the start of each message: its number, from 0.
+/// Length in bytes of the number at the start of each message. Numbers begin at 0.
 pub const NUMBER_LENGTH: usize = 8;
-/// Messages between two readings of the clock, and messages taken per poll.
+/// Messages per reading of the clock, and the limit of a poll.
 const BATCH: u64 = 64;
-/// Bytes that a batch of the producer may have, if more than one message: they should stay in its first cache.
+/// Most bytes of a producer's batch of several messages, so that the batch stays in the first-level cache.
 const LONGEST_BATCH: usize = 16 * 1024;
-/// A consumer that finds nothing lets its client have a turn after so many looks.
+/// After this many empty polls, the consumer gives its client a turn.
 const LOOKS_PER_TURN: u64 = 64;
-/// How long the consumer waits for a message before it gives up, in milliseconds.
+/// How long the consumer waits for a message before it fails, in milliseconds.
 const PATIENCE_MS: u64 = 30_000;
 
 /// One round of a throughput measurement.
@@ -27,20 +27,20 @@ pub struct ThroughputPlan {
     pub size: usize,
     /// How long the producer sends, in milliseconds.
     pub duration_ms: u64,
-    /// Over how many streams the messages go, one after the other: each stream keeps its own order. At least 1.
+    /// The number of streams, at least 1. Messages are spread over them in turn, and each stream keeps its own order.
     pub streams: usize,
-    /// Where the ends run: the producer is the near one.
+    /// The cores of the ends. The producer is the near end.
     pub cores: Cores,
 }
 
-/// What a round of a throughput measurement gave.
+/// The result of a round of a throughput measurement.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThroughputOutcome {
     /// Messages consumed.
     pub received: u64,
-    /// Messages sent that never arrived.
+    /// Messages that were sent but did not arrive.
     pub lost: u64,
-    /// From the first send to the last consumption, in nanoseconds.
+    /// Time from the first send to the last receipt, in nanoseconds.
     pub duration_ns: u64,
 }
 
@@ -51,7 +51,8 @@ impl ThroughputOutcome {
     }
 }
 
-/// The rounds of one system. What disturbs one round, on a machine that others use too, should not change the result.
+/// The rounds of one system. Their median is used, so that a disturbance of one round, on a shared machine, does not
+/// change the result.
 #[derive(Clone, Debug, Default)]
 pub struct ThroughputRounds(Vec<ThroughputOutcome>);
 
@@ -66,12 +67,13 @@ impl ThroughputRounds {
         self.0.iter().map(|round| round.received).sum()
     }
 
-    /// Messages sent in any round that never arrived.
+    /// Messages of any round that were sent but did not arrive.
     pub fn lost(&self) -> u64 {
         self.0.iter().map(|round| round.lost).sum()
     }
 
-    /// Messages per second in the middle one of the rounds; of an even number, the slower of the two. 0 of no rounds.
+    /// Messages per second of the median round. For an even number of rounds, the slower of the two in the middle; 0
+    /// without rounds.
     pub fn median_rate_per_s(&self) -> f64 {
         let mut rates: Vec<_> = self.0.iter().map(ThroughputOutcome::rate_per_s).collect();
         rates.sort_unstable_by(f64::total_cmp);
@@ -83,7 +85,8 @@ impl ThroughputRounds {
 ///
 /// # Errors
 ///
-/// [`RigError::OutOfOrder`] when a message has the wrong number, [`RigError::Stalled`] when nothing arrives for half a minute.
+/// [`RigError::OutOfOrder`] when a message has the wrong number, [`RigError::Stalled`] when nothing arrives for half a
+/// minute.
 pub fn run<P, C>(
     system: &str,
     producer: &mut P,
@@ -97,8 +100,8 @@ where
     between(system, producer, consumer, plan, produce)
 }
 
-/// Runs one round in which the producer sends the messages of a source, one after the other, as long as they last: each `plan.size`
-/// bytes long, numbered from 0. The duration of the plan does not matter.
+/// Runs one round in which the producer sends all messages of a source, one after another. Each has `plan.size` bytes
+/// and a number, from 0 on. The duration of the plan is ignored.
 ///
 /// # Errors
 ///
@@ -137,7 +140,7 @@ where
     P: Transceiver + Send,
     C: Transceiver + Send,
 {
-    // `u64::MAX` until the producer knows how many it has sent.
+    // `u64::MAX` until the producer knows how many messages it has sent.
     let total = AtomicU64::new(u64::MAX);
     let is_over = AtomicBool::new(false);
     let start_ns = now_ns();
@@ -156,7 +159,7 @@ where
     })
 }
 
-/// Sends a message. False if the round is over.
+/// Sends a message. Returns false if the round is over.
 #[inline]
 fn send(producer: &mut impl Transceiver, message: &[u8], plan: &ThroughputPlan, is_over: &AtomicBool) -> bool {
     while !producer.try_send(message) {
@@ -169,7 +172,8 @@ fn send(producer: &mut impl Transceiver, message: &[u8], plan: &ThroughputPlan, 
     true
 }
 
-/// Says how many were sent, and waits for the end: the driver that this end may host is needed until the last message is through.
+/// Publishes the number of messages sent and waits for the end of the round, since the last messages may need the
+/// driver that this end hosts.
 fn finish(producer: &mut impl Transceiver, sent: u64, plan: &ThroughputPlan, total: &AtomicU64, is_over: &AtomicBool) {
     total.store(sent, Ordering::Release);
     while !is_over.load(Ordering::Relaxed) {
@@ -179,13 +183,13 @@ fn finish(producer: &mut impl Transceiver, sent: u64, plan: &ThroughputPlan, tot
 }
 
 fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, is_over: &AtomicBool) {
-    // Messages are numbered a batch ahead. Were each numbered just before it is sent, its copy would have to wait for the number
-    // to get out of the processor's store buffer, and that wait is not the system's.
+    // Messages are numbered a batch ahead. If each were numbered just before it is sent, copying it would wait for the
+    // number to leave the processor's store buffer, a wait that does not belong to the system.
     let size = plan.size.max(NUMBER_LENGTH);
     let mut messages = vec![0xa5_u8; size * (LONGEST_BATCH / size).clamp(1, BATCH as usize)];
     let deadline_ns = now_ns() + plan.duration_ms as i64 * 1_000_000;
     let mut number = 0_u64;
-    // At least one batch, however late this thread comes to run.
+    // Runs at least one batch, however late this thread starts.
     loop {
         for (message, number) in messages.chunks_exact_mut(size).zip(number..) {
             message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
@@ -211,7 +215,7 @@ fn consume(
     start_ns: i64,
 ) -> Result<ThroughputOutcome, RigError> {
     let (mut received, mut looks, mut last_sign_ns) = (0_u64, 0_u64, start_ns);
-    // Which message each stream is to bring next.
+    // The number of the next message of each stream.
     let streams = plan.streams.max(1) as u64;
     let mut due: Vec<u64> = (0..streams).collect();
     loop {

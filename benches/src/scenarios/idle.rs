@@ -1,5 +1,5 @@
-//! The scenario `idle`: the CPU time that a driver process takes while nobody asks anything of it, first without clients, then
-//! with one whose stream carries nothing. Read from what the kernel accounts to the process's threads.
+//! The scenario `idle`: the CPU time of a driver process without work, first without clients, then with one whose
+//! stream carries nothing. Read from the kernel's accounting of the process's threads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,15 @@ use crate::systems::gannet::GANNET;
 
 /// The scenario's name in results.
 pub const NAME: &str = "idle";
-/// The driver in results, with a client that has a stream. Without any it is [`GANNET`].
+/// The name in results for the driver with a client that has a stream. Without a client it is [`GANNET`].
 pub const WITH_STREAM: &str = "gannet-with-stream";
 
 /// How long a driver may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_NS: i64 = PATIENCE.as_nanos() as i64;
-/// How long a wish to end the run may go unnoticed.
+/// The longest time until a request to end the run is noticed.
 const ATTENTION: Duration = Duration::from_millis(500);
-/// What starting costs is over after this long.
+/// How long to wait for the work of starting to be over.
 const SETTLE: Duration = Duration::from_millis(1500);
 
 /// How to run the scenario.
@@ -38,15 +38,15 @@ pub struct Options {
     pub driver: PathBuf,
     /// The driver's profile.
     pub profile: Profile,
-    /// How long the driver is watched, with and without a stream, each.
+    /// How long the driver is watched, once without and once with a stream.
     pub watch: Duration,
 }
 
-/// Runs the scenario; `on_round` hears of each part before it starts, and may end the run.
+/// Runs the scenario. `on_round` is called before each part, and may end the run.
 ///
 /// # Errors
 ///
-/// [`RigError`] when the driver does not start, or the kernel does not account for its threads.
+/// [`RigError`] when the driver does not start, or when the kernel provides no accounting of its threads.
 pub fn run(
     options: &Options,
     mut on_round: impl FnMut(&str) -> Result<(), RigError>,
@@ -77,7 +77,8 @@ fn failed(action: impl Into<String>, source: impl Into<Box<dyn std::error::Error
     RigError::system(GANNET, action, source)
 }
 
-/// A driver process. It removes its directory when it is asked to end, and this does so when it did not.
+/// A driver process. The process removes its directory when it is asked to stop; dropping this removes the directory
+/// otherwise.
 struct Driver {
     child: Child,
     dir: PathBuf,
@@ -86,7 +87,7 @@ struct Driver {
 impl Driver {
     fn start(options: &Options, dir: &Path) -> Result<Self, RigError> {
         let mut command = Command::new(&options.driver);
-        // The profile is what is measured, not the settings of whoever measures.
+        // The profile is measured, without settings from the environment of this process.
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("AERON_") || name.starts_with("GANNET_")) {
                 command.env_remove(&name);
@@ -120,7 +121,7 @@ impl Driver {
         }
     }
 
-    /// What the process takes from now on for as long as the options say, and nobody ends that.
+    /// Watches the process for the time in the options, unless the run is ended.
     fn watch(
         &self,
         options: &Options,

@@ -1,6 +1,6 @@
-//! The scenario `ipc`: round trips and throughput between two threads on two cores of one machine. Rounds alternate between
-//! the systems, so that whatever else the machine does meets all of them alike. The whole takes under 30 seconds with
-//! three systems.
+//! The scenario `ipc`: round trips and throughput between two threads on two cores of one machine. Rounds alternate
+//! between the systems, so that disturbances of the machine affect all of them alike. With three systems it takes under
+//! 30 seconds.
 
 use crate::rig::RigError;
 use crate::rig::cores::Cores;
@@ -12,7 +12,7 @@ use crate::systems::{FLOOR, System};
 /// The scenario's name in results.
 pub const NAME: &str = "ipc";
 
-/// How to run the scenario.
+/// The options of the scenario.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Bytes per message of the round trips.
@@ -21,15 +21,15 @@ pub struct Options {
     pub echo_rate_per_s: u64,
     /// Length of a round of round trips, in milliseconds, without its warm-up.
     pub echo_round_ms: u64,
-    /// Bytes per message of the throughput measurements, one measurement each.
+    /// Bytes per message of the throughput measurements. There is one measurement for each.
     pub throughput_sizes: Vec<usize>,
     /// Length of a round of throughput, in milliseconds.
     pub throughput_round_ms: u64,
-    /// Bytes of a term of the systems that have logs of three terms.
+    /// Bytes per term, for systems with logs of three terms.
     pub term_length: usize,
-    /// Rounds of each kind and system that count.
+    /// Measured rounds of each kind and system.
     pub rounds: u32,
-    /// Where the two ends run.
+    /// The cores of the two ends.
     pub cores: Cores,
 }
 
@@ -49,17 +49,17 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Bytes of a log of three terms.
+    /// The length of a log of three terms in bytes.
     pub fn log_length(&self) -> usize {
         3 * self.term_length
     }
 }
 
-/// Runs the scenario over `systems`; `on_round` hears of each round before it starts, and may end the run.
+/// Runs the scenario over `systems`. `on_round` is called before each round, and may end the run.
 ///
 /// # Errors
 ///
-/// [`RigError`] of the first system that fails.
+/// The [`RigError`] of the first system that fails.
 pub fn run(
     systems: &mut [Box<dyn System>],
     options: &Options,
@@ -107,7 +107,8 @@ fn throughput(
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, streams: 1, cores: options.cores };
     let mut totals = vec![ThroughputRounds::default(); systems.len()];
-    // In its first round a system comes to use the pages of its logs for the first time, and waits for the kernel to map them.
+    // In its first round, a system touches the pages of its logs for the first time, and waits for the kernel to map
+    // them.
     for system in &mut *systems {
         on_round(&format!("throughput {size} B, {}, a round that does not count", system.name()))?;
         system.throughput(&plan)?;
@@ -124,7 +125,7 @@ fn throughput(
     Ok(compared(results.collect()))
 }
 
-/// The results with the floor's figures beside each.
+/// Adds the floor's figures to each result.
 pub(super) fn compared(mut results: Vec<Measurement>) -> Vec<Measurement> {
     if let Some(floor) = results.iter().find(|result| result.system == FLOOR).cloned() {
         results.iter_mut().for_each(|result| result.compare_with(&floor));

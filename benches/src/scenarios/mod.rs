@@ -1,4 +1,4 @@
-//! What is measured, one scenario per file: which systems, in which rounds, with which plan.
+//! The scenarios, one per file: which systems are measured, in which rounds, with which plan.
 
 pub mod idle;
 pub mod ipc;

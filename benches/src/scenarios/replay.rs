@@ -1,8 +1,8 @@
-//! The scenario `replay`: how many messages per second a replay at full speed brings to its subscriber, beside what a publisher of the
-//! same messages brings over the same path, shared memory. There are two of those: the floor sends a few messages from the first cache
-//! again and again; the other reads its messages from as much memory as the recording takes, as a replay has to. Rounds alternate; each
-//! replays the whole recording, which was in memory before: once without comparing frames with their checksums, as the publishers have
-//! none, and once as a replay does unless it is asked not to.
+//! The scenario `replay`: how many messages per second a replay at full speed delivers to its subscriber, compared with
+//! publishers of the same messages over the same path, shared memory. There are two publishers. The floor sends a few
+//! messages from the first-level cache again and again; the other reads its messages from as much memory as the
+//! recording takes, as a replay has to. Rounds alternate. Each replays the whole recording, which is in memory already:
+//! once without verifying checksums, since the publishers have none, and once with it, as a replay does by default.
 
 use std::path::{Path, PathBuf};
 
@@ -23,36 +23,36 @@ use crate::systems::{FLOOR, System};
 /// The scenario's name in results.
 pub const NAME: &str = "replay";
 
-/// A publisher whose messages come from memory, in results.
+/// The name in results of the publisher that reads its messages from memory.
 const MEMORY: &str = "from-memory";
-/// A replay that compares frames with their checksums, in results.
+/// The name in results of the replay that verifies checksums.
 const VERIFYING: &str = "verifying";
 const STREAM: i32 = 1;
-/// Bytes of a segment, unless a term is longer: what a journal has that is not asked for another length.
+/// Bytes of a segment, unless a term is longer: a journal's default.
 const SEGMENT_LENGTH: i64 = 64 << 20;
-/// Messages taken per poll.
+/// The limit of a poll, in messages.
 const BATCH: usize = 64;
-/// The consumer hosts the driver, and lets it have a turn after so many bytes.
+/// The consumer hosts the driver, and gives it a turn after this many bytes.
 const BYTES_PER_DRIVER_TURN: usize = 32 * 1024;
-/// How long nothing may arrive, in nanoseconds.
+/// How long to wait for messages before the round fails, in nanoseconds.
 const PATIENCE_NS: i64 = 30_000_000_000;
 
-/// How to run the scenario.
+/// The options of the scenario.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the recordings are made, in a directory of their own, which is removed again.
+    /// Where recordings are made. They are in a directory of their own, which is removed again.
     pub dir: PathBuf,
-    /// Bytes per message, one measurement each.
+    /// Bytes per message. There is one measurement for each.
     pub sizes: Vec<usize>,
     /// Bytes of a recording, frame headers included.
     pub recorded_bytes: usize,
     /// Length of a round of the floor, in milliseconds.
     pub floor_round_ms: u64,
-    /// Bytes of a term, on both paths.
+    /// Bytes of a term, for both paths.
     pub term_length: usize,
     /// Rounds of each kind.
     pub rounds: u32,
-    /// Where the two ends run.
+    /// The cores of the two ends.
     pub cores: Cores,
 }
 
@@ -70,17 +70,18 @@ impl Default for Options {
     }
 }
 
-/// A directory that is removed when the run is over, however it ends.
+/// A directory that is removed when the run ends in any way.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left for the user to see.
+        // A directory that cannot be removed is left to the user.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// Runs the scenario: for each size the floor's result, that of a publisher from memory, and then the replays'.
+/// Runs the scenario. For each size it returns the results of the floor, of the publisher from memory, and of the
+/// replays.
 ///
 /// # Errors
 ///
@@ -99,7 +100,7 @@ pub fn run(
         let mut replays = Replays::open(&dir, messages, options.cores)?;
         let source = source(size, messages);
         let mut rounds = [(); 4].map(|()| ThroughputRounds::default());
-        // The first round warms up, and does not count.
+        // The first round is a warm-up and does not count.
         for round in 0..=options.rounds {
             progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds))?;
             let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, streams: 1, cores: options.cores };
@@ -133,7 +134,7 @@ pub fn run(
     Ok(results)
 }
 
-/// Makes a recording of numbered messages, and says of how many.
+/// Makes a recording of numbered messages, and returns how many.
 fn record(dir: &Path, size: usize, options: &Options) -> Result<u64, RigError> {
     let journal_options = JournalOptions::new()
         .term_length(options.term_length as i64)
@@ -152,7 +153,7 @@ fn record(dir: &Path, size: usize, options: &Options) -> Result<u64, RigError> {
     Ok(messages)
 }
 
-/// Numbered messages, as many as are recorded.
+/// The numbered messages that are recorded.
 fn source(size: usize, messages: u64) -> Vec<u8> {
     let size = size.max(NUMBER_LENGTH);
     let mut source = vec![0xa5_u8; size * messages as usize];
@@ -162,7 +163,7 @@ fn source(size: usize, messages: u64) -> Vec<u8> {
     source
 }
 
-/// A driver, a subscriber, and whoever replays.
+/// A driver, a subscriber, and the end that replays.
 struct Replays {
     driver: MediaDriver,
     near: Client,
@@ -183,7 +184,7 @@ impl Replays {
                 .map_err(failed("connect"))
         };
         let (near, far) = (connect(driver.dir())?, connect(driver.dir())?);
-        // Asked for without waiting: nobody but this thread runs the driver.
+        // Requested without waiting, since only this thread runs the driver.
         let mut pending = far
             .async_add_subscription("aeron:ipc", STREAM, ImageHandlers::new())
             .map_err(failed("ask for a subscription"))?;
@@ -241,7 +242,7 @@ impl Replays {
             let replayed = replay.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             replayed.and(consumed)
         })?;
-        // The next replay's image is the only one.
+        // Dropped, so that the image of the next replay is the only one.
         drop(replayer);
         let deadline_ns = now_ns() + PATIENCE_NS;
         while subscription.image_count() > 0 && now_ns() < deadline_ns {

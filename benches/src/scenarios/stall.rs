@@ -1,20 +1,19 @@
-//! The scenario `stall`: what a running stream notices of large logs that come and go beside it. Slices of a fraction of a second
-//! alternate between the stream alone and the stream while a client of its own process adds a publication and removes it; and
-//! the same with the floor in the stream's place: the same loop on the same core, in which a message is nothing. What that
-//! notices is the machine's: whoever takes the core away does so from both.
+//! The scenario `stall`: how large logs that are added and removed affect a running stream. Slices of a fraction of a
+//! second alternate between the stream alone, and the stream while another client of the process adds and removes a
+//! publication. The same is done with the floor in place of the stream: the same loop on the same core, with no message
+//! behind it. What the floor shows is caused by the machine, which affects both.
 //!
-//! What is compared is the p99.9 of the median slice. Every disturbed slice holds a whole addition and removal, so the
-//! median leaves out none of what they do; what it does leave out is slices in which another user of the machine had
-//! the core for milliseconds. How far chance may have moved the ratio is estimated by drawing slices from those that
-//! were measured, over and over.
+//! The p99.9 of the median slice is compared. Every disturbed slice has at least one whole addition and removal, so the
+//! median leaves out none of their effects; it does leave out slices in which another user of the machine had the core
+//! for milliseconds. The random error of the ratio is estimated by resampling the measured slices.
 //!
 //! ```text
 //! near core:  the stream, both its ends on one thread, messages due by a schedule
 //! far core:   the driver's threads, the clients' conductors, the one who adds and removes
 //! ```
 //!
-//! The driver is embedded, so that mapping and unmapping the logs also meets the stream's own address space: a driver in
-//! a process of its own disturbs it less.
+//! The driver is embedded, so that mapping and unmapping logs also affects the stream's own address space. A driver in
+//! a process of its own disturbs the stream less.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,20 +38,20 @@ use crate::systems::gannet::GANNET;
 
 /// The scenario's name in results.
 pub const NAME: &str = "stall";
-/// The stream in results, while logs come and go beside it. Alone it is [`GANNET`].
+/// The name in results of the stream while logs are added and removed. Alone it is [`GANNET`].
 pub const DISTURBED: &str = "gannet-disturbed";
-/// The floor in results, while logs come and go beside it. Alone it is [`FLOOR`].
+/// The name in results of the floor while logs are added and removed. Alone it is [`FLOOR`].
 pub const FLOOR_DISTURBED: &str = "floor-disturbed";
 
 const STREAM: i32 = 1;
 const ADDED_STREAM: i32 = 2;
-/// The driver looks this often for logs to be given up, so that the next can be added soon.
+/// The driver's timer interval: short, so that a removed log is freed and the next can be added soon.
 const TIMER_INTERVAL: Duration = Duration::from_millis(20);
-/// How long anything may take that the scenario waits for outside the timed loop.
+/// How long to wait for anything outside the timed loop.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_NS: i64 = PATIENCE.as_nanos() as i64;
 
-/// How to run the scenario.
+/// The options of the scenario.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Bytes per message.
@@ -65,13 +64,13 @@ pub struct Options {
     pub slices: u32,
     /// Bytes of a term of the stream.
     pub term_length: usize,
-    /// Bytes of a term of each publication that comes and goes.
+    /// Bytes of a term of each publication that is added and removed.
     pub added_term_length: usize,
-    /// How much time lies at least between one such publication and the next of the same slice.
+    /// Minimum time between two such publications of a slice.
     pub add_interval: Duration,
     /// The driver's profile.
     pub profile: Profile,
-    /// Where the stream runs, and everything else.
+    /// The cores of the stream and of everything else.
     pub cores: Cores,
 }
 
@@ -103,7 +102,7 @@ impl Options {
     }
 }
 
-/// Runs the scenario; `on_slice` hears of each slice before it starts, and may end the run.
+/// Runs the scenario. `on_slice` is called before each slice, and may end the run.
 ///
 /// # Errors
 ///
@@ -112,7 +111,8 @@ pub fn run(
     options: &Options,
     on_slice: impl FnMut(&str) -> Result<(), RigError> + Send,
 ) -> Result<Vec<Measurement>, RigError> {
-    // Threads run where the one that started them does, unless they say otherwise: all but the stream's stay on its core.
+    // A thread inherits the core of the one that starts it: all threads but the stream's stay on that core unless they
+    // are pinned.
     std::thread::scope(|scope| {
         let run = scope.spawn(|| {
             pin(options.cores.far);
@@ -128,7 +128,7 @@ fn run_here(
 ) -> Result<Vec<Measurement>, RigError> {
     let mut config = DriverConfig::for_profile(options.profile);
     config.timeouts.timer_interval = TIMER_INTERVAL;
-    // A machine that others use too may keep any thread waiting for a while.
+    // A thread may have to wait for a while on a machine that is shared.
     (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (PATIENCE, PATIENCE * 2);
     let driver = MediaDriver::launch_embedded(config)
         .map_err(|error| RigError::system(GANNET, "cannot start the embedded driver", error))?;
@@ -164,7 +164,7 @@ fn run_here(
     Ok(results(&parts, &plan, options))
 }
 
-/// One of the things that are measured in turns.
+/// One of the parts that are measured in turns.
 struct Part {
     name: &'static str,
     is_floor: bool,
@@ -172,18 +172,18 @@ struct Part {
     total: Total,
 }
 
-/// What came of all slices of a part.
+/// The results of all slices of a part.
 #[derive(Default)]
 struct Total {
     latencies: LatencyHistogram,
-    /// Of each slice.
+    /// The p99.9 of each slice.
     p999_ns: Vec<u64>,
     logs_added: u64,
     longest_add_ns: u64,
     longest_cycle_ns: u64,
 }
 
-/// Two parts undisturbed, then the same two disturbed; the first of each two is the floor.
+/// The results of four parts: two undisturbed ones, then the same two disturbed. The first of each pair is the floor.
 fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Measurement> {
     let measurement = |part: &Part, undisturbed: &Part| {
         let Total { latencies, logs_added, longest_add_ns, longest_cycle_ns, .. } = &part.total;
@@ -197,7 +197,7 @@ fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Me
             p999_to_undisturbed: ratio.map(|ratio| round_to_4(ratio.found)),
             p999_to_undisturbed_range: ratio.map(|ratio| ratio.range.map(round_to_4)),
         };
-        // A slice in which a message is lost ends with an error.
+        // No message was lost: a slice that loses one ends with an error.
         let measured = Measurement::echo(NAME, part.name, plan.size, plan.rate_per_s, latencies.clone(), 0);
         Measurement { details: Some(details), ..measured }
     };
@@ -212,8 +212,8 @@ fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Me
     results
 }
 
-/// One slice, on a thread of its own, so that its pin ends with it. A visitor adds and removes publications meanwhile, on the
-/// calling thread.
+/// Runs one slice on a thread of its own, so that its pinning ends with it. Meanwhile a visitor adds and removes
+/// publications on the calling thread.
 fn one_slice(
     stream: &mut (impl Transceiver + Send),
     plan: &OneThreadPlan,
@@ -223,7 +223,7 @@ fn one_slice(
     std::thread::scope(|scope| {
         let slice = scope.spawn(|| one_thread::run(GANNET, stream, plan));
         if let Some(visitor) = visitor {
-            // At least once, however late this thread comes to run.
+            // At least once, however late this thread starts.
             loop {
                 let took_ns = visitor.add_and_remove()?;
                 total.longest_add_ns = total.longest_add_ns.max(took_ns);
@@ -278,11 +278,11 @@ impl Transceiver for Stream {
     }
 }
 
-/// The client whose publications come and go.
+/// The client that adds and removes publications.
 struct Visitor {
     client: Client,
     channel: String,
-    /// What the driver and this client have mapped while there is no log of this client's.
+    /// Bytes that the driver and this client have mapped while this client has no log.
     mapped_before: i64,
     add_interval_ns: i64,
     next_ns: i64,
@@ -295,20 +295,20 @@ impl Visitor {
         let mapped_before = bytes_mapped(&client);
         let add_interval_ns = i64::try_from(options.add_interval.as_nanos()).unwrap_or(i64::MAX);
         let mut visitor = Self { client, channel, mapped_before, add_interval_ns, next_ns: 0 };
-        // Once before anything is measured, so that connecting and finding room is no part of it.
+        // Done once before anything is measured, so that connecting is not included.
         visitor.add_and_remove()?;
         Ok(visitor)
     }
 
-    /// Waits until the next publication is due, or there is no more reason to.
+    /// Waits until the next publication is due, or until the slice is over.
     fn pause(&mut self, is_over: impl Fn() -> bool) {
         while now_ns() < self.next_ns && !is_over() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Adds a publication, drops it, and waits until the driver has given its log up, so that no more than one takes room.
-    /// How long adding took.
+    /// Adds a publication, drops it, and waits until the driver has freed its log, so that there is never more than
+    /// one. Returns how long adding took, in nanoseconds.
     fn add_and_remove(&mut self) -> Result<u64, RigError> {
         let begin_ns = now_ns();
         self.next_ns = begin_ns.saturating_add(self.add_interval_ns);
@@ -326,7 +326,7 @@ impl Visitor {
     }
 }
 
-/// What the driver says that it has mapped.
+/// The bytes that the driver reports as mapped.
 fn bytes_mapped(client: &Client) -> i64 {
     counter(client, SystemCounter::BytesCurrentlyMapped)
 }
@@ -336,7 +336,7 @@ fn counter(client: &Client, counter: SystemCounter) -> i64 {
 }
 
 fn connect(dir: &Path, name: &str) -> Result<Client, RigError> {
-    // Logs are unmapped as soon as they are done with: there is no room for many of them.
+    // Logs are unmapped as soon as they are no longer used, since there is no memory for many of them.
     let context = Context::new().dir(dir).client_name(name).resource_linger(Duration::from_millis(1));
     Client::connect(context.driver_timeout(PATIENCE)).map_err(|error| RigError::system(GANNET, "cannot connect", error))
 }

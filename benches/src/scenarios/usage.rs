@@ -1,21 +1,22 @@
-//! What the kernel accounts to threads: time on a CPU, and how often they were put on one. Called by the scenarios that watch threads.
+//! The kernel's accounting of threads: CPU time, and how often they were put on a CPU. Called by the scenarios that
+//! watch threads.
 
 use std::fs;
 
 use crate::rig::RigError;
 use crate::systems::gannet::GANNET;
 
-/// What the kernel accounts to threads.
+/// The kernel's accounting of threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
-    /// Time on a CPU.
+    /// CPU time in nanoseconds.
     pub(super) cpu_ns: u64,
-    /// How often one was given to them.
+    /// How often they were put on a CPU.
     pub(super) turns: u64,
 }
 
 impl Usage {
-    /// What the threads below a directory such as `/proc/1/task` have had together.
+    /// The sum over the threads in a directory such as `/proc/1/task`.
     pub(super) fn below(tasks: &str) -> Result<Self, RigError> {
         let mut total = Self::default();
         for task in fs::read_dir(tasks).map_err(|error| unread(tasks, error))? {
@@ -34,7 +35,7 @@ impl Usage {
         Ok(names.flatten().map(|task| task.file_name().to_string_lossy().into_owned()).collect())
     }
 
-    /// What one thread of this process has had.
+    /// The usage of one thread of this process.
     pub(super) fn of_thread(id: &str) -> Result<Self, RigError> {
         Self::read(&format!("/proc/self/task/{id}/schedstat"))
     }
@@ -44,7 +45,7 @@ impl Usage {
         Self::parse(&text).ok_or_else(|| RigError::system(GANNET, "reading the threads' times", text))
     }
 
-    /// The kernel's words: time on a CPU and time spent waiting for one, in nanoseconds, then how many turns there were.
+    /// Parses the kernel's text: CPU time and waiting time in nanoseconds, then how often the thread was put on a CPU.
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace().map(str::parse);
         let (cpu_ns, _waited, turns) = (words.next()?.ok()?, words.next()?.ok()?, words.next()?.ok()?);
@@ -56,7 +57,7 @@ fn unread(path: &str, error: std::io::Error) -> RigError {
     RigError::system(GANNET, format!("cannot read the threads' times in {path}"), error)
 }
 
-/// A figure with so many digits, `digits` being a power of ten.
+/// Rounds a value. `digits` is the power of ten that gives the number of decimals.
 pub(super) fn round(value: f64, digits: f64) -> f64 {
     (value * digits).round() / digits
 }

@@ -1,43 +1,43 @@
-//! An end whose thread runs its driver, too: when driver and client get their turns. The same for every system that is set up like
-//! this, so that none is compared with another by how it is driven.
+//! An end whose thread also runs its driver, and when driver and client get their turns. Every system of this kind uses
+//! it, so that no difference comes from how the drivers are run.
 
 use crate::rig::transceiver::Transceiver;
 
-/// A client gets a turn in so many turns of its driver; it needs a few per second.
+/// Turns of the driver per turn of the client, which needs a few turns per second.
 const TURNS_PER_CLIENT_TURN: u32 = 256;
-/// Turns that an end has while other systems are measured.
+/// Turns that an end gets while other systems are measured.
 const KEEP_ALIVE_TURNS: u32 = 200;
 
-/// What such an end is made of.
+/// The parts of such an end.
 pub trait DrivenEnd {
-    /// Puts a message into the stream to the other end; false when that takes none at this moment.
+    /// Offers a message to the stream to the other end. Returns false when the stream cannot accept it at the moment.
     fn offer(&mut self, message: &[u8]) -> bool;
 
-    /// Hands over whole messages of the other end's, at most about `limit`.
+    /// Passes whole messages of the other end to `on_message`, about `limit` at most.
     fn take(&mut self, limit: usize, on_message: impl FnMut(&[u8])) -> Taken;
 
-    /// Gives its driver a turn.
+    /// Gives the driver a turn.
     fn drive(&mut self);
 
-    /// Gives its client a turn.
+    /// Gives the client a turn.
     fn serve_client(&mut self);
 }
 
-/// What was handed over.
+/// What was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// Whole messages.
+    /// The number of whole messages.
     pub messages: usize,
-    /// Bytes of what was read for that, also of messages that are not whole yet.
+    /// Bytes read for that, including those of incomplete messages.
     pub bytes: usize,
 }
 
-/// An end with the turns that it has had.
+/// An end with the state of its turns.
 #[derive(Debug)]
 pub struct Driven<E> {
     /// The end itself.
     pub end: E,
-    /// Whether its driver has a turn after each message, or after many bytes.
+    /// Whether the driver gets a turn after each message, or only after `bytes_per_turn` bytes.
     pub sends_at_once: bool,
     bytes_per_turn: usize,
     bytes_since_turn: usize,
@@ -45,17 +45,17 @@ pub struct Driven<E> {
 }
 
 impl<E: DrivenEnd> Driven<E> {
-    /// An end whose driver has a turn after so many bytes at most.
+    /// Creates an end whose driver gets a turn after at most `bytes_per_turn` bytes.
     pub const fn new(end: E, bytes_per_turn: usize) -> Self {
         Self { end, sends_at_once: false, bytes_per_turn, bytes_since_turn: 0, turns: 0 }
     }
 
-    /// Whether it has had a turn since the last message.
+    /// Whether there was a turn since the last message.
     pub const fn is_fresh(&self) -> bool {
         self.bytes_since_turn == 0
     }
 
-    /// Gives the driver a turn, and now and then the client.
+    /// Gives the driver a turn, and the client now and then.
     #[inline]
     pub fn turn(&mut self) {
         self.bytes_since_turn = 0;
@@ -66,7 +66,7 @@ impl<E: DrivenEnd> Driven<E> {
         }
     }
 
-    /// Turns enough that nobody takes driver or client for dead while others are measured.
+    /// Gives enough turns that neither driver nor client times out while other systems are measured.
     pub fn keep_alive(&mut self) {
         (0..KEEP_ALIVE_TURNS).for_each(|_| self.turn());
         self.end.serve_client();

@@ -1,8 +1,8 @@
-//! The floor: what the machine itself allows. For a round trip, a bare ping-pong: a message in a cache line of its own,
-//! announced by a word in the same line. For throughput, a bare copy of each message into memory that is already mapped.
+//! The physical floor. For round trips it is a bare ping-pong: a message in a cache line of its own, announced by a
+//! word in the same line. For throughput it is a copy of each message into memory that is already mapped.
 //!
-//! The message is carried in atomic words, since two threads touch them. On the machines that matter a relaxed store of a
-//! word is a plain store.
+//! Messages are in atomic words, since two threads access them. On the relevant machines, a relaxed store of a word is
+//! a plain store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +26,8 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Two ends over two cache lines, one for each direction; and `copy_length` bytes of memory for the bare copy to run
-    /// through, over and over: as many as the logs of the systems have that are compared with it.
+    /// Creates two ends over two cache lines, one for each direction. The copy runs through `copy_length` bytes of
+    /// memory over and over, which should be the length of the logs of the systems compared with it.
     pub fn new(copy_length: usize) -> Self {
         let (out, back) = (Arc::new(Line::default()), Arc::new(Line::default()));
         let end = |outbound: &Arc<Line>, inbound: &Arc<Line>, starts| End {
@@ -54,7 +54,7 @@ impl System for Floor {
     }
 
     fn echo(&mut self, plan: &EchoPlan) -> Result<EchoOutcome, RigError> {
-        // What does not fit is left out: the floor of a larger message is not above this.
+        // The rest of a larger message is left out, so the floor of larger messages is too low rather than too high.
         let words = plan.size.div_ceil(8).min(PAYLOAD_WORDS);
         (self.near.words, self.far.words) = (words, words);
         echo::run(FLOOR, &mut self.near, &mut self.far, plan)
@@ -71,10 +71,10 @@ impl System for Floor {
     }
 }
 
-/// Copies messages through a piece of memory until the time is up.
+/// Copies messages through a piece of memory until the time is over.
 fn copy(plan: &ThroughputPlan, length: usize) -> ThroughputOutcome {
     let source = vec![0xa5_u8; plan.size];
-    // Written once before the clock starts, so that every page is there.
+    // Written once before the clock starts, so that every page is mapped.
     let mut target = vec![1_u8; length.max(plan.size)];
     let (mut at, mut received) = (0, 0);
     let start_ns = now_ns();
@@ -95,16 +95,17 @@ fn copy(plan: &ThroughputPlan, length: usize) -> ThroughputOutcome {
     }
 }
 
-/// A cache line with a message: two lines long, since processors fetch them in pairs.
+/// A message in a cache line. It is two lines long, since processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Line {
-    /// Number of the message in the line, from 1.
+    /// The number of the message in the line, from 1.
     count: AtomicU64,
     payload: [AtomicU64; PAYLOAD_WORDS],
 }
 
-/// One end of the ping-pong. A line holds one message, so no end sends before it has seen the answer to the last.
+/// One end of the ping-pong. A line holds one message, so an end sends only after it has received the answer to its
+/// last.
 #[derive(Debug)]
 struct End {
     outbound: Arc<Line>,

@@ -1,6 +1,6 @@
-//! Gannet over shared memory: two clients of one embedded driver. With two cores and three parties, the driver has no thread: it
-//! is invoked by the near end between round trips, and by the consumer during throughput, so that the two cores have two
-//! threads. Results say so.
+//! Gannet over shared memory: two clients of one embedded driver. With three parties on two cores, the driver has no
+//! thread of its own: the near end invokes it between round trips, and the consumer invokes it during throughput.
+//! Results say so.
 
 use gannet::logbuffer::Fragment;
 use gannet::{Client, Context, ExclusivePublication, ImageHandlers, Subscription};
@@ -17,18 +17,18 @@ use crate::rig::transceiver::Transceiver;
 /// The system's name in results.
 pub const GANNET: &str = "gannet";
 
-/// Streams of the two directions.
+/// The stream ids of the two directions.
 const OUT: i32 = 1;
 const BACK: i32 = 2;
-/// Whoever hosts the driver lets it have a turn after reading so many bytes at most, and in shorter terms after an eighth of one,
-/// so that a publisher never waits for a turn while there is room.
+/// The end that hosts the driver gives it a turn after at most this many bytes, and with shorter terms after an eighth
+/// of a term, so that a publisher does not wait for a turn while there is room.
 const BYTES_PER_DRIVER_TURN: usize = 128 * 1024;
-/// An end gives the driver and its client a turn once in so many times that it could, as Aeron's ends do in `benches/peers`: they
-/// have nothing to do most times, and looking takes longer than a message does.
+/// Opportunities per turn of the driver and the client, as for Aeron's ends in `benches/peers`: most turns find nothing
+/// to do, and take longer than a message does.
 const TURN_INTERVAL: u32 = 16;
-/// A client needs a turn a few times per second; it gets one in so many turns of the driver.
+/// Turns of the driver per turn of a client, which needs a few turns per second.
 const TURNS_PER_CLIENT_TURN: u32 = 16;
-/// How long setting up may take.
+/// How long setting up may take, in nanoseconds.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
 /// Gannet as a system.
@@ -38,7 +38,7 @@ pub struct Gannet {
     far: End,
 }
 
-/// One client with a publication in one direction and a subscription in the other; and the driver, if this end hosts it.
+/// One client with a publication in one direction and a subscription in the other, and the driver if this end hosts it.
 struct End {
     driver: Option<MediaDriver>,
     client: Client,
@@ -55,7 +55,7 @@ impl Gannet {
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] with what the driver or a client said.
+    /// [`RigError::System`] with the error of the driver or of a client.
     pub fn open(term_length: usize) -> Result<Self, RigError> {
         let mut config = DriverConfig::for_profile(Profile::LowLatency);
         config.threads.mode = ThreadingMode::Invoker;
@@ -72,7 +72,7 @@ impl Gannet {
                 return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
             }
         }
-        // Until the clients have the pages of their logs at hand.
+        // Until the clients have mapped their logs.
         while near.client.invoke() + far.client.invoke() > 0 {
             driver.invoke();
         }
@@ -82,7 +82,7 @@ impl Gannet {
 }
 
 impl Gannet {
-    /// One round of throughput with the messages of a source; see [`throughput::run_from`].
+    /// Runs one round of throughput with the messages of a source; see [`throughput::run_from`].
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl End {
     fn open(driver: &mut MediaDriver, channel: &str, out: i32, back: i32) -> Result<Self, RigError> {
         let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
         let client = Client::connect(context).map_err(failed("cannot connect"))?;
-        // Asked for without waiting: nobody but this thread runs the driver.
+        // Requested without waiting, since only this thread runs the driver.
         let mut publication =
             client.async_add_exclusive_publication(channel, out).map_err(failed("cannot ask for a publication"))?;
         let mut subscription = client
@@ -146,7 +146,7 @@ impl End {
     }
 }
 
-/// Runs driver and client until what was asked for is there.
+/// Runs driver and client until a request is answered.
 pub(super) fn settle<T, E>(
     driver: &mut MediaDriver,
     client: &Client,
@@ -166,7 +166,7 @@ where
     Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
 }
 
-/// What makes an error of Gannet one of the rig, which says what was attempted.
+/// Converts an error of Gannet to one of the rig that names what was attempted.
 pub(crate) fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     action: &'static str,
 ) -> impl FnOnce(E) -> RigError {

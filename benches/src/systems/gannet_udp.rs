@@ -1,5 +1,5 @@
-//! Gannet over UDP on the loopback interface: two ends, each with a driver and a client of its own. With two cores there is one thread
-//! per end: it runs its driver in invoker mode. Results say so.
+//! Gannet over UDP on the loopback interface: two ends, each with a driver and a client of its own. With two cores
+//! there is one thread per end, which runs its driver in invoker mode. Results say so.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -21,31 +21,33 @@ use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
 use crate::rig::transceiver::Transceiver as _;
 
 const STREAM: i32 = 1;
-/// An end lets its driver have a turn after so many bytes at most: as much as a receiver takes before it reports.
+/// An end gives its driver a turn after at most this many bytes, which is what a receiver takes before it sends a
+/// status message.
 pub const BYTES_PER_TURN: usize = 32 * 1024;
-/// With several streams, so many times that at most: a driver that has more streams to look at finds more on each when it is busy.
+/// With several streams, the multiple of that at most. When the driver is busy, each of its streams has more to send
+/// per turn.
 const MOST_SHARES: usize = 8;
-/// Most bytes that a socket's buffer is asked for; the system may give less.
+/// The greatest buffer in bytes that is requested for a socket. The system may give less.
 const MAX_SOCKET_BUFFER: usize = 4 << 20;
-/// Bytes of the messages that warm logs up.
+/// Length in bytes of the messages that warm the logs up.
 const WARM_UP_LENGTH: usize = 1024;
-/// How long connecting may take.
+/// How long connecting may take, in nanoseconds.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
-/// How to set the system up.
+/// The settings of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpSettings {
-    /// What datagrams go through.
+    /// The transport.
     pub transport: TransportName,
-    /// Hand runs of equal datagrams to the kernel in one piece.
+    /// Whether to pass runs of datagrams of equal length to the kernel in one piece.
     pub offload: bool,
-    /// Streams from the near end to the far end.
+    /// The number of streams from the near end to the far end.
     pub streams: usize,
-    /// Of a million datagrams that arrive at an end, how many are lost.
+    /// How many of a million datagrams that arrive at an end are lost.
     pub loss_ppm: u32,
     /// Bytes of a term.
     pub term_length: usize,
-    /// Bytes of the longest datagram.
+    /// The MTU: the length of the longest datagram in bytes.
     pub mtu: usize,
     /// Bytes of the receiver's window.
     pub window: usize,
@@ -73,19 +75,21 @@ pub struct GannetUdp {
     far: Driven<End>,
 }
 
-/// One end: its driver and client, publications to the other end, and what comes from there. Handles go before the driver does.
+/// One end: its driver and client, publications to the other end, and subscriptions to it. Handles are dropped before
+/// the driver.
 struct End {
     publications: Vec<ExclusivePublication>,
     subscription: Subscription,
     assembler: FragmentAssembler,
     client: Client,
     driver: MediaDriver,
-    /// Which publication sends the next message.
+    /// The index of the publication that sends the next message.
     next: usize,
 }
 
 impl UdpSettings {
-    /// The same for so many streams, whose windows together fit into one socket's buffer, or datagrams would be lost there.
+    /// The same settings for several streams. Their windows together must fit into one socket's buffer, or datagrams
+    /// would be lost there.
     #[must_use]
     pub fn of_many(self, streams: usize) -> Self {
         let window = self.window.min((largest_socket_buffer() / streams.max(1)).next_multiple_of(1024));
@@ -98,7 +102,7 @@ impl GannetUdp {
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] with what a driver or a client said.
+    /// [`RigError::System`] with the error of a driver or of a client.
     pub fn open(settings: UdpSettings) -> Result<Self, RigError> {
         let channel = |port| {
             let UdpSettings { term_length, mtu, window, .. } = settings;
@@ -118,7 +122,8 @@ impl GannetUdp {
         }
         let transport = near.end.driver.transport().to_owned();
         let mut this = Self { settings, transport, near, far };
-        // Once through every term of every log, so that no page is touched for the first time while something is measured.
+        // Sends once through every term of every log, so that no page is touched for the first time while something is
+        // measured.
         let message = [0x5a; WARM_UP_LENGTH];
         this.stream_on_one_thread(&message, settings.streams * 3 * settings.term_length / WARM_UP_LENGTH);
         Ok(this)
@@ -126,11 +131,11 @@ impl GannetUdp {
 }
 
 impl GannetUdp {
-    /// A message there and back, both ends on the calling thread. For counting what it costs.
+    /// Sends a message to the far end and back, with both ends on the calling thread. For measuring its CPU time.
     ///
     /// # Panics
     ///
-    /// When it does not come back.
+    /// When the message does not come back.
     pub fn round_trip_on_one_thread(&mut self, message: &[u8]) {
         for is_out in [true, false] {
             let (from, to) = if is_out { (&mut self.near, &mut self.far) } else { (&mut self.far, &mut self.near) };
@@ -147,11 +152,12 @@ impl GannetUdp {
         }
     }
 
-    /// So many messages from the near end to the far end, both on the calling thread. For counting what it costs.
+    /// Sends messages from the near end to the far end, with both ends on the calling thread. For measuring their CPU
+    /// time.
     ///
     /// # Panics
     ///
-    /// When they do not arrive.
+    /// When the messages do not arrive.
     pub fn stream_on_one_thread(&mut self, message: &[u8], messages: usize) {
         self.near.sends_at_once = false;
         let (mut sent, mut received, start_ns) = (0, 0, now_ns());
@@ -166,7 +172,7 @@ impl GannetUdp {
             loop {
                 let taken = self.far.poll(64, |_| {});
                 received += taken;
-                // What many streams send in a turn is more than that.
+                // Several streams send more than one poll takes in a turn.
                 if taken == 0 || self.settings.streams == 1 {
                     break;
                 }
@@ -176,13 +182,13 @@ impl GannetUdp {
     }
 }
 
-/// The most bytes that a receiving socket's buffer gets here, as far as measurements ask for them.
+/// The greatest receive buffer of a socket on this system, up to what measurements need.
 pub fn largest_socket_buffer() -> usize {
     let limit = fs::read_to_string("/proc/sys/net/core/rmem_max").ok().and_then(|text| text.trim().parse().ok());
     limit.unwrap_or(UdpSettings::default().window).min(MAX_SOCKET_BUFFER)
 }
 
-/// A port that nobody uses. Somebody may take it before it is used; then opening fails.
+/// A port that is not in use. If another process takes it meanwhile, opening fails.
 pub fn free_port() -> Result<u16, RigError> {
     let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     socket.map(|address| address.port()).map_err(failed("cannot find a free port"))
@@ -250,7 +256,7 @@ impl End {
         config.process.transport = settings.transport;
         config.process.segmentation_offload = settings.offload;
         config.loss.drop_ppm = settings.loss_ppm;
-        // The window needs as much room in the socket, and the kernel counts more than what is in a datagram.
+        // The socket needs room for the window, and the kernel counts more than the length of a datagram.
         let windows = (settings.window * settings.streams).clamp(128 << 10, MAX_SOCKET_BUFFER);
         let buffer = ByteLength::new(windows as u64);
         config.network.so_rcvbuf = Some(buffer);
@@ -258,7 +264,7 @@ impl End {
         let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
         let client =
             Client::connect(context.driver_timeout(Duration::from_secs(60))).map_err(failed("cannot connect"))?;
-        // Asked for without waiting: nobody but this thread runs the driver.
+        // Requested without waiting, since only this thread runs the driver.
         let mut subscription = client
             .async_add_subscription(back, STREAM, ImageHandlers::new())
             .map_err(failed("cannot ask for a subscription"))?;

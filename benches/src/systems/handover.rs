@@ -1,7 +1,7 @@
-//! The floor of handing messages over: a bare ring in which a message is a length and its bytes, in cache lines of its own, and
-//! which the reader zeroes behind itself for the next round. No headers, terms, counters, driver or clients. It runs through
-//! as much memory as the logs do that it is compared with, in the same batches, between the same two cores: what it takes is
-//! what lines take to get from one core to the other and back.
+//! The floor of passing messages between cores: a bare ring in which a message is a length and its bytes, in cache
+//! lines of its own, which the reader zeroes behind itself. It has no headers, terms, counters, driver or clients. It
+//! runs through as much memory as the logs it is compared with, in the same batches, between the same two cores. What
+//! it costs is the transfer of cache lines from one core to the other and back.
 
 use std::sync::Arc;
 
@@ -18,18 +18,19 @@ use crate::rig::transceiver::Transceiver;
 pub const HANDOVER: &str = "handover";
 
 const LINE: usize = CACHE_LINE_LENGTH;
-/// A message begins with its length in bytes; zero where none is yet, and this where the next one is at the ring's start.
+/// A message begins with its length in bytes. Zero means no message yet, and this value that the next one is at the
+/// ring's start.
 const LENGTH: Field<i64> = Field::at(0);
 const ONWARD: i64 = -1;
 const PAYLOAD: usize = LENGTH.end();
-/// What a reader looks at of a message: what lies in its first line.
+/// How much of a message the reader reads: the part in its first line.
 const LOOKED_AT: usize = LINE - PAYLOAD;
-/// A reader zeroes after so many bytes, and in a short ring sooner.
+/// A reader zeroes after this many bytes, and sooner in a short ring.
 const BYTES_PER_CLEANING: u64 = 128 * 1024;
-/// A ring of this length on, in bytes, is zeroed past the caches, as logs are whose terms are a third of it.
+/// Rings of at least this length in bytes are zeroed past the caches, as are logs with terms of a third of it.
 const RING_BEYOND_CACHE: usize = 48 << 20;
 
-/// The bare rings as a system: one for each direction.
+/// The bare rings as a system, one for each direction.
 #[derive(Debug)]
 pub struct Handover {
     near: End,
@@ -37,8 +38,8 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Two rings of about `length` bytes each. A writer gets at most a sixth of a ring ahead of its reader, as a publisher's window is
-    /// half a term; a message must be shorter than that.
+    /// Creates two rings of about `length` bytes each. A writer gets at most a sixth of a ring ahead of its reader, as
+    /// a publisher's window is half a term. A message must be shorter than that.
     pub fn new(length: usize) -> Self {
         let (out, back) = (Arc::new(Ring::new(length)), Arc::new(Ring::new(length)));
         Self { near: End::new(&out, &back), far: End::new(&back, &out) }
@@ -69,7 +70,7 @@ impl System for Handover {
 #[derive(Debug)]
 struct Ring {
     memory: AtomicBuffer,
-    /// Up to where the writer may write; alone in its lines.
+    /// The position up to which the writer may write, in cache lines of its own.
     limit: AtomicBuffer,
     window: u64,
 }
@@ -78,7 +79,7 @@ impl Ring {
     fn new(length: usize) -> Self {
         let length = length.next_multiple_of(LINE).max(64 * LINE);
         let (memory, limit) = (AtomicBuffer::zeroed(length, RAW), AtomicBuffer::zeroed(2 * LINE, RAW));
-        // So that every page is there before the clock starts.
+        // So that every page is mapped before the clock starts.
         memory.zero(0, length);
         let window = length as u64 / 6;
         limit.word(LENGTH).store_relaxed(window as i64);
@@ -86,23 +87,23 @@ impl Ring {
     }
 }
 
-/// A place on the way through a ring, over and over.
+/// A place in a ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    /// Bytes since the start of all.
+    /// The position in bytes since the start.
     position: u64,
-    /// The same, in the ring.
+    /// The offset in the ring.
     at: usize,
 }
 
 impl Place {
-    /// How far the ring's end is.
+    /// The distance to the ring's end in bytes.
     #[inline]
     fn rest(self, ring: &Ring) -> usize {
         ring.memory.len() - self.at
     }
 
-    /// Goes on by `length` bytes, to the ring's end at most.
+    /// Advances by `length` bytes, at most to the ring's end.
     #[inline]
     fn advance(&mut self, length: usize, ring: &Ring) {
         self.position += length as u64;
@@ -116,7 +117,7 @@ struct End {
     outbound: Arc<Ring>,
     inbound: Arc<Ring>,
     written: Place,
-    /// The last limit that was read.
+    /// The limit when it was last read.
     limit: u64,
     read: Place,
     clean: Place,
@@ -136,7 +137,7 @@ impl End {
         }
     }
 
-    /// Zeroes what was read and lets the writer have it.
+    /// Zeroes what was read, and returns the space to the writer.
     fn clean(&mut self) {
         let ring @ Ring { memory, limit, window } = &*self.inbound;
         while self.clean.position < self.read.position {

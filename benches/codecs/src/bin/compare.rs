@@ -1,5 +1,5 @@
-//! Times every system at every operation, taking turns every few microseconds, so that whatever else the machine does hits all
-//! of them; prints medians and their ratios to the copy.
+//! Times every system at every operation, alternating every few microseconds, so that disturbances of the machine
+//! affect all of them. Prints medians and their ratios to the copy.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Times the compiler: for each schema that is named, from its file to the text of its code; the median of several runs.
+//! Times the compiler: for each schema on the command line, from its file to the text of its code. Prints the median of
+//! several runs.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

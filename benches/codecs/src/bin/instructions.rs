@@ -1,5 +1,6 @@
-//! Counts the instructions of every system at every operation, by running itself under callgrind, which counts alike on every
-//! run: the difference between two numbers of repetitions, so that nothing but the operation is in it.
+//! Counts the instructions of every system at every operation by running itself under callgrind, whose counts are the
+//! same on every run. The result is the difference between two numbers of repetitions, so that it includes only the
+//! operation.
 
 use std::process::{Command, ExitCode};
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The instructions of one run, as callgrind tells them at its end.
+/// The instruction count that callgrind prints at the end of a run.
 fn count(system: &str, operation: &str, count: u64) -> Option<u64> {
     let run = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

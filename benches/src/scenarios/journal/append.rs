@@ -1,9 +1,9 @@
-//! What an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file, and beside nothing at all:
-//! what is left is the machine's own. Rounds alternate, with pauses in which the helper thread ends what it has to do. Each is long
-//! enough to go through segments, so that rolls are in it.
+//! What an append costs the thread that makes it, compared with a copy of as many bytes into a mapped file, and with
+//! doing nothing, which shows the machine's own noise. Rounds alternate, with pauses in which the helper thread
+//! finishes its work. Each round spans several segments, so that it includes rolls.
 //!
-//! The median is that of appends in batches, each batch timed as a whole: reading the clock takes as long as an append. The other
-//! fractions are those of appends that were timed one by one, with the clock.
+//! The median comes from batches of appends, each timed as a whole, since reading the clock takes as long as an append.
+//! The other percentiles come from appends that were timed one by one, clock included.
 
 use std::path::Path;
 
@@ -23,25 +23,25 @@ use crate::systems::gannet::GANNET;
 
 use super::{NAME, Options, Progress, failed, journal_dir, journal_options};
 
-/// Before each round, in nanoseconds: the journal's helper thread is to have nothing left to do from the round before.
+/// Pause before each round in nanoseconds, in which the journal's helper thread finishes its work.
 const SETTLE_NS: i64 = 100_000_000;
-/// Each round begins with so many batches that are not timed, and pauses between them in nanoseconds.
+/// Each round begins with this many untimed batches, with pauses in nanoseconds between them.
 const WARM_UP_BATCHES: u32 = 16;
 const WARM_UP_PAUSE_NS: i64 = 1_000_000;
 /// Appends that are timed together.
 const BATCH: usize = 64;
 
-/// Nothing but the readings of the clock: what the machine does to any thread.
+/// Only readings of the clock: the effect of the machine on any thread.
 const NOTHING: &str = "nothing";
-/// The only appender.
+/// An exclusive appender.
 const EXCLUSIVE: &str = "gannet-exclusive";
-/// The same, with the time handed over by an application that knows it.
+/// An exclusive appender to which the application passes the time.
 const TIMED: &str = "gannet-own-time";
 const SYSTEMS: [&str; 5] = [NOTHING, FLOOR, GANNET, EXCLUSIVE, TIMED];
 
 /// What is timed.
 trait Target {
-    /// Boxed, an error is returned in a register, and not through memory, which would be timed as well.
+    /// The error is boxed, so that it is returned in a register and not through memory, which would add to the time.
     fn append(&mut self, message: &[u8]) -> Result<(), Box<RigError>>;
 }
 
@@ -55,7 +55,7 @@ impl Target for Nothing {
     }
 }
 
-/// A copy into a mapped file, from its start to its end and again.
+/// Copies into a mapped file from its start to its end, over and over.
 struct Copy {
     view: AtomicBuffer,
     at: usize,
@@ -101,9 +101,10 @@ impl Target for Timed {
     }
 }
 
-/// What the machine does by itself, the floor's result, and then the journal's.
+/// Returns the results of doing nothing, of the floor, and of the journal.
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
-    // The journal's threads, which begin with it and with its first appender, run where whoever begins them does: not where is measured.
+    // The journal's threads start with the journal and its first appender, and inherit the core of the thread that
+    // starts them. That must not be the measured core.
     pin(options.cores.far);
     let journal = Journal::create(journal_dir(dir), &journal_options(options)).map_err(failed("make a journal"))?;
     drop(journal.appender().map_err(failed("make an appender"))?);
@@ -112,7 +113,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) ->
     let exclusive = || journal.exclusive_appender().map_err(failed("make an exclusive appender"));
     let mut timings = SYSTEMS.map(|_| Timings::default());
     let mut settle = IdleStrategy::Sleep { period_ns: SETTLE_NS };
-    // The first round warms up, and does not count.
+    // The first round is a warm-up and does not count.
     for round in 0..=options.rounds {
         for (system, timings) in SYSTEMS.into_iter().zip(&mut timings) {
             progress(&format!("journal: {system}, round {round} of {}", options.rounds))?;
@@ -152,18 +153,19 @@ fn floor(dir: &Path, options: &Options) -> Result<Copy, RigError> {
 
 #[derive(Default)]
 struct Timings {
-    /// How long batches took.
+    /// Times of batches.
     batches: LatencyHistogram,
     singles: LatencyHistogram,
     rolls: u64,
 }
 
 impl Timings {
-    /// Half of the appends in batches, the others one by one.
+    /// Measures a round: half of the appends in batches, the others one by one.
     fn of_round(target: &mut impl Target, options: &Options) -> Result<Self, RigError> {
         let mut timings = Self::default();
         let message = vec![0x5a_u8; options.size];
-        // An appender goes to its segment with its first message, and who keeps its time wakes some milliseconds later.
+        // An appender maps its segment with its first message, and the thread that keeps its time wakes some
+        // milliseconds later.
         let mut pause = IdleStrategy::Sleep { period_ns: WARM_UP_PAUSE_NS };
         for _ in 0..WARM_UP_BATCHES {
             for _ in 0..BATCH {
@@ -192,12 +194,12 @@ impl Timings {
         self.rolls += other.rolls;
     }
 
-    /// Of batches, per append and in nanoseconds: the median, and what the fastest twentieth stayed below.
+    /// The time per append in nanoseconds, from batches: the median and the 5th percentile.
     fn per_append(&self) -> [Option<f64>; 2] {
         [0.5, 0.05].map(|quantile| self.batches.quantile_ns(quantile).map(|batch| batch as f64 / BATCH as f64))
     }
 
-    /// With what an append takes of the floor's batches.
+    /// The result. `floor` has the times per append of the floor.
     fn measurement(self, system: &str, size: usize, floor: [Option<f64>; 2]) -> Measurement {
         let [each, undisturbed] = self.per_append();
         let ratio = |ours: Option<f64>, other: Option<f64>| {

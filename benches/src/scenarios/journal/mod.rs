@@ -1,14 +1,13 @@
-//! The scenario `journal`: what a journal costs, part by part, each beside what it is measured by in the same run, in rounds that
-//! alternate.
+//! The scenario `journal`: the cost of each part of a journal, compared with a floor in the same run. Rounds alternate.
 //!
-//! | part | beside |
+//! | part | compared with |
 //! | --- | --- |
-//! | `append`: what an append costs the thread that makes it | a bare copy into a mapped file |
-//! | `processes`: two processes that append to one journal | one |
+//! | `append`: the cost of an append to the thread that makes it | a copy into a mapped file |
+//! | `processes`: two processes that append to one journal | one process |
 //! | `read`: reading from the start to the end | copying the same bytes from memory to memory |
 //! | `tail`: how soon a tailer in another process sees an append | how soon a subscriber in another process sees a message over IPC |
 //! | `seek`: finding a message by its number and by its time in a large journal | the same in one a sixteenth as large |
-//! | `open`: opening a large journal that was left by a kill or a loss of power | the same for one a sixteenth as large |
+//! | `open`: opening a large journal after a kill or a loss of power | the same for one a sixteenth as large |
 
 mod append;
 mod open;
@@ -29,17 +28,17 @@ use crate::rig::cores::Cores;
 use crate::rig::measurement::Measurement;
 use crate::systems::gannet::failed;
 
-/// The scenario's name in results; of its parts but the first, it is the beginning.
+/// The scenario's name in results, and the start of the names of its other parts.
 pub const NAME: &str = "journal";
 
-/// What to measure.
+/// A part of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// What an append costs.
+    /// The cost of an append.
     Append,
     /// Two processes that append.
     Processes,
-    /// Reading it all.
+    /// Reading the whole journal.
     Read,
     /// A tailer in another process.
     Tail,
@@ -50,11 +49,11 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them, in order.
+    /// All parts, in order.
     pub const ALL: [Self; 6] = [Self::Append, Self::Processes, Self::Read, Self::Tail, Self::Seek, Self::Open];
 }
 
-/// What another process does in a part.
+/// The role of another process in a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Appends.
@@ -65,10 +64,10 @@ pub enum Role {
     Subscribe,
 }
 
-/// How to run the scenario.
+/// The options of the scenario.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where journals and the floor's file are made, in a directory of their own, which is removed again.
+    /// Where journals and the floor's file are made. They are in a directory of their own, which is removed again.
     pub dir: PathBuf,
     /// Bytes per message.
     pub size: usize,
@@ -76,17 +75,18 @@ pub struct Options {
     pub appends: usize,
     /// Rounds of each kind.
     pub rounds: u32,
-    /// Bytes of a segment.
+    /// The length of a segment in bytes.
     pub segment_length: i64,
-    /// What the journal stamps messages with.
+    /// The stamps of messages.
     pub stamps: Stamps,
-    /// Where the appender runs, and the other end.
+    /// The cores of the appender and of the other end.
     pub cores: Cores,
-    /// What to measure.
+    /// The parts to measure.
     pub parts: Vec<Part>,
-    /// Bytes of the large journal that is searched and opened. Its files are sparse: a hundredth of it is stored.
+    /// The length in bytes of the large journal that is searched and opened. Its files are sparse: a hundredth of it is
+    /// stored.
     pub large: u64,
-    /// Makes the command that runs [`child`] in another process.
+    /// Creates the command that runs [`child`] in another process.
     pub command: fn(Role) -> std::io::Result<Command>,
 }
 
@@ -107,24 +107,24 @@ impl Default for Options {
     }
 }
 
-/// Hears of each round before it starts, and may end the run.
+/// Called before each round; may end the run.
 type Progress<'a> = dyn FnMut(&str) -> Result<(), RigError> + 'a;
 
-/// A directory that is removed when the run is over, however it ends.
+/// A directory that is removed when the run ends in any way.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left for the user to see.
+        // A directory that cannot be removed is left to the user.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// Runs the parts: of each, the result that it is measured by, and then the journal's.
+/// Runs the parts. For each it returns the result to compare with, then the journal's.
 ///
 /// # Errors
 ///
-/// [`RigError`] when files cannot be made or used, or another process does not answer.
+/// [`RigError`] when files cannot be made or used, or when another process does not answer.
 pub fn run(
     options: &Options,
     mut progress: impl FnMut(&str) -> Result<(), RigError>,
@@ -142,17 +142,18 @@ pub fn run(
             Part::Seek => seek::run(&scratch.0, options, progress)?,
             Part::Open => open::run(&scratch.0, options, progress)?,
         });
-        // The parts' files are in nobody's way.
+        // The files of a part would only take space.
         let _ = std::fs::remove_dir_all(&scratch.0);
     }
     Ok(results)
 }
 
-/// Does what another process does: reads what to do from standard input, and answers on standard output, until the one is closed.
+/// Runs the role of another process: reads commands from standard input and answers on standard output, until the input
+/// ends.
 ///
 /// # Errors
 ///
-/// [`RigError`] when what is asked for cannot be done.
+/// [`RigError`] when a command fails.
 pub fn child(role: Role) -> Result<(), RigError> {
     let mut lines = std::io::stdin().lock().lines().map_while(Result::ok);
     match role {
@@ -162,7 +163,7 @@ pub fn child(role: Role) -> Result<(), RigError> {
     }
 }
 
-/// Answers whoever started this process.
+/// Answers the process that started this one.
 fn say(line: &str) -> Result<(), RigError> {
     use std::io::Write as _;
     let mut output = std::io::stdout().lock();
@@ -170,12 +171,12 @@ fn say(line: &str) -> Result<(), RigError> {
     said.map_err(|error| RigError::system(NAME, "answer", error))
 }
 
-/// The next command, as its words; none when there are no more.
+/// The words of the next command. `None` at the end of the input.
 fn words(lines: &mut dyn Iterator<Item = String>) -> Option<Vec<String>> {
     lines.next().map(|line| line.split(' ').map(str::to_owned).collect())
 }
 
-/// A number among the words of a command.
+/// Parses a word of a command as a number.
 fn number<T: std::str::FromStr>(words: &[String], index: usize) -> Option<T> {
     words.get(index)?.parse().ok()
 }

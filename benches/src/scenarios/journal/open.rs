@@ -1,5 +1,5 @@
-//! Opening a journal whose writers were killed, or whose machine lost its power: a large one, and one a sixteenth as large, in turn. It is
-//! open when it can be appended to, so making the next segment is part of it.
+//! Opening a journal after its writers were killed, or after a loss of power: a large one, and one a sixteenth as
+//! large, in turn. A journal is open when it can be appended to, so creating the next segment is included.
 
 use std::path::Path;
 

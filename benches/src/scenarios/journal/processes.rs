@@ -1,5 +1,5 @@
-//! Two processes that append to one journal, beside one. In each round every process appends as many messages as the other; they begin at
-//! the same moment, and the round lasts until the last is done.
+//! Two processes that append to one journal, compared with one. In each round every process appends the same number of
+//! messages. They begin at the same moment, and the round lasts until the last is done.
 
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use crate::systems::gannet::GANNET;
 
 use super::{NAME, Options, Progress, Role, failed, journal_dir, journal_options, number, other_process, say, words};
 
-/// One process in results. Both are [`GANNET`].
+/// The name of one process in results. Two are [`GANNET`].
 const ONE: &str = "gannet-one-process";
-/// Between the order and the moment when they begin, in nanoseconds.
+/// Time from the command to the start in nanoseconds.
 const LEAD_NS: i64 = 20_000_000;
 
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
@@ -45,7 +45,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) ->
     Ok(vec![alone, both])
 }
 
-/// Messages per second of all of them together, in a journal of their own.
+/// Messages per second of all processes together, in a journal of their own.
 fn round_of(
     dir: &Path,
     processes: &mut [OtherProcess],
@@ -78,7 +78,7 @@ fn round_of(
     Ok((options.appends * processes.len()) as f64 / ((end_ns - start_ns) as f64 / 1e9))
 }
 
-/// The other process: `open CORE SIZE DIR`, then `go START COUNT`, again and again.
+/// The other process. Its commands are `open CORE SIZE DIR`, then any number of `go START COUNT`.
 pub(super) fn child(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigError> {
     while let Some(open) = words(lines) {
         let core = number(&open, 1).and_then(|core: i64| usize::try_from(core).ok());
@@ -89,7 +89,8 @@ pub(super) fn child(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigEr
         say("ready now")?;
         let Some(go) = words(lines) else { break };
         let (start_ns, count): (i64, u64) = (number(&go, 1).unwrap_or(0), number(&go, 2).unwrap_or(0));
-        // By a thread of its own: those of the journal run where whoever begins them may, which is on either core.
+        // On a thread of its own, since the journal's threads inherit the cores of the thread that starts them, which
+        // may be either core.
         let end_ns = on_core(core, || append(&mut appender, &message, start_ns, count))?;
         say(&format!("done {end_ns}"))?;
         drop(appender);
@@ -99,7 +100,7 @@ pub(super) fn child(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigEr
     Ok(())
 }
 
-/// What a thread on that core makes of it.
+/// Runs `work` on a thread on that core.
 fn on_core<T: Send>(core: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -110,7 +111,7 @@ fn on_core<T: Send>(core: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Appends so many messages from a moment on, and returns when that was done.
+/// Appends `count` messages from `start_ns` on. Returns when that was done.
 fn append(appender: &mut Appender, message: &[u8], start_ns: i64, count: u64) -> Result<i64, RigError> {
     while now_ns() < start_ns {
         std::hint::spin_loop();

@@ -1,5 +1,5 @@
-//! Reading a journal from its start to its end, every byte of every message, beside copying the same bytes from memory to memory. The
-//! rates are of bytes as they lie in the segments, headers included.
+//! Reading a journal from its start to its end, every byte of every message, compared with copying the same bytes from
+//! memory to memory. The rates count the bytes of the segments, headers included.
 
 use std::path::Path;
 
@@ -16,11 +16,11 @@ use crate::systems::gannet::GANNET;
 
 use super::{NAME, Options, Progress, failed, journal_dir, journal_options};
 
-/// Bytes of messages and headers that are read in a round: two segments, unless these are of another length.
+/// Segments that are read in a round.
 const SEGMENTS: i64 = 2;
-/// A second size of messages, beside the one that was asked for: where headers are few.
+/// A second message size besides the requested one, for which headers matter less.
 const LARGER: usize = 1_024;
-/// Messages that are polled for at a time.
+/// The limit of a poll, in messages.
 const BATCH: usize = 256;
 
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
@@ -85,7 +85,7 @@ fn of_size(
     Ok([floor, ours])
 }
 
-/// Polls for every message, and reads every byte of it.
+/// Polls for every message and reads each of its bytes.
 fn read(recording: &Recording, messages: u64) -> Result<(), RigError> {
     let mut tailer = recording.tailer(Start::Begin).map_err(failed("make a tailer"))?;
     let (mut count, mut sum) = (0, 0_u64);
@@ -108,7 +108,7 @@ fn read(recording: &Recording, messages: u64) -> Result<(), RigError> {
     }
 }
 
-/// The same bytes, copied.
+/// Copies the same bytes.
 struct Copy {
     segments: Vec<AtomicBuffer>,
     target: Vec<u8>,
@@ -120,7 +120,7 @@ impl Copy {
         let open =
             |name: &str| MappedFile::open(&dir.join(name), 1, FileAccess::ReadOnly).map(|file| file.into_view(RAW));
         let segments: Result<Vec<_>, _> = segments.iter().map(|segment| open(&segment.name)).collect();
-        // Written once, so that every page is there.
+        // Written once, so that every page is mapped.
         Ok(Self { segments: segments.map_err(failed("map a segment"))?, target: vec![1; segment_length as usize] })
     }
 

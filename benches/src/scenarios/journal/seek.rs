@@ -1,6 +1,6 @@
-//! Finding a message by its number and by its time, in a large journal and in one a sixteenth as large: both are asked
-//! in turn, for messages anywhere in them. Warm: what is looked at has been looked at before. What is timed is going
-//! there, not making the tailer.
+//! Finding a message by its number and by its time, in a large journal and in one a sixteenth as large, in turn, for
+//! messages anywhere in them. The journals are warm: everything was read before. The seek is timed, without making the
+//! tailer.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::systems::gannet::GANNET;
 use super::sparse::{Sparse, time_of};
 use super::{NAME, Options, Progress, failed};
 
-/// Of each journal and way, in each round.
+/// Seeks per round, journal and way.
 const SEEKS: u32 = 1_000;
 const WAYS: [&str; 2] = ["sequence", "time"];
 
@@ -67,7 +67,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) ->
     Ok(results)
 }
 
-/// How long it took to go to the message, which is checked to be that.
+/// Times a seek to the message, and checks that it was found.
 fn seek(tailer: &mut Tailer, way: &str, message: u64) -> Result<i64, RigError> {
     let start = match way {
         "time" => Start::Time(EpochNanos::new(time_of(message))),

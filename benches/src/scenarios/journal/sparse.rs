@@ -1,6 +1,6 @@
-//! A large journal of which a hundredth is stored: clusters of messages far apart, with padding between them that is a hole in its file.
-//! Its sidecars and its control page are as the journal's helper thread would have left them, in the format that
-//! `engine/docs/journal-format.md` draws.
+//! A large journal of which a hundredth is stored: clusters of messages far apart, with padding between them that is a
+//! hole in the file. Its sidecars and its control page are as the journal's helper thread would have left them, in the
+//! format of `engine/docs/journal-format.md`.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,35 +21,35 @@ use super::failed;
 
 const TERM: u64 = 16 << 20;
 const SEGMENT: u64 = 64 << 20;
-/// From one cluster to the next.
+/// The distance between clusters in bytes.
 const CLUSTER: u64 = 8 << 20;
-/// Messages of a cluster: as many as an index has between two entries.
+/// Messages of a cluster: as many as are between two entries of an index.
 pub(super) const MESSAGES: u64 = 682;
 const PAYLOAD: u64 = 64;
 const FRAME: u64 = 32 + PAYLOAD;
-/// Nanoseconds since 1970 of the first message, and between one and the next.
+/// The time of the first message in nanoseconds since 1970, and the interval between messages.
 const EPOCH: u64 = 1_700_000_000_000_000_000;
 const INTERVAL: u64 = 1_000;
 const CONTROL_LENGTH: u64 = 12_288;
 const SIDECAR_HEADER: u64 = 4_096;
 
-/// A journal that was made here.
+/// A sparse journal.
 pub(super) struct Sparse {
     directory: Directory,
     entry: CatalogEntry,
-    /// Up to where it is recorded.
+    /// The position of its end.
     pub(super) end: u64,
-    /// How many messages it has.
+    /// The number of its messages.
     pub(super) messages: u64,
 }
 
-/// When the message was appended.
+/// The time of a message.
 pub(super) fn time_of(message: u64) -> i64 {
     (EPOCH + message * INTERVAL).cast_signed()
 }
 
 impl Sparse {
-    /// Makes one of about `length` bytes in a directory.
+    /// Makes a journal of about `length` bytes in a directory.
     pub(super) fn create(dir: &Path, length: u64) -> Result<Self, RigError> {
         let directory = Directory::make(dir).map_err(failed("make a journal"))?;
         let term_length = TermLength::new(TERM.cast_signed()).map_err(failed("make a journal"))?;
@@ -90,7 +90,7 @@ impl Sparse {
         Ok(Self { directory, entry, end, messages: clusters * MESSAGES })
     }
 
-    /// Leaves it as writers do that are killed, on this machine or before it was started.
+    /// Leaves the journal as writers do that were killed, either since the machine was started or before.
     pub(super) fn leave(&self, same_boot: bool) -> Result<(), RigError> {
         let catalog = Catalog::open(&self.directory, gannet::memory::FileAccess::ReadWrite);
         let catalog = catalog.map_err(failed("open the catalog"))?;
@@ -126,7 +126,7 @@ fn create(path: &Path, length: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// The header of a frame at a position: of a message, or of padding.
+/// The header of a frame at a position: of message `message`, or of padding.
 fn header(position: u64, length: u64, message: Option<u64>) -> [u8; 32] {
     let mut header = [0; 32];
     let (flags_and_type, reserved) = match message {
@@ -179,7 +179,7 @@ fn write_sidecar(path: &Path, base: u64, here: u64, clusters: u64) -> io::Result
     file.write_all_at(&header, 0)?;
     let mut entries = Vec::new();
     for slot in 0..slots {
-        // The first frame there or behind: the next cluster's.
+        // The first frame at or after that position: the one of the next cluster.
         let cluster = (slot * INDEX_SPACING as u64).div_ceil(CLUSTER);
         if cluster >= here {
             break;

@@ -1,5 +1,6 @@
-//! How soon another process sees what was appended, beside how soon it sees what was published over IPC. Messages are due by a schedule;
-//! each carries when it was due, and whoever sees it looks at the clock, which all processes share.
+//! How soon another process sees an append, compared with how soon it sees a message published over IPC. Messages are
+//! due by a schedule, and each carries the time it was due. The receiving process reads the clock, which all processes
+//! share.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,16 +20,16 @@ use crate::systems::gannet::GANNET;
 
 use super::{NAME, Options, Progress, Role, failed, journal_dir, journal_options, number, other_process, say, words};
 
-/// The stream over IPC in results.
+/// The name of the stream over IPC in results.
 const IPC: &str = "gannet-ipc";
 const STREAM: i32 = 1001;
 const RATE_PER_S: u64 = 20_000;
-/// Messages of a round, and before those that count.
+/// Messages of a round, and messages before those that are measured.
 const MESSAGES: u64 = 6_000;
 const WARM_UP: u64 = 1_000;
-/// What stands in the place of the time in the last message of a round.
+/// Replaces the time in the last message of a round.
 const LAST: i64 = -1;
-/// How long either end waits for the other, in nanoseconds.
+/// How long each end waits for the other, in nanoseconds.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
@@ -97,7 +98,7 @@ fn publish(publication: &mut ExclusivePublication, message: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// Sends a round of messages by schedule, and returns how long each took that counts.
+/// Sends a round of messages by schedule, and returns the latency of each measured one.
 fn send(
     other: &mut OtherProcess,
     size: usize,
@@ -122,7 +123,7 @@ fn send(
     Ok(latencies.skip(WARM_UP as usize).collect())
 }
 
-/// The other process: `open CORE DIR`, and then `go`, again and again.
+/// The other process for the journal. Its commands are `open CORE DIR`, then any number of `go`.
 pub(super) fn child_of_journal(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigError> {
     let Some(dir) = open(lines) else { return Ok(()) };
     let recording = Recording::open(dir).map_err(failed("open the recording"))?;
@@ -136,7 +137,7 @@ pub(super) fn child_of_journal(lines: &mut dyn Iterator<Item = String>) -> Resul
     })
 }
 
-/// The same for the stream.
+/// The other process for the stream.
 pub(super) fn child_of_stream(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigError> {
     let Some(dir) = open(lines) else { return Ok(()) };
     let context = Context::new().dir(dir).driver_timeout(Duration::from_secs(60));
@@ -156,7 +157,7 @@ fn open(lines: &mut dyn Iterator<Item = String>) -> Option<String> {
     Some(open.get(2..)?.join(" "))
 }
 
-/// Looks for messages until the last of a round, and says how long each took.
+/// Receives messages until the last of a round, and reports the latency of each.
 fn rounds(
     lines: &mut dyn Iterator<Item = String>,
     mut look: impl FnMut(&mut dyn FnMut(&[u8])) -> Result<(), RigError>,

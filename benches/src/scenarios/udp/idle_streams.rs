@@ -1,4 +1,4 @@
-//! What streams that carry nothing take of the threads that send and receive for them. A part of the scenario `udp`.
+//! The CPU use of the threads that send and receive for idle streams. A part of the scenario `udp`.
 
 use std::fs;
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::systems::gannet::{GANNET, failed};
 use crate::systems::gannet_udp::free_port;
 
 const STREAM: i32 = 1;
-/// How long connecting the streams may take.
+/// How long connecting the streams may take, in nanoseconds.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
-/// Measures what streams that carry nothing take of the thread that sends for them, and of the one that receives them:
-/// each end has a driver of its own, whose network side is one thread.
+/// Measures the CPU use of the thread that sends for idle streams, and of the one that receives them. Each end has a
+/// driver of its own, whose sender and receiver share a thread.
 ///
 /// # Errors
 ///
-/// [`RigError`] when a driver does not start or the kernel does not account for its threads.
+/// [`RigError`] when a driver does not start, or when the kernel provides no accounting of its threads.
 pub fn idle(
     options: &Options,
     mut on_round: impl FnMut(&str) -> Result<(), RigError>,
@@ -72,17 +72,18 @@ pub fn idle(
     Ok(results.collect())
 }
 
-/// One end of idle streams. The client goes before the driver does.
+/// One end of the idle streams. The client is dropped before the driver.
 struct IdleEnd {
     client: Client,
-    /// The ids of the driver's threads, and of who else's were started meanwhile.
+    /// The ids of the threads that were started with this end, the driver's among them.
     threads: Vec<String>,
     _driver: MediaDriver,
 }
 
 impl IdleEnd {
     fn start() -> Result<Self, RigError> {
-        // Threads of two drivers in one process have the same names, and are told apart by when they were started.
+        // The threads of two drivers in one process have the same names, so they are told apart by when they were
+        // started.
         let before = Usage::threads()?;
         let config = DriverConfig::for_profile(Profile::Balanced);
         let driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
@@ -101,7 +102,7 @@ impl IdleEnd {
     }
 }
 
-/// The name of a thread, nothing if it has gone.
+/// The name of a thread; empty if the thread is gone.
 fn name_of(thread: &str) -> String {
     fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default()
 }

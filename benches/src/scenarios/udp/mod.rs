@@ -1,6 +1,7 @@
-//! The scenario `udp`: round trips and throughput over the loopback interface, beside bare sockets; many streams beside one; a stream
-//! that loses datagrams beside one that does not; and what a thousand streams take that carry nothing. Rounds alternate between the
-//! systems. The whole takes under 30 seconds. Idle streams have a file of their own.
+//! The scenario `udp`: round trips and throughput over the loopback interface, compared with bare sockets; many
+//! streams, compared with one; a stream that loses datagrams, compared with one that does not; and the CPU use of a
+//! thousand idle streams. Rounds alternate between the systems. It takes under 30 seconds. Idle streams have a file of
+//! their own.
 
 mod idle_streams;
 
@@ -24,15 +25,15 @@ use crate::systems::udp_floor::UdpFloor;
 /// The scenario's name in results.
 pub const NAME: &str = "udp";
 
-/// Bytes of a term where many streams are compared with one.
+/// Bytes of a term in the comparison of many streams with one.
 const MANY_TERM_LENGTH: usize = 256 << 10;
-/// Bytes of the window where loss is compared with none, at least, if a socket's buffer may be as large.
+/// Minimum window in bytes in the comparison with loss, if a socket's buffer may be as large.
 const LOSSY_WINDOW: usize = 1 << 20;
 
-/// How to run the scenario.
+/// The options of the scenario.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What datagrams go through; one after the other.
+    /// The transports to measure, one after another.
     pub transports: Vec<TransportName>,
     /// Bytes per message of the round trips.
     pub echo_size: usize,
@@ -40,25 +41,25 @@ pub struct Options {
     pub echo_rate_per_s: u64,
     /// Length of a round of round trips, in milliseconds, without its warm-up.
     pub echo_round_ms: u64,
-    /// Bytes per message of the throughput measurements, one measurement each.
+    /// Bytes per message of the throughput measurements. There is one measurement for each.
     pub throughput_sizes: Vec<usize>,
     /// Length of a round of throughput, in milliseconds.
     pub throughput_round_ms: u64,
-    /// Bytes per message where many streams are compared with one, and loss with none.
+    /// Bytes per message in the comparisons of many streams and of loss.
     pub compared_size: usize,
-    /// How many streams are many. With 0 that part is left out.
+    /// The number of streams in the comparison with one. 0 leaves this part out.
     pub streams: usize,
-    /// Of a million datagrams, how many are lost in the part with loss. With 0 that part is left out.
+    /// Datagrams lost per million in the part with loss. 0 leaves this part out.
     pub loss_ppm: u32,
-    /// How many streams are idle. With 0 that part is left out.
+    /// The number of idle streams. 0 leaves this part out.
     pub idle_streams: usize,
     /// How long idle streams are watched.
     pub watch: Duration,
-    /// How streams are set up.
+    /// The settings of the streams.
     pub settings: UdpSettings,
     /// Rounds of each kind and system.
     pub rounds: u32,
-    /// Where the two ends run.
+    /// The cores of the two ends.
     pub cores: Cores,
 }
 
@@ -83,17 +84,17 @@ impl Default for Options {
     }
 }
 
-/// The transports that this system has.
+/// The transports available on this system.
 pub fn available() -> Vec<TransportName> {
     let all = [TransportName::Sockets, TransportName::IoUring];
     all.into_iter().filter(|transport| gannet_driver::io::transport::choose(*transport).is_ok()).collect()
 }
 
-/// The systems of the first two parts: bare sockets, and Gannet over each transport, with offload and without it.
+/// Opens the systems of the first two parts: bare sockets, and Gannet over each transport, with and without offload.
 ///
 /// # Errors
 ///
-/// [`RigError`] of a driver that does not start.
+/// The [`RigError`] of a driver that does not start.
 pub fn systems(options: &Options) -> Result<Vec<Box<dyn System>>, RigError> {
     let mut systems: Vec<Box<dyn System>> = vec![Box::new(UdpFloor::new())];
     for offload in [true, false] {
@@ -104,11 +105,11 @@ pub fn systems(options: &Options) -> Result<Vec<Box<dyn System>>, RigError> {
     Ok(systems)
 }
 
-/// Runs round trips and throughput over `systems`; `on_round` hears of each round before it starts, and may end the run.
+/// Runs round trips and throughput over `systems`. `on_round` is called before each round, and may end the run.
 ///
 /// # Errors
 ///
-/// [`RigError`] of the first system that fails.
+/// The [`RigError`] of the first system that fails.
 pub fn run(
     systems: &mut [Box<dyn System>],
     options: &Options,
@@ -122,7 +123,7 @@ pub fn run(
     Ok(results)
 }
 
-/// Compares many streams with one, and one with loss with one without, over each transport.
+/// Compares many streams with one, and a stream with loss with one without, over each transport.
 ///
 /// # Errors
 ///
@@ -133,13 +134,14 @@ pub fn variations(
 ) -> Result<Vec<Measurement>, RigError> {
     let mut results = Vec::new();
     for &transport in &options.transports {
-        // Shorter terms: a hundred streams have a hundred logs at each end.
+        // Shorter terms, since a hundred streams have a hundred logs at each end.
         let plain = UdpSettings { transport, term_length: MANY_TERM_LENGTH, ..options.settings };
         if options.streams > 1 {
             results.push(variation(plain, plain.of_many(options.streams), options, &mut on_round)?);
         }
         if options.loss_ppm > 0 {
-            // While a loss is mended, which takes about as long as the default window lasts at this speed, the stream must not wait.
+            // The stream must not wait while a loss is repaired, which takes about as long as the default window lasts
+            // at this speed.
             let window = options.settings.window.max(LOSSY_WINDOW.min(largest_socket_buffer()));
             let plain = UdpSettings { term_length: (4 * window).next_power_of_two(), window, ..plain };
             results.push(variation(
@@ -153,7 +155,7 @@ pub fn variations(
     Ok(results)
 }
 
-/// Measures two settings in turn; returns what the second gave, and its ratio to the first.
+/// Measures two settings in turn. Returns the second's result, with its ratio to the first.
 fn variation(
     plain: UdpSettings,
     varied: UdpSettings,
@@ -213,7 +215,7 @@ fn echo(
     Ok(compared(results.collect()))
 }
 
-/// Runs rounds of each system with its plan.
+/// Runs throughput rounds of each system with its plan.
 fn throughput(
     systems: &mut [Box<dyn System>],
     plans: &[ThroughputPlan],
@@ -254,7 +256,7 @@ fn throughput(
     Ok(results.collect())
 }
 
-/// A system, for whoever watches the rounds go by.
+/// The system's description for the progress display.
 fn describe(system: &dyn System) -> String {
     match system.details() {
         Some(Details::Udp { transport, offload, streams, loss_ppm, .. }) => {

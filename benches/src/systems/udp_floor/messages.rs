@@ -1,5 +1,6 @@
-//! Many datagrams per system call on a bare socket: `sendmmsg` and `recvmmsg` over arrays that are made once. The floor calls it; the
-//! driver's transport has its own, since a floor must not get faster or slower with what is compared with it.
+//! Several datagrams per system call on a bare socket: `sendmmsg` and `recvmmsg` with arrays that are allocated once.
+//! Used by the floor. The driver's transport has code of its own, since a floor must not change with what is compared
+//! with it.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: sendmmsg and recvmmsg, which take raw addresses")]
 
 use std::io;
@@ -7,7 +8,7 @@ use std::mem::zeroed;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
-/// Datagrams of equal room in one piece of memory, and the kernel's headers for them.
+/// Slots of equal size for datagrams in one piece of memory, with the kernel's headers for them.
 pub(super) struct Datagrams {
     stride: usize,
     memory: Box<[u8]>,
@@ -20,7 +21,7 @@ pub(super) struct Datagrams {
 unsafe impl Send for Datagrams {}
 
 impl Datagrams {
-    /// Room for `count` datagrams of at most `stride` bytes.
+    /// Creates slots for `count` datagrams of at most `stride` bytes.
     pub(super) fn new(count: usize, stride: usize) -> Self {
         // SAFETY: both are plain C structures, of which zero bytes are a value.
         let (header, part): (libc::mmsghdr, libc::iovec) = unsafe { (zeroed(), zeroed()) };
@@ -33,12 +34,12 @@ impl Datagrams {
         }
     }
 
-    /// The room of a datagram.
+    /// The slot of a datagram.
     pub(super) fn room(&mut self, index: usize) -> &mut [u8] {
         &mut self.memory[index * self.stride..][..self.stride]
     }
 
-    /// Says how long a datagram is that is to be sent.
+    /// Sets the length of a datagram to send.
     pub(super) fn set_length(&mut self, index: usize, length: usize) {
         self.lengths[index] = length.min(self.stride);
     }
@@ -48,7 +49,7 @@ impl Datagrams {
         &self.memory[index * self.stride..][..self.lengths[index]]
     }
 
-    /// Sends datagrams of those that are there, and returns how many the kernel took.
+    /// Sends the datagrams in `range`, and returns how many the kernel accepted.
     pub(super) fn send(&mut self, socket: &UdpSocket, range: std::ops::Range<usize>) -> io::Result<usize> {
         let count = range.len();
         self.name(range.start, |this, index| this.lengths[index], count);
@@ -67,7 +68,7 @@ impl Datagrams {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
 
-    /// Receives what is there, as many as there is room for, and returns how many that were.
+    /// Receives available datagrams, at most one per slot, and returns how many.
     pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         let count = self.lengths.len();
         self.name(0, |this, _| this.stride, count);
@@ -91,7 +92,7 @@ impl Datagrams {
         Ok(received as usize)
     }
 
-    /// Has the first `count` headers name as many datagrams from `first` on.
+    /// Points the first `count` headers at the datagrams from `first` on.
     fn name(&mut self, first: usize, length: impl Fn(&Self, usize) -> usize, count: usize) {
         for index in 0..count {
             let length = length(self, first + index);

@@ -1,9 +1,9 @@
-//! The floor of UDP: bare sockets on the loopback interface. For a round trip, one datagram there and one back. For
-//! throughput, datagrams as long as the systems send by default, with as many messages in each as their framing leaves
-//! room for, and 64 of them per system call.
+//! The floor of UDP: bare sockets on the loopback interface. For round trips, it sends one datagram there and one back.
+//! For throughput, its datagrams have the systems' default length, with as many messages in each as the framing of the
+//! systems leaves room for, and 64 of them per system call.
 //!
-//! Its two ends tell each other through a word of memory how much has arrived, so that nothing is lost and nothing has to be sent for
-//! that: a floor may cheat in its own favour.
+//! Its two ends share a word of memory that says how much has arrived. So nothing is lost, and flow control needs no
+//! datagrams: the floor may be faster than a real system could be.
 
 mod messages;
 
@@ -21,13 +21,14 @@ use crate::rig::echo::{self, EchoOutcome, EchoPlan};
 use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
 use crate::rig::transceiver::Transceiver;
 
-/// The longest datagram that the systems send by default, and what their framing takes.
+/// The default length of the longest datagram of the systems, and the length of their framing.
 const MTU: usize = 1408;
 const HEADER: usize = 32;
 /// Datagrams per system call.
 const BATCH: usize = 64;
-/// How many datagrams may be under way, and the buffer of a socket that has room for them: the kernel counts twice what it is asked
-/// for, 2,304 bytes for a datagram, and up to a quarter of the buffer for what was taken out already.
+/// How many datagrams may be in flight, and a socket buffer with room for them. The kernel doubles the requested size,
+/// counts 2,304 bytes per datagram, and still counts up to a quarter of the buffer for datagrams that were received
+/// already.
 const IN_FLIGHT: u64 = 80;
 const SOCKET_BUFFER: usize = 160 << 10;
 
@@ -36,7 +37,7 @@ const SOCKET_BUFFER: usize = 160 << 10;
 pub struct UdpFloor;
 
 impl UdpFloor {
-    /// A floor; each round has sockets of its own.
+    /// Creates a floor. Each round has sockets of its own.
     pub const fn new() -> Self {
         Self
     }
@@ -116,7 +117,7 @@ impl Transceiver for PingPong {
     }
 }
 
-/// How messages of one size lie in datagrams.
+/// The layout of messages of one size in datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     size: usize,
@@ -124,7 +125,7 @@ struct Layout {
     length: usize,
     /// Messages per datagram; 1 when a message takes several.
     per_datagram: usize,
-    /// From one message of a datagram to the next.
+    /// Distance in bytes between messages of a datagram.
     stride: usize,
     /// Datagrams per message; 1 when a datagram has several.
     per_message: usize,
@@ -148,20 +149,20 @@ struct Stream {
     socket: UdpSocket,
     layout: Layout,
     datagrams: Datagrams,
-    /// Whole datagrams, how many of them were sent, and messages in the one that is being filled.
+    /// The number of complete datagrams, of those that were sent, and of messages in the datagram being filled.
     filled: usize,
     flushed: usize,
     messages: usize,
     sent: u64,
-    /// Datagrams that the other end has taken.
+    /// The number of datagrams that the other end has received.
     arrived: Arc<AtomicU64>,
-    /// Datagrams that were received and are not handed over yet.
+    /// Datagrams that were received but not consumed yet.
     waiting: std::ops::Range<usize>,
     message: Vec<u8>,
 }
 
 impl Stream {
-    /// Sends what is whole; false when something is left, since there are as many under way as may be.
+    /// Sends the complete datagrams. Returns false when some are left because too many are in flight.
     fn flush(&mut self) -> bool {
         while self.flushed < self.filled {
             // Acquire: pairs with the release in `poll`; nothing else is published by it.
@@ -236,7 +237,7 @@ impl Transceiver for Stream {
     }
 
     fn between_messages(&mut self) {
-        // The producer calls this last of all: a datagram that is not full goes, too.
+        // The producer calls this at the end, so a datagram that is not full is sent as well.
         if self.messages > 0 {
             self.datagrams.set_length(self.filled, self.messages * self.layout.stride);
             (self.filled, self.messages) = (self.filled + 1, 0);
