@@ -44,7 +44,8 @@ impl Recording {
     }
 
     /// The cycles that the existing segments belong to, each segment by its first message, in order. Empty if the
-    /// recording does not roll by time. Cycles without messages are missing.
+    /// recording does not roll by time. Cycles without messages are missing. A segment that begins in a later cycle than
+    /// one behind it, because a clock was ahead, belongs to the cycle before.
     ///
     /// # Errors
     ///
@@ -64,12 +65,23 @@ impl Recording {
             }
             let Some(record) = tailer.next()? else { break };
             let Some(time) = record.time().filter(|_| record.position() < layout.next_base(base)) else { continue };
-            let number = roll.number(time);
-            match cycles.last_mut() {
-                Some(last) if last.number >= number => last.segments += 1,
-                _ => cycles.push(CycleInfo { number, start: roll.start_of(number), position, segments: 1 }),
-            }
+            add(
+                &mut cycles,
+                CycleInfo { start: roll.start_of(roll.number(time)), number: roll.number(time), position, segments: 1 },
+            );
         }
         Ok(cycles)
+    }
+}
+
+/// Adds a segment with the cycle that it begins in.
+fn add(cycles: &mut Vec<CycleInfo>, mut segment: CycleInfo) {
+    // By one cycle at the most, times go back without a wrong clock: those of appenders do not begin a cycle at once.
+    while let Some(ahead) = cycles.pop_if(|last| last.number > segment.number.saturating_add(1)) {
+        segment = CycleInfo { position: ahead.position, segments: ahead.segments + segment.segments, ..segment };
+    }
+    match cycles.last_mut() {
+        Some(last) if last.number >= segment.number => last.segments += segment.segments,
+        _ => cycles.push(segment),
     }
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use gannet::journal::{Journal, JournalError, Recording, RollCycle, Start};
 use gannet::time::EpochNanos;
+use gannet::types::Position;
 
 use crate::support::{all, eventually, journal, message, small};
 
@@ -103,6 +104,27 @@ fn a_journal_that_does_not_roll_by_time_has_no_cycles() {
     let mut tailer = recording.tailer(Start::End).unwrap();
     assert!(tailer.seek(Start::Cycle(0)).is_err());
     assert_eq!((tailer.position(), tailer.sequence()), (journal.tail(), Some(1)), "it stays where it is");
+}
+
+/// One message of a clock that was ahead does not hide the cycles behind it.
+#[test]
+fn cycles_go_on_behind_a_message_of_the_future() {
+    const SEGMENT: i64 = 256 << 10;
+    // So long that none begins meanwhile.
+    let year = RollCycle::every(Duration::MAX);
+    let (_dir, journal) = journal(&small().roll(year));
+    let mut appender = journal.appender().unwrap();
+    for (segment, number) in (1..).zip([10, 200, 10, 11, 10, 12, 200, 250, 12, 13, 200]) {
+        // The last message of each is the first of the next segment.
+        while journal.tail().get() < segment * SEGMENT {
+            appender.append_with(&[7; 1000], year.start_of(number).get() + 5).unwrap();
+        }
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let cycles = journal.recording().unwrap().cycles().unwrap();
+    let found: Vec<_> = cycles.iter().map(|cycle| (cycle.number, cycle.position, cycle.segments)).collect();
+    let at = |segment: i64| Position::new(segment * SEGMENT);
+    assert_eq!(found, [(10, at(0), 4), (11, at(4), 2), (12, at(6), 4), (13, at(10), 1), (200, at(11), 1)]);
 }
 
 /// By the times of the messages, whatever the segments: a cycle's messages are those between it and the next.
