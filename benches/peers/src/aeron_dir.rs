@@ -1,18 +1,18 @@
-//! Directories for drivers: unique, in memory, removed when dropped.
+//! Directories for drivers: unique, in memory, and removed when dropped.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-/// A path for one driver's files under `/dev/shm` (elsewhere: the directory for temporary files). The directory itself
-/// is left for the driver to make; whatever is there is removed on drop.
+/// A path for one driver's files in `/dev/shm`, or elsewhere in the directory for temporary files. The driver creates
+/// the directory itself. It is removed on drop.
 #[derive(Debug)]
 pub struct AeronDir {
     path: PathBuf,
 }
 
 impl AeronDir {
-    /// A path that no other test of this machine uses; `purpose` is part of the name.
+    /// A path that no other test on this machine uses. `purpose` is part of the name.
     pub fn unique(purpose: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let shared_memory = Path::new("/dev/shm");
@@ -21,7 +21,7 @@ impl AeronDir {
         Self { path: parent.join(format!("gannet-peers-{purpose}-{}-{number}", process::id())) }
     }
 
-    /// Where the driver's files are.
+    /// The path of the driver's files.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -29,7 +29,7 @@ impl AeronDir {
 
 impl Drop for AeronDir {
     fn drop(&mut self) {
-        // Absent if no driver ever started: nothing to remove then, and nobody to tell about any other failure.
+        // The directory does not exist if no driver was started. Other errors cannot be reported from here.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

@@ -1,6 +1,6 @@
-//! Aeron's C client on Aeron's C driver as a system under test of the rig: two threads, each with a client of its own, over
-//! IPC, with exclusive publications. The driver has no thread; the two ends give it turns, and the clients' conductors
-//! too, between messages: on two cores, threads of theirs would only take time from the ends.
+//! Aeron's C client on Aeron's C driver as a system under test of the rig: two threads, each with a client of its own,
+//! over IPC, with exclusive publications. Driver and client conductors have no threads of their own, which on two cores
+//! would only take time from the ends: the two ends give them turns between messages.
 
 use crate::PeerError;
 use crate::aeron_dir::AeronDir;
@@ -20,8 +20,8 @@ pub const NAME: &str = "aeron-c";
 const CHANNEL: &str = "aeron:ipc";
 const OUT_STREAM: i32 = 1001;
 const BACK_STREAM: i32 = 1002;
-/// An end gives the driver and its client a turn once in so many times that it could: they have nothing to do most times,
-/// and looking takes longer than a message does.
+/// Opportunities per turn of the driver and the client: most turns find nothing to do, and take longer than a message
+/// does.
 const TURN_INTERVAL: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,11 +31,11 @@ pub struct AeronIpc {
     near: End,
     far: End,
     term_length: usize,
-    /// Goes last: the ends and the driver have its files mapped.
+    /// Dropped last, since the ends and the driver have the files mapped.
     _dir: AeronDir,
 }
 
-/// One end: its client, and what it sends and receives through. Fields go before the driver does.
+/// One end: its client, publication and subscription. Fields are dropped before the driver.
 #[derive(Debug)]
 struct End {
     publication: ExclusivePublication,
@@ -60,7 +60,7 @@ impl AeronIpc {
             network: None,
         };
         let driver = Arc::new(Mutex::new(EmbeddedDriver::start(&settings)?));
-        // While the ends connect, each waiting for its answers, somebody has to run the driver.
+        // The driver has to run while the ends connect and wait for its answers.
         let (near, far) = run_meanwhile(&driver, || {
             let near = End::open(&dir, &driver, OUT_STREAM, BACK_STREAM)?;
             let far = End::open(&dir, &driver, BACK_STREAM, OUT_STREAM)?;
@@ -127,11 +127,11 @@ impl End {
     }
 
     fn turn(&mut self) {
-        // The other end may have the driver, in which case it gets its turn there.
+        // If the other end has the driver, the driver gets its turn there.
         if let Ok(mut driver) = self.driver.try_lock() {
             driver.do_work();
         }
-        // A client that cannot go on closes its publication, which the loops notice.
+        // A client that fails closes its publication, which the loops detect.
         let _ = self.client.service();
     }
 }

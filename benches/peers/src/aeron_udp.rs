@@ -1,6 +1,6 @@
-//! Aeron's C client on Aeron's C driver over UDP on the loopback interface, as a system under test of the rig: two ends, each with a
-//! driver and a client of its own, and one thread, which gives both their turns. Driven as
-//! [`gannet_benches::systems::gannet_udp`] is, turn for turn.
+//! Aeron's C client on Aeron's C driver over UDP on the loopback interface, as a system under test of the rig: two
+//! ends, each with a driver and a client of its own, and one thread that gives them their turns. Driven turn for turn
+//! like [`gannet_benches::systems::gannet_udp`].
 
 use crate::PeerError;
 use crate::aeron_dir::AeronDir;
@@ -15,9 +15,9 @@ use gannet_benches::systems::driven::{Driven, DrivenEnd, Taken};
 use gannet_benches::systems::gannet_udp::{BYTES_PER_TURN, free_port};
 use std::time::{Duration, Instant};
 
-/// The system's name in results, with the driver's defaults.
+/// The system's name in results with the driver's defaults.
 pub const NAME: &str = "aeron-c";
-/// The system's name in results, set up for throughput.
+/// The system's name in results with settings for throughput.
 pub const NAME_TUNED: &str = "aeron-c-tuned";
 
 const STREAM: i32 = 1;
@@ -26,16 +26,16 @@ const BEGIN: u8 = 0x80;
 const END: u8 = 0x40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the streams are set up.
+/// The settings of the streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpSettings {
     /// Bytes of a term.
     pub term_length: usize,
-    /// Bytes of the longest datagram.
+    /// The MTU: the length of the longest datagram in bytes.
     pub mtu: usize,
     /// Bytes of the receiver's window.
     pub window: usize,
-    /// Use what the driver offers for throughput: as many datagrams per system call as it takes.
+    /// Whether to use the driver's settings for throughput: as many datagrams per system call as it supports.
     pub tuned: bool,
 }
 
@@ -45,11 +45,11 @@ pub struct AeronUdp {
     settings: UdpSettings,
     near: Driven<Endpoint>,
     far: Driven<Endpoint>,
-    /// Go last: the ends have their files mapped.
+    /// Dropped last, since the ends have the files mapped.
     _dirs: [AeronDir; 2],
 }
 
-/// One end. Fields go before the driver does.
+/// One end. Fields are dropped before the driver.
 #[derive(Debug)]
 struct Endpoint {
     publication: ExclusivePublication,
@@ -64,7 +64,7 @@ impl AeronUdp {
     ///
     /// # Errors
     ///
-    /// [`RigError::System`] with what a driver or a client said.
+    /// [`RigError::System`] with the error of a driver or of a client.
     pub fn open(settings: UdpSettings) -> Result<Self, RigError> {
         let channel = |port| {
             let UdpSettings { term_length, mtu, window, .. } = settings;
@@ -153,7 +153,7 @@ impl Endpoint {
             network,
         })?;
         let path = dir.path();
-        // While the client connects, waiting for its answers, somebody has to run the driver.
+        // The driver has to run while the client connects and waits for its answers.
         let (client, publication, subscription) = std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
                 let client = Client::connect_with(path, &ClientOptions { invoked: true, ..ClientOptions::default() })?;
@@ -214,7 +214,7 @@ impl DrivenEnd for Endpoint {
     }
 
     fn serve_client(&mut self) {
-        // A client that cannot go on closes its publication, which the loops notice.
+        // A client that fails closes its publication, which the loops detect.
         let _ = self.client.service();
     }
 }

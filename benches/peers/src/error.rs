@@ -1,24 +1,24 @@
-//! What went wrong in a call of the C code.
+//! Errors of calls to the C code.
 
 use std::time::Duration;
 
 /// A failed call of Aeron's C client or C driver.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
-    /// The C code refused: its own code and text.
+    /// The C code refused the call, with a code and a text of its own.
     #[error("{attempted}: error {code}: {message}")]
     Refused {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempted: String,
         /// The C code's error code. Negative for Aeron's own codes (so -1 is `INVALID_CHANNEL`), positive for `errno`.
         code: i32,
-        /// The C code's text, several lines as a rule.
+        /// The C code's text, usually of several lines.
         message: String,
     },
-    /// No answer in the time allowed by the caller.
+    /// There was no answer within the caller's timeout.
     #[error("{attempted}: no answer within {waited_ms} ms")]
     NoAnswer {
-        /// What was attempted, on what.
+        /// The attempted operation and its object.
         attempted: String,
         /// How long the caller waited, in milliseconds.
         waited_ms: u128,
@@ -26,13 +26,13 @@ pub enum PeerError {
     /// A string for the C code holds a NUL byte.
     #[error("{attempted}: the text holds a NUL byte")]
     NulInText {
-        /// What the text was for.
+        /// The purpose of the text.
         attempted: String,
     },
 }
 
 impl PeerError {
-    /// Nothing came of what was attempted, in the time that was allowed for it.
+    /// The error for an operation that was not answered within `waited`.
     pub fn no_answer(attempted: impl Into<String>, waited: Duration) -> Self {
         Self::NoAnswer { attempted: attempted.into(), waited_ms: waited.as_millis() }
     }

@@ -1,5 +1,5 @@
-//! Child processes that a test starts, talks to and ends. Each is ended by its own handle, never by name, at the latest
-//! when that handle is dropped.
+//! Child processes that a test starts, communicates with and ends. Each is ended through its own handle, never by name,
+//! and at the latest when that handle is dropped.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs, mem};
 
-/// A running child whose output is collected line by line.
+/// A running child process whose output is collected line by line.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -20,46 +20,46 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     errors: Arc<Mutex<String>>,
-    /// Ends when the child's standard error is closed.
+    /// This thread ends when the child's standard error is closed.
     collector: Option<JoinHandle<()>>,
 }
 
-/// Why a child did not do what a test waited for.
+/// Why waiting for a child process failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// It could not be started, signalled or waited for.
+    /// The process could not be started, signalled or waited for.
     #[error("{name}: {source}")]
     Io {
-        /// The program.
+        /// The program's name.
         name: String,
-        /// The system's error.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It ended first.
+    /// The process ended before the awaited event.
     #[error("{name} ended while {awaited} was awaited; it said: {errors}")]
     Ended {
-        /// The program.
+        /// The program's name.
         name: String,
-        /// What was awaited.
+        /// The awaited event.
         awaited: String,
-        /// What it wrote to its standard error.
+        /// The process's output on standard error.
         errors: String,
     },
-    /// It took too long.
+    /// The awaited event did not happen in time.
     #[error("{name}: {awaited} did not come within {waited_ms} ms; it said: {errors}")]
     Slow {
-        /// The program.
+        /// The program's name.
         name: String,
-        /// What was awaited.
+        /// The awaited event.
         awaited: String,
-        /// How long the test waited, in milliseconds.
+        /// How long the caller waited, in milliseconds.
         waited_ms: u128,
-        /// What it wrote to its standard error.
+        /// The process's output on standard error.
         errors: String,
     },
 }
 
-/// Where the programs of this package are: beside the test or program that asks.
+/// The path of a program of this package, which is beside the calling test or program.
 pub fn program(name: &str) -> PathBuf {
     let own = env::current_exe().expect("the path of the running program");
     let beside = own.parent().expect("a program is in a directory");
@@ -67,13 +67,13 @@ pub fn program(name: &str) -> PathBuf {
     dir.join(name)
 }
 
-/// The programs of Gannet itself, which are built in the workspace at the top of the repository: where the environment
-/// variable `GANNET_BIN_DIR` says, else the newest of those beside this package's programs, in the top workspace's
-/// target directory, and where `CARGO_TARGET_DIR` says that this is.
+/// The path of a program of Gannet itself, which is built in the workspace at the top of the repository. It is searched
+/// in the directory in the environment variable `GANNET_BIN_DIR`. Without that, the newest program is used of those
+/// beside this package's programs, in the target directory of the top workspace, and in the one of `CARGO_TARGET_DIR`.
 ///
 /// # Panics
 ///
-/// When there is none.
+/// When there is no such program.
 pub fn gannet_program(name: &str) -> PathBuf {
     if let Some(dir) = env::var_os("GANNET_BIN_DIR") {
         return PathBuf::from(dir).join(name);
@@ -93,7 +93,7 @@ pub fn gannet_program(name: &str) -> PathBuf {
 }
 
 impl Process {
-    /// Starts a program with its three standard streams connected to this handle.
+    /// Starts a program, with its three standard streams connected to this handle.
     pub fn start<S: AsRef<OsStr>>(
         program: PathBuf,
         arguments: impl IntoIterator<Item = S>,
@@ -103,7 +103,7 @@ impl Process {
         Self::start_command(command)
     }
 
-    /// As [`start`](Self::start), for a command that has its own environment or directory.
+    /// As [`start`](Self::start), for a command with an environment or directory of its own.
     pub fn start_command(mut command: Command) -> Result<Self, ProcessError> {
         let name = command.get_program().to_string_lossy().into_owned();
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -111,7 +111,7 @@ impl Process {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (sender, lines) = mpsc::channel();
         let stdout = stdout.expect("a piped stream");
-        // Both threads end with the child, whose end closes the streams.
+        // Both threads end with the child process, which closes the streams.
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -146,12 +146,12 @@ impl Process {
         self.stdin = None;
     }
 
-    /// What the child has written to its standard error so far.
+    /// The output on standard error so far.
     pub fn errors(&self) -> String {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The next line of the child's standard output.
+    /// Waits for the next line of the child's standard output.
     pub fn next_line(&self, timeout: Duration) -> Result<String, ProcessError> {
         self.lines.recv_timeout(timeout).map_err(|error| match error {
             RecvTimeoutError::Timeout => self.slow("a line of output", timeout),
@@ -159,7 +159,7 @@ impl Process {
         })
     }
 
-    /// Whether the child has ended.
+    /// Whether the child is still running.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
@@ -170,7 +170,7 @@ impl Process {
         kill_process(pid, signal).map_err(|error| self.failed(error.into()))
     }
 
-    /// Waits until the child has ended by itself. What it wrote to its standard error is complete then.
+    /// Waits until the child has ended by itself. Its output on standard error is then complete.
     pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, ProcessError> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -188,13 +188,13 @@ impl Process {
         }
     }
 
-    /// Ends the child at once, as SIGKILL does, and waits for its end.
+    /// Kills the child with SIGKILL, and waits until it has ended.
     pub fn kill(&mut self) -> Result<ExitStatus, ProcessError> {
         let ended = self.child.kill().and_then(|()| self.child.wait());
         ended.map_err(|error| self.failed(error))
     }
 
-    /// All lines of output that are left, once the child has ended.
+    /// All remaining lines of output, after the child has ended.
     pub fn remaining_lines(&mut self) -> Vec<String> {
         let (_, nothing) = mpsc::channel();
         mem::replace(&mut self.lines, nothing).into_iter().collect()
@@ -216,7 +216,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already; either way nothing of it is left behind.
+        // The child may have ended already. In both cases nothing of it is left.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,24 +1,25 @@
-//! How `peer-sub` prints messages and `peer-pub` reads them, so that a test compares streams byte for byte.
+//! The form in which `peer-sub` prints messages and `peer-pub` reads them, so that a test can compare streams byte for
+//! byte.
 //!
-//! - Lines: one message a line, lower-case hexadecimal; an empty line is a message of 0 bytes.
-//! - Lengths: for each message its length as a little-endian `u32`, then its bytes.
+//! - Lines: one message per line, in lower-case hexadecimal; an empty line is a message of 0 bytes.
+//! - Lengths: the length of each message as a little-endian `u32`, then its bytes.
 
 use std::io::{self, BufRead, Read, Write};
 
-/// The longest message that Aeron carries, in bytes; a longer record is refused.
+/// The length of the longest message that Aeron supports, in bytes. A longer record is refused.
 pub const MAX_MESSAGE_LENGTH: usize = 16 * 1024 * 1024;
 
-/// One of the two forms.
+/// The form of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Hexadecimal, one message a line.
+    /// In hexadecimal, one message per line.
     HexLines,
-    /// Each message after its length.
+    /// Each message behind its length.
     LengthPrefixed,
 }
 
 impl Format {
-    /// Reads the form's name as the command lines spell it: `hex` or `raw`.
+    /// Parses the name of a form as on the command line: `hex` or `raw`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "hex" => Some(Self::HexLines),
@@ -46,7 +47,7 @@ impl Format {
         }
     }
 
-    /// Reads the next message; `None` at the end of the input. Refuses a torn or overlong record.
+    /// Reads the next message. `None` at the end of the input. Refuses a torn or overlong record.
     pub fn read(self, input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         match self {
             Self::HexLines => {

@@ -1,14 +1,13 @@
-//! Files as Aeron's C driver writes them, taken from a running driver, to compare layouts with.
+//! Files as Aeron's C driver writes them, read from a running driver, for comparing layouts.
 //!
-//! [`Snapshot`] reads values at byte offsets, and is written down in a compact text form: a line `length N`, then for
-//! each run of 16 bytes at a multiple of 16 that are not all zero a line `OFFSET BYTES`, both in hexadecimal. What
-//! no line names is zero.
+//! [`Snapshot`] reads values at byte offsets, and has a compact text form: a line `length N`, then a line
+//! `OFFSET BYTES` in hexadecimal for each 16 bytes at a multiple of 16 that are not all zero. All other bytes are zero.
 
 use std::fmt::Write;
 use std::path::Path;
 use std::{fs, io};
 
-/// The contents of one file at one moment.
+/// The content of a file at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     bytes: Vec<u8>,
@@ -17,74 +16,75 @@ pub struct Snapshot {
 /// The five regions of a CnC file, as its metadata states them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CncRegions {
-    /// Where each region starts: ring to the driver, broadcast to clients, counter metadata, counter values, error log.
+    /// The offset of each region: ring to the driver, broadcast to clients, counter metadata, counter values, error
+    /// log.
     pub offsets: [usize; 5],
-    /// The length of each, in the same order, trailers included.
+    /// The length of each region in the same order, trailers included.
     pub lengths: [usize; 5],
 }
 
-/// How many bytes one line of the text form describes.
+/// Bytes per line of the text form.
 const ROW: usize = 16;
-/// What comes before the first region of a CnC file, in bytes.
+/// Length in bytes of the part before the first region of a CnC file.
 const CNC_METADATA_LENGTH: usize = 128;
-/// The last part of a log buffer's file, in bytes.
+/// Length in bytes of the last part of a log buffer's file.
 const LOG_METADATA_LENGTH: usize = 4096;
 const RING_TRAILER_LENGTH: usize = 768;
 const BROADCAST_TRAILER_LENGTH: usize = 128;
 
 impl Snapshot {
-    /// Reads the file at `path`, which its driver may be writing at the same time.
+    /// Reads the file at `path`, which its driver may write at the same time.
     pub fn of(path: &Path) -> io::Result<Self> {
         Ok(Self { bytes: fs::read(path)? })
     }
 
-    /// The log buffer of a publication in a driver's directory.
+    /// Reads the log buffer of a publication in a driver's directory.
     pub fn of_publication(dir: &Path, registration_id: i64) -> io::Result<Self> {
         Self::of(&dir.join(format!("publications/{registration_id}.logbuffer")))
     }
 
-    /// All bytes.
+    /// The whole content.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// `length` bytes at `offset`.
+    /// The `length` bytes at `offset`.
     pub fn slice(&self, offset: usize, length: usize) -> &[u8] {
         &self.bytes[offset..offset + length]
     }
 
-    /// One byte.
+    /// The byte at `offset`.
     pub fn u8(&self, offset: usize) -> u8 {
         self.bytes[offset]
     }
 
-    /// A little-endian word of 32 bits.
+    /// The little-endian 32-bit word at `offset`.
     pub fn i32(&self, offset: usize) -> i32 {
         i32::from_le_bytes(self.slice(offset, 4).try_into().expect("4 bytes"))
     }
 
-    /// A little-endian word of 64 bits.
+    /// The little-endian 64-bit word at `offset`.
     pub fn i64(&self, offset: usize) -> i64 {
         i64::from_le_bytes(self.slice(offset, 8).try_into().expect("8 bytes"))
     }
 
-    /// Text with its length as a word before it.
+    /// The text at `offset`, which begins with its length as a word.
     pub fn text(&self, offset: usize) -> String {
         let length = usize::try_from(self.i32(offset)).expect("a length");
         String::from_utf8_lossy(self.slice(offset + 4, length)).into_owned()
     }
 
-    /// Whether all of a range is zero.
+    /// Whether all bytes of a range are zero.
     pub fn is_zero(&self, offset: usize, length: usize) -> bool {
         self.slice(offset, length).iter().all(|&byte| byte == 0)
     }
 
-    /// For a log buffer: where its metadata starts.
+    /// The offset of the metadata of a log buffer.
     pub fn log_metadata_offset(&self) -> usize {
         self.bytes.len() - LOG_METADATA_LENGTH
     }
 
-    /// For a CnC file: its regions.
+    /// The regions of a CnC file.
     pub fn cnc_regions(&self) -> CncRegions {
         let lengths = [4, 8, 12, 16, 20].map(|offset| usize::try_from(self.i32(offset)).expect("a length"));
         let mut next = CNC_METADATA_LENGTH;
@@ -96,7 +96,7 @@ impl Snapshot {
         CncRegions { offsets, lengths }
     }
 
-    /// The compact text form.
+    /// Converts the snapshot to the compact text form.
     pub fn to_text(&self) -> String {
         let mut text = format!("length {}\n", self.bytes.len());
         for (row, bytes) in self.bytes.chunks(ROW).enumerate() {
@@ -111,7 +111,7 @@ impl Snapshot {
         text
     }
 
-    /// Reads the compact text form; `None` if it is not that.
+    /// Parses the compact text form. `None` for other text.
     pub fn from_text(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let length = lines.next()?.strip_prefix("length ")?.parse().ok()?;
@@ -129,32 +129,32 @@ impl Snapshot {
 }
 
 impl CncRegions {
-    /// Where the ring's trailer is.
+    /// The offset of the ring's trailer.
     pub fn ring_trailer(&self) -> usize {
         self.offsets[0] + self.lengths[0] - RING_TRAILER_LENGTH
     }
 
-    /// Where the ring's correlation counter is.
+    /// The offset of the ring's correlation counter.
     pub fn correlation_counter(&self) -> usize {
         self.ring_trailer() + 512
     }
 
-    /// Where the driver's heartbeat is.
+    /// The offset of the driver's heartbeat.
     pub fn consumer_heartbeat(&self) -> usize {
         self.ring_trailer() + 640
     }
 
-    /// Where the broadcast's trailer is.
+    /// The offset of the broadcast's trailer.
     pub fn broadcast_trailer(&self) -> usize {
         self.offsets[1] + self.lengths[1] - BROADCAST_TRAILER_LENGTH
     }
 
-    /// Where the metadata record of a counter is.
+    /// The offset of a counter's metadata record.
     pub fn counter_metadata(&self, id: usize) -> usize {
         self.offsets[2] + id * 512
     }
 
-    /// Where the value record of a counter is.
+    /// The offset of a counter's value record.
     pub fn counter_value(&self, id: usize) -> usize {
         self.offsets[3] + id * 128
     }

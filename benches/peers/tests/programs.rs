@@ -1,4 +1,4 @@
-//! The programs of this package, and the C driver inside a process: each does what its documentation says.
+//! Tests that the programs of this package, and the C driver inside a process, behave as documented.
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Action, Client, ClientOptions, ControlledFragmentAssembler};
@@ -36,7 +36,7 @@ fn messages_go_from_program_to_program() {
         let done = publisher.next_line(PATIENCE).unwrap();
         assert!(done.starts_with("done 2000 "), "{done}");
         assert!(publisher.wait(PATIENCE).unwrap().success());
-        // The subscriber ends by itself, since the only publisher has gone.
+        // The subscriber ends by itself, since the only publisher is gone.
         let received: Vec<u8> = messages
             .iter()
             .flat_map(|_| {
@@ -57,7 +57,7 @@ fn a_second_driver_leaves_the_first_ones_directory_alone() {
     let dir = AeronDir::unique("programs");
     let first = DriverProcess::start(DriverKind::Aeron, dir.path(), &DriverOptions::patient()).unwrap();
     let mut arguments = vec!["--dir".into(), dir.path().as_os_str().to_owned()];
-    // However long a busy machine has not run the first.
+    // A long timeout, for when a busy machine does not run the first driver for a while.
     arguments.push("-Daeron.driver.timeout=180000".into());
     let mut second = Process::start(program("peer-driver"), arguments).unwrap();
     assert_eq!(second.wait(PATIENCE).unwrap().code(), Some(1));

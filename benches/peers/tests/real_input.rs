@@ -1,5 +1,5 @@
-//! Captured market data through the programs, byte for byte: `gannet pub` in one process, two subscribers in others, of
-//! which both are ours or one is Aeron's, under a driver of either make.
+//! Sends captured market data through the programs and compares it byte for byte: `gannet pub` in one process, two
+//! subscribers in others, under a driver of either kind. Both subscribers are ours, or one is Aeron's.
 
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: &str = "1310";
-/// Each capture is short, so it is published over and over.
+/// Each capture is short, so it is published repeatedly.
 const LOOPS: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +58,10 @@ fn captures_reach(driver: DriverKind, subscribers: [Subscriber; 2]) {
         let mut arguments = on_stream("pub", dir.path());
         arguments.extend(["--subscribers", "2", "--loop", &LOOPS.to_string(), "--capture"].map(String::from));
         arguments.push(capture.to_string_lossy().into_owned());
-        // Both kinds of publication have their turn.
+        // Both kinds of publication are used in turn.
         arguments.extend((round % 2 == 1).then(|| "--exclusive".to_owned()));
         let mut publisher = Process::start(gannet_program("gannet"), arguments).unwrap();
-        // Read to the end before the next publisher comes, since two at once would be read in turns.
+        // Everything is read before the next publisher starts, since two streams at once would be read alternately.
         for subscriber in &subscribers {
             for pass in 0..LOOPS {
                 for expected in expected.lines() {
@@ -100,7 +100,7 @@ fn start(subscriber: Subscriber, dir: &Path) -> Process {
     }
 }
 
-/// All captures, in order of their paths; nothing where the folder is not there.
+/// All captures, sorted by path. `None` if the folder does not exist.
 fn captures() -> Option<Vec<PathBuf>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/captures");
     let mut found: Vec<PathBuf> = fs::read_dir(root)
@@ -113,8 +113,8 @@ fn captures() -> Option<Vec<PathBuf>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// The UDP payloads of a capture: classic pcap, Ethernet, IPv4 without fragments. Read here apart from the command under
-/// test, and with nothing in common with it.
+/// The UDP payloads of a capture: classic pcap, Ethernet, IPv4 without fragments. This code shares nothing with the
+/// command under test.
 fn datagrams(path: &Path) -> Vec<Vec<u8>> {
     let bytes = fs::read(path).unwrap();
     let little = bytes[..4] == 0xa1b2_c3d4_u32.to_le_bytes() || bytes[..4] == 0xa1b2_3c4d_u32.to_le_bytes();

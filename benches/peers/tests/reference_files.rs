@@ -1,5 +1,5 @@
-//! What Aeron's C driver writes into its files, read by byte offsets alone: the facts that our layouts are built on. Our
-//! driver is held to the same.
+//! The files of Aeron's C driver, read by byte offsets only: the facts that our layouts are based on. Our driver has to
+//! pass the same tests.
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Client, ClientOptions, ExclusivePublication, OfferError, Publication, Subscription};
@@ -17,7 +17,7 @@ const CHANNEL: &str = "aeron:ipc?term-length=64k";
 const TERM_LENGTH: i64 = 65536;
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// Every fact about every driver.
+/// Tests every fact with every driver.
 macro_rules! facts {
     ($($fact:ident,)*) => {
         mod aerons_driver {
@@ -45,7 +45,7 @@ facts! {
     limits_move_in_steps_and_fall_back_without_readers,
 }
 
-/// A driver in a directory of its own; the directory goes last.
+/// A driver in a directory of its own. The directory is dropped last.
 struct Running {
     driver: DriverProcess,
     dir: AeronDir,
@@ -81,7 +81,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Reads until `count` fragments have come.
+/// Reads until there are `count` fragments.
 fn drain(subscription: &Subscription, count: usize) {
     let mut read = 0;
     until("everything is read", || {
@@ -94,7 +94,7 @@ fn connected(client: &Client, channel: &str) -> (Subscription, Publication) {
     let subscription = client.add_subscription(channel, STREAM).unwrap();
     let publication = client.add_publication(channel, STREAM).unwrap();
     until("the stream is connected", || publication.is_connected() && subscription.is_connected());
-    // The driver opens the window a little later.
+    // The driver raises the publication limit a little later.
     until("there is room", || publication.position_limit().unwrap() > publication.position().unwrap());
     (subscription, publication)
 }
@@ -107,7 +107,7 @@ fn connected_exclusive(client: &Client, channel: &str) -> (Subscription, Exclusi
     (subscription, publication)
 }
 
-/// The events of the to-clients buffer, oldest first, as long as it has not wrapped: type and payload's place.
+/// The events of the to-clients buffer, oldest first, until it wraps: type, and offset and length of the payload.
 fn events(cnc: &Snapshot, regions: &CncRegions) -> Vec<(i32, usize, usize)> {
     let tail = cnc.i64(regions.broadcast_trailer() + 8) as usize;
     let mut found = Vec::new();
@@ -182,7 +182,7 @@ fn lengths_that_are_not_the_defaults(kind: DriverKind) {
     let lengths = [2_097_920, 4_194_432, 4_194_304, 1_048_576, 4_194_368];
     assert_eq!(cnc.cnc_regions().lengths, lengths);
     assert_eq!(cnc.cnc_regions().offsets, [128, 2_098_048, 6_292_480, 10_486_784, 11_535_360]);
-    // The end is on a page; nothing but zeros lies between it and the last region.
+    // The file's length is a multiple of the page size; there are only zeros behind the last region.
     let used = 128 + lengths.iter().sum::<usize>();
     assert_eq!((used, cnc.bytes().len()), (15_729_728, 15_732_736));
     assert!(cnc.is_zero(used, cnc.bytes().len() - used));
@@ -250,7 +250,7 @@ fn counters_and_events_of_the_first_publication(kind: DriverKind) {
     assert_eq!(cnc.i32(image + 24), 49);
     assert_eq!((cnc.text(image + 28), cnc.text(image + source)), (path, "aeron:ipc".into()));
 
-    // Once the driver is through with what it took out of the ring.
+    // After the driver has processed what it read from the ring.
     until("trap 7: everything consumed is zeroed", || {
         running.cnc().is_zero(regions.offsets[0], regions.lengths[0] - 768)
     });
@@ -379,7 +379,7 @@ fn trap_41_the_tail_of_a_full_term_lies_beyond_it(kind: DriverKind) {
         drain(&subscription, 1);
         until("room for more", || publication.position_limit().unwrap() > position);
     }
-    // 65536 = 62 * 1056 + 64: the next one trips the term.
+    // 65536 = 62 * 1056 + 64: the next message does not fit into the term.
     assert_eq!(position, 62 * 1056);
     assert_eq!(publication.offer(&[1; 1000]), Err(OfferError::AdminAction));
     let log = running.log(facts.registration_id);
@@ -440,7 +440,7 @@ fn an_error_in_the_log_of_errors(kind: DriverKind) {
     }
     let regions = running.cnc().cnc_regions();
     let entry = regions.offsets[4];
-    // The client may hear of it before it is written down.
+    // The client may receive the error before it is in the log.
     until("one entry for both, and both counted", || {
         let cnc = running.cnc();
         (cnc.i32(entry + 4), cnc.i64(regions.counter_value(15))) == (2, 2)
@@ -450,7 +450,7 @@ fn an_error_in_the_log_of_errors(kind: DriverKind) {
     let (last, first) = (cnc.i64(entry + 8), cnc.i64(entry + 16));
     assert!(first >= cnc.i64(32) && last >= first);
     let text = String::from_utf8_lossy(cnc.slice(entry + 24, length - 24)).into_owned();
-    // The words are each driver's own.
+    // The text is each driver's own.
     assert!(text.starts_with("(-1) ") || (kind == DriverKind::Gannet && text.starts_with("(1) ")), "{text}");
     assert_eq!(cnc.i32(entry + length.next_multiple_of(8)), 0, "the end of the log");
 }
@@ -466,7 +466,7 @@ fn limits_move_in_steps_and_fall_back_without_readers(kind: DriverKind) {
         publication.offer(&[5; 40]).unwrap();
     }
     drain(&subscription, 5);
-    // An answer to a command tells that the driver has been round since.
+    // The answer to a command shows that the driver has completed a duty cycle since.
     drop(client.add_counter(1100, b"", "a round").unwrap());
     assert_eq!(publication.position_limit(), Ok(TERM_LENGTH / 2), "trap 49: not for so little");
     drop(subscription);

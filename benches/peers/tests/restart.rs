@@ -1,4 +1,4 @@
-//! Aeron's driver is killed and started again under our client, whose handles work on.
+//! Aeron's driver is killed and restarted while our client runs, and the client's handles continue to work.
 
 use gannet::{Client, ClientEvent, Context, OfferError};
 use gannet_peers::aeron_dir::AeronDir;
@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[test]
 fn our_client_reconnects_in_place_to_aerons_next_driver() {
     let dir = AeronDir::unique("restart");
-    // A directory whose driver may still live is refused; this is how long the next driver waits for a sign of life.
+    // A directory whose driver may be alive is refused. The timeout is how long the next driver waits before it
+    // considers it dead.
     let options = DriverOptions::patient().with("aeron.driver.timeout", "1000").with("aeron.timer.interval", "50ms");
     let driver = DriverProcess::start(DriverKind::Aeron, dir.path(), &options).unwrap();
     let (events, told) = mpsc::channel();
@@ -55,7 +56,8 @@ fn our_client_reconnects_in_place_to_aerons_next_driver() {
         cnc.is_ok_and(|cnc| cnc.bytes().len() > 48 && cnc.i64(40) == i64::from(driver.process().id()))
     };
     let _next = 'tries: loop {
-        // The files of the dead one look ready for as long as they are there, and the next refuses them while they are young.
+        // The dead driver's files look ready until they are removed, and the next driver refuses them until they are
+        // old enough.
         if let Ok(mut driver) = DriverProcess::start(DriverKind::Aeron, dir.path(), &options) {
             while driver.process().is_running() {
                 if is_its(&mut driver) {

@@ -1,9 +1,9 @@
-//! Measures Aeron's C client beside the floor and Gannet, in one run and alternating, on the same two cores. Prints one line of JSON
-//! per result, as `gannet bench` does.
+//! Measures Aeron's C client, the floor and Gannet in one run, in alternation, on the same two cores. Prints one line
+//! of JSON per result, as `gannet bench` does.
 //!
 //! - `compare [ROUNDS [TERM_LENGTH]]`: over shared memory;
 //! - `compare udp [ROUNDS]`: over UDP on the loopback interface, both drivers with their defaults;
-//! - `compare udp-tuned [ROUNDS]`: as above, with datagrams as long as they get and a window to match.
+//! - `compare udp-tuned [ROUNDS]`: as above, with the longest datagrams and a window to match.
 
 use gannet_benches::rig::measurement::Measurement;
 use gannet_benches::scenarios::{ipc, udp};
@@ -18,9 +18,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Every system has terms of this length in bytes, unless told otherwise: the default of both drivers.
+/// The default term length of every system in bytes, which is the default of both drivers.
 const TERM_LENGTH: usize = 64 * 1024 * 1024;
-/// The longest datagram that both take, and a window with room for many of them.
+/// The greatest MTU that both drivers support, and a window with room for many such datagrams.
 const LONGEST_MTU: usize = 65_504;
 const WIDE_WINDOW: usize = 2 << 20;
 const LONG_TERM: usize = 16 << 20;
@@ -76,7 +76,7 @@ fn over_udp(rounds: Option<u32>, tuned: bool) -> Result<Vec<Measurement>, Box<dy
     let UdpSettings { term_length, mtu, window, .. } = options.settings;
     let mut systems = udp::systems(&options)?;
     if tuned {
-        // With segmentation offload the datagrams need not be long: the defaults, but for a window with room for many.
+        // With segmentation offload datagrams need not be long: the defaults, except for a window with room for many.
         let short = UdpSettings { mtu: UdpSettings::default().mtu, ..options.settings };
         for &transport in &options.transports {
             systems.push(Box::new(GannetUdp::open(UdpSettings { transport, ..short })?));

@@ -1,8 +1,8 @@
 //! Aeron's C media driver as a program: `peer-driver [--dir DIR] [--threading-mode MODE] [--idle STRATEGY] [-Dname=value]...`
 //!
-//! Settings that are not given come from the environment (`AERON_*`), as for the C driver's own program. Prints
-//! `ready PID VERSION` once clients may connect. Stops on SIGTERM or SIGINT, when its standard input ends (so it never
-//! outlives the test that started it), or when a client asks for it and is allowed to.
+//! Other settings come from the environment (`AERON_*`), as for the C driver's own program. Prints `ready PID VERSION`
+//! once clients can connect. Stops on SIGTERM or SIGINT, when its standard input ends (so that it never outlives the
+//! test that started it), or when a client is allowed to terminate it.
 #![allow(unsafe_code, reason = "environment variables are how the C driver takes its settings")]
 
 use gannet_peers::driver::{DriverSettings, EmbeddedDriver, IDLE_STRATEGY_PROPERTIES, ThreadingMode, environment_name};

@@ -1,9 +1,9 @@
-//! Writes down files as Aeron's C driver makes them: `peer-files DIR`
+//! Writes files of Aeron's C driver as text: `peer-files DIR`
 //!
-//! Into DIR, in the text form of `gannet_peers::reference_files`, so that tests which have no C driver at hand can compare
-//! layouts with them: CnC files fresh, with a stream, and after a clean stop; log buffers of publications of both kinds
-//! with frames of all sorts, and one that starts in its third term; `facts.txt`, one `name value` a line, with what the
-//! C client said about them.
+//! The files in DIR are in the text form of `gannet_peers::reference_files`, so that tests without a C driver can
+//! compare layouts with them: CnC files that are fresh, with a stream, and after a clean stop; log buffers of
+//! publications of both kinds with frames of all types, and one that starts in its third term; and `facts.txt` with one
+//! `name value` per line, reported by the C client about them.
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Client, PublicationFacts};
@@ -88,7 +88,7 @@ fn run(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the C client said, one `name value` a line.
+/// Facts reported by the C client, one `name value` per line.
 #[derive(Default)]
 struct Facts {
     text: String,

@@ -1,8 +1,8 @@
 //! A publisher on Aeron's C client:
 //! `peer-pub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--kind concurrent|exclusive] [--subscribers N]`
 //!
-//! Waits for N subscribers (1 unless said otherwise), then publishes each message that it reads from standard input (see
-//! `gannet_peers::records` for the form), waiting as long as it is back-pressured. Prints `ready` to standard error once
+//! Waits for N subscribers (default 1), then publishes each message that it reads from standard input (see
+//! `gannet_peers::records` for the form), and retries while it is back-pressured. Prints `ready` to standard error once
 //! the driver has answered, and `done COUNT POSITION` to standard output at the end of the input.
 
 use gannet_peers::client::{Client, CounterRecord, OfferError};
@@ -16,7 +16,7 @@ use std::{env, thread};
 const USAGE: &str = "usage: peer-pub --dir DIR --stream ID [--channel URI] [--format hex|raw] \
                      [--kind concurrent|exclusive] [--subscribers N]";
 const IDLE: Duration = Duration::from_micros(200);
-/// The type id of subscribers' positions.
+/// The type id of subscriber position counters.
 const SUBSCRIBER_POSITION: i32 = 4;
 
 struct Arguments {
@@ -82,7 +82,7 @@ fn publish(
                 Ok(position) => break position,
                 Err(OfferError::AdminAction) => {}
                 Err(OfferError::BackPressured) => thread::sleep(IDLE),
-                // The driver shows a subscriber's position before it says that the publication is connected.
+                // The driver adds a subscriber's position before it reports that the publication is connected.
                 Err(OfferError::NotConnected) if count == 0 => thread::sleep(IDLE),
                 Err(error) => return Err(error.into()),
             }

@@ -1,9 +1,9 @@
 //! A subscriber on Aeron's C client: `peer-sub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--count N]
 //! [--keep-going yes|no]`
 //!
-//! Prints `ready` once the driver has answered, to standard error so that standard output holds messages alone. Then
-//! writes each whole message in the chosen form (see `gannet_peers::records`) until N messages have come, or
-//! standard input ends, or, unless it is to keep going, the first image has ended and is read up.
+//! Prints `ready` once the driver has answered, to standard error so that standard output holds only messages. Then
+//! writes each whole message in the chosen form (see `gannet_peers::records`) until N messages have arrived, until
+//! standard input ends, or, without `--keep-going yes`, until the first image has ended and is read to its end.
 
 use gannet_peers::client::{Client, FragmentAssembler};
 use gannet_peers::records::Format;
@@ -57,7 +57,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut failure = None;
     let mut seen_image = false;
     while received < arguments.count && failure.is_none() && !client.is_closed() {
-        // Looked at before polling: once the image is gone, or input has ended, one empty poll says that all is read.
+        // Checked before polling: if the image is gone or the input has ended by then, an empty poll means that
+        // everything is read.
         let over =
             stop.load(Ordering::Acquire) || (!arguments.keep_going && seen_image && subscription.image_count() == 0);
         seen_image |= subscription.image_count() > 0;

@@ -1,4 +1,4 @@
-//! UNSAFE FENCE: a claimed range of a term, in the C client's hands until committed or aborted.
+//! UNSAFE FENCE: a claimed range of a term, lent by the C client until it is committed or aborted.
 #![allow(unsafe_code, reason = "the claimed memory is the C client's")]
 
 use rusteron_client::bindings as c;
@@ -39,7 +39,7 @@ impl Claim<'_> {
         position
     }
 
-    /// Gives the space up; subscribers never see it.
+    /// Aborts the claim. Subscribers never see it.
     pub fn abort(self) {}
 
     /// Leaves the claim neither committed nor aborted, as a publisher that dies does.

@@ -1,4 +1,4 @@
-//! UNSAFE FENCE: the C client's counters: its own, and everybody's as it reads them.
+//! UNSAFE FENCE: counters of the C client: those that it added, and all counters as it reads them.
 #![allow(unsafe_code, reason = "calls of the C client, and counter values in shared memory")]
 
 use super::{ANSWER_TIMEOUT, Client, ClientCore, check};
@@ -22,7 +22,7 @@ unsafe impl Send for Counter {}
 // SAFETY: as for Send.
 unsafe impl Sync for Counter {}
 
-/// One allocated counter as the C client's reader shows it.
+/// One allocated counter as read by the C client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterRecord {
     /// The counter id.
@@ -33,7 +33,7 @@ pub struct CounterRecord {
     pub value: i64,
     /// The registration id.
     pub registration_id: i64,
-    /// The owner, a client id or -1.
+    /// The owner's client id, or -1.
     pub owner_id: i64,
     /// The reference id.
     pub reference_id: i64,
@@ -49,7 +49,7 @@ impl Client {
         self.add(type_id, key, label, None)
     }
 
-    /// Adds, or finds, the static counter of this type and registration id, and waits for the driver's answer.
+    /// Adds or finds the static counter of this type and registration id, and waits for the driver's answer.
     pub fn add_static_counter(
         &self,
         type_id: i32,
@@ -77,7 +77,7 @@ impl Client {
         records
     }
 
-    /// The counter of that id, if it is allocated.
+    /// The counter with that id. `None` if it is not allocated.
     pub fn counter(&self, id: i32) -> Option<CounterRecord> {
         self.counters().into_iter().find(|record| record.id == id)
     }
@@ -143,7 +143,7 @@ impl Counter {
         self.constants().registration_id
     }
 
-    /// Whether the counter is closed, by the client or for it.
+    /// Whether the counter was closed, by the application or by the client.
     pub fn is_closed(&self) -> bool {
         // SAFETY: the C object is alive as long as `self`.
         unsafe { c::aeron_counter_is_closed(self.raw.as_ptr()) }

@@ -1,5 +1,5 @@
-//! UNSAFE FENCE: what a C client reports from its conductor, kept in order. The callbacks must never unwind into the C
-//! code and never call back into it, except to read the facts of the image that they are about.
+//! UNSAFE FENCE: the events that a C client reports from its conductor, in order. The callbacks must never unwind into
+//! the C code, and never call it, except to read the facts of the image of the event.
 #![allow(unsafe_code, reason = "callbacks from the C client")]
 
 use super::text;
@@ -9,44 +9,44 @@ use std::slice;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What identifies an image, as the C client knows it.
+/// The identity of an image, as the C client knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFacts {
     /// The registration id of the subscription that the image belongs to.
     pub subscription_registration_id: i64,
     /// The image's correlation id.
     pub correlation_id: i64,
-    /// The publisher's session.
+    /// The publisher's session id.
     pub session_id: i32,
-    /// Where the subscriber joined, as a stream position.
+    /// The stream position at which the subscriber joined.
     pub join_position: i64,
-    /// Where the stream comes from: `aeron:ipc` or an address and port.
+    /// The source: `aeron:ipc`, or an address and port.
     pub source_identity: String,
     /// The length of a term in bytes.
     pub term_length: usize,
-    /// The longest frame in bytes, header included.
+    /// The MTU: the length of the longest frame in bytes, header included.
     pub mtu_length: usize,
     /// The stream's first term id.
     pub initial_term_id: i32,
-    /// The counter that holds the subscriber's position.
+    /// The id of the counter with the subscriber's position.
     pub subscriber_position_id: i32,
 }
 
-/// One report of the C client.
+/// An event that the C client reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An image became available.
     AvailableImage(ImageFacts),
     /// An image became unavailable.
     UnavailableImage(ImageFacts),
-    /// A counter became available, anybody's.
+    /// A counter of any client became available.
     AvailableCounter {
         /// Its registration id.
         registration_id: i64,
         /// Its counter id.
         counter_id: i32,
     },
-    /// A counter became unavailable, anybody's.
+    /// A counter of any client became unavailable.
     UnavailableCounter {
         /// Its registration id.
         registration_id: i64,
@@ -55,29 +55,30 @@ pub enum Event {
     },
     /// The error handler was called.
     Error {
-        /// The C client's error code: 1000 and above for its own ends, negative for other codes of Aeron's, else `errno`.
+        /// The C client's error code: 1000 and above for errors that end the client, negative for Aeron's other codes,
+        /// else `errno`.
         code: i32,
-        /// Its text.
+        /// The error text.
         message: String,
     },
     /// A receiver reported an error about one of this client's publications.
     PublicationError {
         /// The publication's original registration id.
         registration_id: i64,
-        /// The publication's session.
+        /// The publication's session id.
         session_id: i32,
-        /// The publication's stream.
+        /// The publication's stream id.
         stream_id: i32,
         /// The error code; 13 for a rejected image.
         code: i32,
         /// The receiver's text.
         message: String,
     },
-    /// The client closed, by itself or because it was told to.
+    /// The client was closed, by itself or by the application.
     Closed,
 }
 
-/// The reports of one client, oldest first.
+/// The events of one client, oldest first.
 #[derive(Debug, Default)]
 pub struct EventLog {
     events: Mutex<Vec<Event>>,
@@ -85,18 +86,18 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// All reports so far.
+    /// All events so far.
     pub fn all(&self) -> Vec<Event> {
         self.lock().clone()
     }
 
-    /// How many reports so far are as `wanted` says.
+    /// The number of events so far that `wanted` accepts.
     pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.lock().iter().filter(|event| wanted(event)).count()
     }
 
-    /// Waits until a report is as `wanted` says, among those before the call too, and returns the first such one;
-    /// `None` after `timeout`.
+    /// Waits for an event that `wanted` accepts, and returns the first such one. Events from before the call count too.
+    /// Returns `None` after `timeout`.
     pub fn wait_for(&self, timeout: Duration, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let deadline = Instant::now() + timeout;
         let mut events = self.lock();
@@ -119,7 +120,7 @@ impl EventLog {
     }
 }
 
-/// Makes a context report to `events`, which the caller keeps alive until the client is closed.
+/// Makes a context report to `events`, which the caller must keep alive until the client is closed.
 pub(super) fn register(context: *mut c::aeron_context_t, events: &Arc<EventLog>) -> Result<(), c_int> {
     let log = pointer(events);
     // SAFETY: the context is open; `log` points to an EventLog that the client's core holds until after it has closed
@@ -136,12 +137,12 @@ pub(super) fn register(context: *mut c::aeron_context_t, events: &Arc<EventLog>)
     returned.into_iter().find(|&code| code < 0).map_or(Ok(()), Err)
 }
 
-/// The pointer that callbacks get.
+/// The pointer that is passed to callbacks.
 pub(super) fn pointer(events: &Arc<EventLog>) -> *mut c_void {
     Arc::as_ptr(events).cast_mut().cast()
 }
 
-/// The log that a callback's pointer stands for.
+/// The log behind a callback's pointer.
 ///
 /// # Safety
 ///
@@ -151,7 +152,7 @@ unsafe fn log<'a>(clientd: *mut c_void) -> &'a EventLog {
     unsafe { &*clientd.cast::<EventLog>() }
 }
 
-/// The facts of an image.
+/// Reads the facts of an image.
 ///
 /// # Safety
 ///

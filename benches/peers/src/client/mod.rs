@@ -1,11 +1,11 @@
 //! UNSAFE FENCE: Aeron's C client, wrapped just enough for tests and measurements.
 //!
-//! Every handle keeps its client's C object alive, so handles and client may be dropped in any order. What the C code
-//! reports from its conductor thread is kept in one [`EventLog`] per client.
+//! Every handle keeps its client's C object alive, so handles and client may be dropped in any order. Reports of the C
+//! code's conductor thread are kept in one [`EventLog`] per client.
 //!
-//! The C code's own rules that the types carry: a concurrent publication may be shared between threads; an exclusive
-//! publication, a subscription and its images are used by one thread at a time. A fragment's bytes live for one call of
-//! the handler. The wrapper must never hand out memory for longer than that.
+//! The types express the C code's own rules. A concurrent publication may be shared between threads; an exclusive
+//! publication, a subscription and its images are used by one thread at a time. A fragment's bytes are valid during one
+//! call of the handler, and the wrapper must never lend memory for longer.
 #![allow(unsafe_code, reason = "calls of the C client, which is the peer under test")]
 
 mod claim;
@@ -29,21 +29,21 @@ pub use events::{Event, EventLog, ImageFacts};
 pub use publication::{ExclusivePublication, OfferError, Publication, PublicationFacts};
 pub use subscription::{Action, ControlledFragmentAssembler, Fragment, FragmentAssembler, Image, Subscription};
 
-/// How long calls that wait for the driver's answer wait, unless the caller says otherwise.
+/// The default time to wait for an answer of the driver.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How a client is set up. The defaults are the C client's own.
+/// The options of a client. The defaults are those of the C client.
 #[derive(Clone, Debug, Default)]
 pub struct ClientOptions {
     /// The client's name, shown in its heartbeat counter's label.
     pub name: Option<String>,
-    /// How old the driver's heartbeat may be, and how long an answer may take (C default: 10 s).
+    /// The greatest age of the driver's heartbeat, and the time to wait for an answer (C default: 10 s).
     pub driver_timeout: Option<Duration>,
     /// How often the client stores its heartbeat (C default: 500 ms).
     pub keepalive_interval: Option<Duration>,
-    /// How long the conductor's thread sleeps between its rounds (C default: 16 ms).
+    /// How long the conductor's thread sleeps between duty cycles (C default: 16 ms).
     pub idle_sleep: Option<Duration>,
-    /// Whether the caller runs the conductor by [`Client::service`] instead of the C client's own thread.
+    /// Whether the caller runs the conductor with [`Client::service`] instead of the C client's own thread.
     pub invoked: bool,
 }
 
@@ -53,13 +53,13 @@ pub struct Client {
     core: Arc<ClientCore>,
 }
 
-/// The C objects of one client, closed when the last handle is gone.
+/// The C objects of one client. They are closed when the last handle is dropped.
 #[derive(Debug)]
 struct ClientCore {
     client: NonNull<c::aeron_t>,
     context: NonNull<c::aeron_context_t>,
     events: Arc<EventLog>,
-    /// Present if the caller runs the conductor: then one call at a time may touch the conductor's state.
+    /// Present if the caller runs the conductor: only one call at a time may then touch the conductor's state.
     invoked: Option<Mutex<()>>,
 }
 
@@ -81,7 +81,7 @@ impl ClientCore {
         check(worked, || "running the client's conductor".into()).map(|worked| worked as usize)
     }
 
-    /// Calls `poll` (which gives 0 for "not yet") until it gives 1 or fails, or `timeout` is over.
+    /// Calls `poll` until it returns 1 or fails, or until `timeout`. 0 means "not yet".
     fn await_answer(
         &self,
         attempted: impl Fn() -> String,
@@ -120,12 +120,12 @@ impl Drop for ClientCore {
 }
 
 impl Client {
-    /// Connects to the driver in `dir`, with the C client's defaults.
+    /// Connects to the driver in `dir` with the C client's defaults.
     pub fn connect(dir: &Path) -> Result<Self, PeerError> {
         Self::connect_with(dir, &ClientOptions::default())
     }
 
-    /// Connects to the driver in `dir`. Waits for the driver for as long as the driver timeout.
+    /// Connects to the driver in `dir`. Waits up to the driver timeout for the driver.
     pub fn connect_with(dir: &Path, options: &ClientOptions) -> Result<Self, PeerError> {
         let attempted = || format!("connecting to the driver in {}", dir.display());
         let dir_text = c_text(&dir.to_string_lossy(), attempted)?;
@@ -150,30 +150,30 @@ impl Client {
         }
     }
 
-    /// What the C client has reported so far.
+    /// The events that the C client has reported so far.
     pub fn events(&self) -> &EventLog {
         &self.core.events
     }
 
-    /// The client id that the driver knows this client by.
+    /// The client id that identifies this client to the driver.
     pub fn client_id(&self) -> i64 {
         // SAFETY: the client is open until the core is dropped.
         unsafe { c::aeron_client_id(self.core.client.as_ptr()) }
     }
 
-    /// Whether the client closed itself, as it does when the driver or the client timed out.
+    /// Whether the client closed itself, as it does after a timeout of the driver or of the client.
     pub fn is_closed(&self) -> bool {
         // SAFETY: as for `client_id`.
         unsafe { c::aeron_is_closed(self.core.client.as_ptr()) }
     }
 
-    /// Runs the conductor once and returns how much it did. Only for a client made with
+    /// Runs one duty cycle of the conductor, and returns its work count. Only for a client with
     /// [`invoked`](ClientOptions::invoked); the C client refuses it otherwise.
     pub fn service(&self) -> Result<usize, PeerError> {
         self.core.service()
     }
 
-    /// Asks the driver for a session id that is free on `stream_id`.
+    /// Asks the driver for an unused session id on `stream_id`.
     pub fn next_available_session_id(&self, stream_id: i32) -> Result<i32, PeerError> {
         let attempted = || format!("asking for a session id on stream {stream_id}");
         let mut pending = ptr::null_mut();
@@ -236,12 +236,12 @@ fn start(
     Ok(NonNull::new(client).expect("a client that was made without an error"))
 }
 
-/// Turns a negative return value into the calling thread's C error.
+/// Converts a negative return value to the calling thread's C error.
 fn check(returned: c_int, attempted: impl FnOnce() -> String) -> Result<c_int, PeerError> {
     if returned < 0 { Err(refused(returned, attempted())) } else { Ok(returned) }
 }
 
-/// The calling thread's C error, with `fallback` for its code if the C code set none.
+/// The calling thread's C error. `fallback` is its code if the C code set none.
 fn refused(fallback: c_int, attempted: String) -> PeerError {
     // SAFETY: both calls read thread-local state of the C code; the text is copied before anything can change it.
     let (code, message) = unsafe { (c::aeron_errcode(), text(c::aeron_errmsg())) };
@@ -252,7 +252,7 @@ fn c_text(text: &str, attempted: impl FnOnce() -> String) -> Result<CString, Pee
     CString::new(text).map_err(|_| PeerError::NulInText { attempted: attempted() })
 }
 
-/// Copies a C string; nothing for a null pointer.
+/// Copies a C string. A null pointer gives an empty text.
 ///
 /// # Safety
 ///

@@ -9,59 +9,59 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// Why an offer or a claim did not succeed.
+/// Why an offer or a claim failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    /// No subscriber.
+    /// There is no subscriber.
     #[error("not connected")]
     NotConnected,
-    /// A subscriber holds the limit; try again.
+    /// The publication limit is reached; try again.
     #[error("back-pressured")]
     BackPressured,
-    /// A term rotation was in the way; try again.
+    /// A term rotation is in progress; try again.
     #[error("rotation in progress")]
     AdminAction,
-    /// The publication, the client or the driver is gone.
+    /// The publication or client is closed, or the driver is gone.
     #[error("closed")]
     Closed,
     /// The stream has reached its last position.
     #[error("maximum position exceeded")]
     MaxPositionExceeded,
-    /// The C client found the arguments wrong.
+    /// The C client refused the arguments.
     #[error("{0}")]
     Refused(PeerError),
 }
 
-/// What identifies a publication, and its limits.
+/// The identity of a publication, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicationFacts {
-    /// The channel as it was given.
+    /// The channel, as it was given.
     pub channel: String,
     /// The registration id of this handle.
     pub registration_id: i64,
     /// The registration id of the first handle on the same log.
     pub original_registration_id: i64,
-    /// The session.
+    /// The session id.
     pub session_id: i32,
-    /// The stream.
+    /// The stream id.
     pub stream_id: i32,
     /// The stream's first term id.
     pub initial_term_id: i32,
     /// The length of a term in bytes.
     pub term_length: usize,
-    /// The longest message in bytes.
+    /// The greatest length of a message in bytes.
     pub max_message_length: usize,
-    /// The longest payload of one frame in bytes.
+    /// The greatest payload of one frame in bytes.
     pub max_payload_length: usize,
-    /// The position at which the stream ends for good.
+    /// The greatest position of the stream.
     pub max_possible_position: i64,
-    /// The counter that holds the publication limit.
+    /// The id of the counter with the publication limit.
     pub limit_counter_id: i32,
-    /// The counter that holds the channel's status; -1 for IPC.
+    /// The id of the counter with the channel's status; -1 for IPC.
     pub channel_status_id: i32,
 }
 
-/// A publication that threads and processes may share.
+/// A concurrent publication, which threads and processes may share.
 #[derive(Debug)]
 pub struct Publication {
     raw: NonNull<c::aeron_publication_t>,
@@ -73,7 +73,7 @@ unsafe impl Send for Publication {}
 // SAFETY: as for Send.
 unsafe impl Sync for Publication {}
 
-/// A publication with its log to itself, for one thread at a time.
+/// An exclusive publication, which has its log to itself. For one thread at a time.
 #[derive(Debug)]
 pub struct ExclusivePublication {
     raw: NonNull<c::aeron_exclusive_publication_t>,
@@ -124,21 +124,21 @@ impl Client {
     }
 }
 
-/// The methods that both kinds of publication have, by the C functions that carry them out.
+/// The methods of both kinds of publication. Its arguments are the C functions that they call.
 macro_rules! publication_methods {
     (
         offer: $offer:ident, offerv: $offerv:ident, try_claim: $try_claim:ident, position: $position:ident,
         position_limit: $position_limit:ident, is_connected: $is_connected:ident, is_closed: $is_closed:ident,
         channel_status: $channel_status:ident, constants: $constants:ident
     ) => {
-        /// Offers one message; the position after it.
+        /// Offers one message. Returns the position after it.
         #[inline]
         pub fn offer(&self, message: &[u8]) -> Result<i64, OfferError> {
             // SAFETY: the C object is alive as long as `self`; the bytes are read during the call only.
             position_of(unsafe { c::$offer(self.raw.as_ptr(), message.as_ptr(), message.len(), None, ptr::null_mut()) })
         }
 
-        /// Offers one message whose frame carries `reserved_value` in its header.
+        /// Offers one message with `reserved_value` in the headers of its frames.
         pub fn offer_with_reserved_value(&self, message: &[u8], reserved_value: i64) -> Result<i64, OfferError> {
             let mut value = reserved_value;
             let supplier = Some(supply_reserved_value as unsafe extern "C" fn(_, _, _) -> _);
@@ -148,7 +148,7 @@ macro_rules! publication_methods {
             })
         }
 
-        /// Offers one message gathered from several parts.
+        /// Offers one message made of several parts.
         pub fn offer_vectored(&self, parts: &[&[u8]]) -> Result<i64, OfferError> {
             let mut vector: Vec<_> = parts
                 .iter()
@@ -160,7 +160,7 @@ macro_rules! publication_methods {
             })
         }
 
-        /// Claims space for a message of `length` bytes, at most one frame's payload.
+        /// Claims space for a message of `length` bytes, at most the payload of one frame.
         #[inline]
         pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
             let mut raw = c::aeron_buffer_claim_t { frame_header: ptr::null_mut(), data: ptr::null_mut(), length: 0 };
@@ -176,7 +176,7 @@ macro_rules! publication_methods {
             position_of(unsafe { c::$position(self.raw.as_ptr()) })
         }
 
-        /// The position up to which the driver lets this publication write.
+        /// The position up to which the driver allows this publication to write.
         pub fn position_limit(&self) -> Result<i64, OfferError> {
             // SAFETY: as for `position`.
             position_of(unsafe { c::$position_limit(self.raw.as_ptr()) })
@@ -188,7 +188,7 @@ macro_rules! publication_methods {
             unsafe { c::$is_connected(self.raw.as_ptr()) }
         }
 
-        /// Whether the publication is closed, by the client or for it.
+        /// Whether the publication was closed, by the application or by the client.
         pub fn is_closed(&self) -> bool {
             // SAFETY: as for `position`.
             unsafe { c::$is_closed(self.raw.as_ptr()) }
@@ -200,7 +200,7 @@ macro_rules! publication_methods {
             unsafe { c::$channel_status(self.raw.as_ptr()) }
         }
 
-        /// What identifies the publication, and its limits.
+        /// The identity of the publication, and its limits.
         pub fn facts(&self) -> PublicationFacts {
             // SAFETY: the struct is plain data for which zero is a value, and the call fills it in.
             let constants = unsafe {
@@ -259,7 +259,7 @@ impl ExclusivePublication {
         })
     }
 
-    /// Ends the stream at once, so that subscribers lose what they have not read.
+    /// Ends the stream at once. Subscribers lose what they have not read.
     pub fn revoke(self) {
         // SAFETY: the C object is alive as long as `self`, whose drop closes it and thereby carries this out.
         unsafe { c::aeron_exclusive_publication_revoke_on_close(self.raw.as_ptr()) };

@@ -1,7 +1,7 @@
 //! UNSAFE FENCE: the C client's subscriptions, images and fragment assemblers.
 //!
-//! A handler that panics unwinds through the C code, which is compiled to allow it in the poll functions, though not in
-//! the fragment assemblers: there a panic ends the process.
+//! A handler that panics unwinds through the C code. The poll functions are compiled to allow that, but the fragment
+//! assemblers are not: there a panic ends the process.
 #![allow(unsafe_code, reason = "calls of the C client, and fragments inside its logs")]
 
 use super::events::{self, ImageFacts};
@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
 
-/// One frame's payload and header, or one reassembled message's.
+/// The payload and header of one frame, or of one reassembled message.
 #[derive(Clone, Copy, Debug)]
 pub struct Fragment<'a> {
     payload: &'a [u8],
@@ -23,7 +23,7 @@ pub struct Fragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    /// The bytes.
+    /// The payload.
     #[inline]
     pub fn payload(&self) -> &'a [u8] {
         self.payload
@@ -56,17 +56,17 @@ impl<'a> Fragment<'a> {
         self.values().term_offset
     }
 
-    /// The publisher's session.
+    /// The publisher's session id.
     pub fn session_id(&self) -> i32 {
         self.values().session_id
     }
 
-    /// The stream.
+    /// The stream id.
     pub fn stream_id(&self) -> i32 {
         self.values().stream_id
     }
 
-    /// The term.
+    /// The term id.
     pub fn term_id(&self) -> i32 {
         self.values().term_id
     }
@@ -85,7 +85,7 @@ impl<'a> Fragment<'a> {
         }
     }
 
-    /// The fragment that the C client hands to a callback.
+    /// The fragment that the C client passes to a callback.
     ///
     /// # Safety
     ///
@@ -97,16 +97,16 @@ impl<'a> Fragment<'a> {
     }
 }
 
-/// What a controlled poll does with the fragment it just delivered.
+/// How a controlled poll continues after a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Leave it unread and stop.
+    /// Does not consume the fragment, and stops.
     Abort,
-    /// Take it and stop.
+    /// Consumes the fragment, and stops.
     Break,
-    /// Take it, publish the position, go on.
+    /// Consumes the fragment, publishes the position, and continues.
     Commit,
-    /// Take it and go on.
+    /// Consumes the fragment, and continues.
     Continue,
 }
 
@@ -145,7 +145,7 @@ pub struct Subscription {
 unsafe impl Send for Subscription {}
 
 impl Client {
-    /// Adds a subscription and waits for the driver's answer. Its images are reported to the client's events.
+    /// Adds a subscription and waits for the driver's answer. Its images are reported as events of the client.
     pub fn add_subscription(&self, channel: &str, stream_id: i32) -> Result<Subscription, PeerError> {
         let attempted = || format!("adding a subscription on {channel} stream {stream_id}");
         let uri = c_text(channel, attempted)?;
@@ -178,7 +178,7 @@ impl Client {
 }
 
 impl Subscription {
-    /// Delivers at most `limit` fragments, from all images in turn; returns how many.
+    /// Delivers at most `limit` fragments, from all images in turn. Returns how many.
     #[inline]
     pub fn poll<F: FnMut(Fragment<'_>)>(&self, mut handler: F, limit: usize) -> usize {
         // SAFETY: the C object is alive as long as `self`; the handler is used during the call only, as its type says.
@@ -187,7 +187,7 @@ impl Subscription {
         })
     }
 
-    /// As [`poll`](Self::poll), with the handler deciding after each fragment how to go on.
+    /// As [`poll`](Self::poll), but the handler decides after each fragment how to continue.
     pub fn controlled_poll<F: FnMut(Fragment<'_>) -> Action>(&self, mut handler: F, limit: usize) -> usize {
         let callback = Some(deliver_controlled::<F> as ControlledCallback);
         // SAFETY: as for `poll`.
@@ -196,7 +196,8 @@ impl Subscription {
         })
     }
 
-    /// Delivers whole frames of each image as blocks (bytes, session, term) of at most `limit` bytes; returns the bytes.
+    /// Delivers whole frames of each image as blocks (bytes, session id, term id) of at most `limit` bytes. Returns the
+    /// number of bytes.
     pub fn block_poll<F: FnMut(&[u8], i32, i32)>(&self, mut handler: F, limit: usize) -> usize {
         // SAFETY: as for `poll`.
         let bytes = unsafe {
@@ -210,19 +211,19 @@ impl Subscription {
         usize::try_from(bytes).expect("a block poll with a handler does not fail")
     }
 
-    /// How many images there are now.
+    /// The current number of images.
     pub fn image_count(&self) -> usize {
         // SAFETY: the C object is alive as long as `self`.
         delivered(unsafe { c::aeron_subscription_image_count(self.raw.as_ptr()) })
     }
 
-    /// The image at `index` in the order of arrival.
+    /// The image at `index`, in the order in which images became available.
     pub fn image(&self, index: usize) -> Option<Image<'_>> {
         // SAFETY: as for `image_count`; the C client retains the image for us.
         self.retained(unsafe { c::aeron_subscription_image_at_index(self.raw.as_ptr(), index) })
     }
 
-    /// The image of a session.
+    /// The image of the session `session_id`.
     pub fn image_by_session_id(&self, session_id: i32) -> Option<Image<'_>> {
         // SAFETY: as for `image`.
         self.retained(unsafe { c::aeron_subscription_image_by_session_id(self.raw.as_ptr(), session_id) })
@@ -234,7 +235,7 @@ impl Subscription {
         unsafe { c::aeron_subscription_is_connected(self.raw.as_ptr()) }
     }
 
-    /// Whether the subscription is closed, by the client or for it.
+    /// Whether the subscription was closed, by the application or by the client.
     pub fn is_closed(&self) -> bool {
         // SAFETY: as for `image_count`.
         unsafe { c::aeron_subscription_is_closed(self.raw.as_ptr()) }
@@ -269,7 +270,7 @@ impl Drop for Subscription {
     }
 }
 
-/// One publisher's stream as a subscription sees it. Stays usable, though closed, after it became unavailable.
+/// One publisher's stream as received by a subscription. Remains usable, though closed, after it became unavailable.
 #[derive(Debug)]
 pub struct Image<'a> {
     raw: NonNull<c::aeron_image_t>,
@@ -277,7 +278,7 @@ pub struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// As [`Subscription::poll`], of this image alone.
+    /// As [`Subscription::poll`], for this image only.
     #[inline]
     pub fn poll<F: FnMut(Fragment<'_>)>(&self, mut handler: F, limit: usize) -> usize {
         // SAFETY: the image is retained as long as `self`; the handler is used during the call only, as its type says.
@@ -286,7 +287,7 @@ impl Image<'_> {
         })
     }
 
-    /// As [`poll`](Self::poll), but not past `limit_position`.
+    /// As [`poll`](Self::poll), but not beyond `limit_position`.
     pub fn bounded_poll<F: FnMut(Fragment<'_>)>(&self, mut handler: F, limit_position: i64, limit: usize) -> usize {
         let callback = Some(deliver::<F> as Callback);
         // SAFETY: as for `poll`.
@@ -295,7 +296,7 @@ impl Image<'_> {
         })
     }
 
-    /// As [`Subscription::controlled_poll`], of this image alone.
+    /// As [`Subscription::controlled_poll`], for this image only.
     pub fn controlled_poll<F: FnMut(Fragment<'_>) -> Action>(&self, mut handler: F, limit: usize) -> usize {
         let callback = Some(deliver_controlled::<F> as ControlledCallback);
         // SAFETY: as for `poll`.
@@ -304,7 +305,8 @@ impl Image<'_> {
         })
     }
 
-    /// Delivers whole frames as one block (bytes, session, term) of at most `limit` bytes; returns the bytes.
+    /// Delivers whole frames as one block (bytes, session id, term id) of at most `limit` bytes. Returns the number of
+    /// bytes.
     pub fn block_poll<F: FnMut(&[u8], i32, i32)>(&self, mut handler: F, limit: usize) -> usize {
         // SAFETY: as for `poll`.
         delivered(unsafe {
@@ -312,7 +314,7 @@ impl Image<'_> {
         })
     }
 
-    /// What identifies the image.
+    /// The identity of the image.
     pub fn facts(&self) -> ImageFacts {
         // SAFETY: the image is retained as long as `self`, which borrows the subscription.
         unsafe { events::image_facts(self.subscription.raw.as_ptr(), self.raw.as_ptr()) }
@@ -330,7 +332,7 @@ impl Image<'_> {
         unsafe { c::aeron_image_is_end_of_stream(self.raw.as_ptr()) }
     }
 
-    /// Where the stream ends; 2^63-1 until that is known.
+    /// The position at which the stream ends; 2^63-1 until it is known.
     pub fn end_of_stream_position(&self) -> i64 {
         // SAFETY: as for `position`.
         unsafe { c::aeron_image_end_of_stream_position(self.raw.as_ptr()) }
@@ -348,7 +350,7 @@ impl Image<'_> {
         unsafe { c::aeron_image_is_closed(self.raw.as_ptr()) }
     }
 
-    /// Asks the driver to cut this image off, with a reason for the publisher.
+    /// Asks the driver to reject this image, with a reason for the publisher.
     pub fn reject(&self, reason: &str) -> Result<(), PeerError> {
         let attempted = || format!("rejecting an image because of: {reason}");
         let reason = c_text(reason, attempted)?;
@@ -365,30 +367,30 @@ impl Drop for Image<'_> {
     }
 }
 
-/// The C client's reassembly of messages of several frames, for [`Subscription::poll`].
+/// The C client's reassembly of fragmented messages, for [`Subscription::poll`].
 #[derive(Debug)]
 pub struct FragmentAssembler {
     raw: NonNull<c::aeron_fragment_assembler_t>,
-    /// Where the handler of the poll under way is; the C object points here.
+    /// Holds the handler of the current poll. The C object points to it.
     slot: Arc<HandlerSlot>,
 }
 
-/// The C client's reassembly of messages of several frames, for [`Subscription::controlled_poll`].
+/// The C client's reassembly of fragmented messages, for [`Subscription::controlled_poll`].
 #[derive(Debug)]
 pub struct ControlledFragmentAssembler {
     raw: NonNull<c::aeron_controlled_fragment_assembler_t>,
     slot: Arc<HandlerSlot>,
 }
 
-/// A pointer to a handler, valid during a poll and null otherwise. The pointer to this is given to the C object once,
-/// while each poll has a handler of its own.
+/// A pointer to a handler, valid during a poll and null otherwise. The C object gets a pointer to this slot once, while
+/// each poll has a handler of its own.
 #[derive(Debug)]
 struct HandlerSlot {
     handler: Cell<*mut c_void>,
 }
 
 impl HandlerSlot {
-    /// A slot that stays where it is, whatever happens to the handle that owns it.
+    /// Creates a slot whose address stays the same when the handle that owns it is moved.
     #[allow(clippy::arc_with_non_send_sync, reason = "shared with the C object, not with another thread")]
     fn new() -> Arc<Self> {
         Arc::new(Self { handler: Cell::new(ptr::null_mut()) })
@@ -404,7 +406,7 @@ unsafe impl Send for FragmentAssembler {}
 unsafe impl Send for ControlledFragmentAssembler {}
 
 impl FragmentAssembler {
-    /// An assembler that holds nothing yet.
+    /// Creates an empty assembler.
     pub fn new() -> Result<Self, PeerError> {
         let slot = HandlerSlot::new();
         let mut raw = ptr::null_mut();
@@ -416,7 +418,7 @@ impl FragmentAssembler {
         Ok(Self { raw: NonNull::new(raw).expect("an assembler made without an error"), slot })
     }
 
-    /// Delivers whole messages out of at most `limit` fragments; returns how many fragments.
+    /// Delivers whole messages from at most `limit` fragments. Returns the number of fragments.
     pub fn poll(&mut self, subscription: &Subscription, mut handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
         let mut handler: WholeHandler<'_> = &mut handler;
         self.slot.handler.set((&raw mut handler).cast());
@@ -435,7 +437,7 @@ impl FragmentAssembler {
 }
 
 impl ControlledFragmentAssembler {
-    /// An assembler that holds nothing yet.
+    /// Creates an empty assembler.
     pub fn new() -> Result<Self, PeerError> {
         let slot = HandlerSlot::new();
         let mut raw = ptr::null_mut();
@@ -448,8 +450,8 @@ impl ControlledFragmentAssembler {
         Ok(Self { raw: NonNull::new(raw).expect("an assembler made without an error"), slot })
     }
 
-    /// Delivers whole messages out of at most `limit` fragments, with the handler deciding after each message how to go
-    /// on; returns how many fragments.
+    /// Delivers whole messages from at most `limit` fragments. The handler decides after each message how to continue.
+    /// Returns the number of fragments.
     pub fn poll(
         &mut self,
         subscription: &Subscription,
@@ -551,7 +553,7 @@ unsafe extern "C-unwind" fn deliver_whole_controlled(
     }
 }
 
-/// A count from a call that fails only for null arguments, which this wrapper never passes.
+/// The count returned by a call that fails only for null arguments, which this wrapper never passes.
 #[inline]
 fn delivered(count: c_int) -> usize {
     usize::try_from(count).expect("a call with all its arguments does not fail")

@@ -1,6 +1,6 @@
-//! UNSAFE FENCE: the C driver inside this process. Its main agent is run by the caller; further agents, if the threading
-//! mode has any, have threads of their own. Two at once in one process share what the C code keeps globally, such as its loss
-//! generators; two that are given the same settings get along.
+//! UNSAFE FENCE: the C driver inside this process. The caller runs its main agent; further agents, if the threading
+//! mode has any, have threads of their own. Two such drivers in one process share the C code's global state, such as
+//! its loss generators, and work together if they have the same settings.
 #![allow(unsafe_code, reason = "calls of the C driver, which is the peer under test")]
 
 use super::ThreadingMode;
@@ -12,29 +12,29 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is set by call; everything else comes from the environment, as for any C driver.
+/// The settings that are passed by calls. All others come from the environment, as for any C driver.
 #[derive(Clone, Debug, Default)]
 pub struct DriverSettings {
-    /// The directory for its files.
+    /// The directory of the driver.
     pub dir: Option<PathBuf>,
-    /// Which threads it has.
+    /// The threading mode.
     pub threading_mode: Option<ThreadingMode>,
     /// The length of the terms of IPC publications, in bytes.
     pub ipc_term_length: Option<usize>,
-    /// How it uses sockets, if not by its defaults.
+    /// The settings for sockets, if other than the defaults.
     pub network: Option<NetworkSettings>,
 }
 
-/// How a driver uses sockets.
+/// A driver's settings for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkSettings {
-    /// Bytes of a socket's receive buffer.
+    /// The receive buffer of a socket in bytes.
     pub so_rcvbuf: usize,
-    /// Datagrams per system call, at most 16, and per publication and duty cycle.
+    /// Datagrams per system call, and per publication and duty cycle; at most 16.
     pub io_vectors: u32,
 }
 
-/// A C driver whose main agent the owner runs.
+/// A C driver whose main agent is run by its owner.
 #[derive(Debug)]
 pub struct EmbeddedDriver {
     driver: NonNull<c::aeron_driver_t>,
@@ -46,7 +46,7 @@ pub struct EmbeddedDriver {
 unsafe impl Send for EmbeddedDriver {}
 
 impl EmbeddedDriver {
-    /// Starts a driver. Clients may connect once this returns, but are served only while the owner calls
+    /// Starts a driver. Clients can connect once this returns, but are served only while the owner calls
     /// [`do_work`](Self::do_work).
     pub fn start(settings: &DriverSettings) -> Result<Self, PeerError> {
         let terminated = Arc::new(AtomicBool::new(false));
@@ -64,21 +64,21 @@ impl EmbeddedDriver {
         }
     }
 
-    /// Runs the main agent once; returns how much it did.
+    /// Runs one duty cycle of the main agent, and returns its work count.
     #[inline]
     pub fn do_work(&mut self) -> usize {
         // SAFETY: the driver is open until `self` is dropped.
         usize::try_from(unsafe { c::aeron_driver_main_do_work(self.driver.as_ptr()) }).unwrap_or(0)
     }
 
-    /// Waits as the main agent's idle strategy says after that much work.
+    /// Idles as the main agent's idle strategy does after `work`.
     #[inline]
     pub fn idle(&mut self, work: usize) {
         // SAFETY: as for `do_work`.
         unsafe { c::aeron_driver_main_idle_strategy(self.driver.as_ptr(), work.try_into().unwrap_or(c_int::MAX)) };
     }
 
-    /// Whether a client asked the driver to terminate and was allowed to.
+    /// Whether a client was allowed to terminate the driver.
     pub fn is_terminated(&self) -> bool {
         self.terminated.load(Ordering::Acquire)
     }
@@ -166,7 +166,7 @@ unsafe extern "C" fn on_termination(flag: *mut c_void) {
     unsafe { &*flag.cast::<AtomicBool>() }.store(true, Ordering::Release);
 }
 
-/// Turns a negative return value into the calling thread's C error.
+/// Converts a negative return value to the calling thread's C error.
 fn check(returned: c_int, attempted: &str) -> Result<(), PeerError> {
     if returned >= 0 {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Media drivers: [`DriverProcess`] is Aeron's or Gannet's as a child process; [`EmbeddedDriver`] is Aeron's inside this
-//! process, as the program `peer-driver` and measurements on few cores need it.
+//! Media drivers. [`DriverProcess`] is Aeron's or Gannet's driver as a child process. [`EmbeddedDriver`] is Aeron's
+//! driver inside this process, for the program `peer-driver` and for measurements on few cores.
 
 mod embedded;
 mod process;
@@ -7,16 +7,16 @@ mod process;
 pub use embedded::{DriverSettings, EmbeddedDriver, NetworkSettings};
 pub use process::{DriverKind, DriverOptions, DriverProcess};
 
-/// Which threads a driver has.
+/// The threading mode of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadingMode {
-    /// One for each of conductor, sender and receiver.
+    /// A thread each for conductor, sender and receiver.
     Dedicated,
-    /// Sender and receiver together.
+    /// One thread for the conductor, one for sender and receiver.
     SharedNetwork,
-    /// All together.
+    /// One thread for all.
     Shared,
-    /// None: whoever owns the driver calls it.
+    /// No threads: the owner of the driver invokes it.
     Invoker,
 }
 
@@ -31,13 +31,13 @@ impl ThreadingMode {
         }
     }
 
-    /// The mode of that name.
+    /// The mode called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Dedicated, Self::SharedNetwork, Self::Shared, Self::Invoker].into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// The settings that name the idle strategy of each agent.
+/// The settings with the idle strategy of each agent.
 pub const IDLE_STRATEGY_PROPERTIES: [&str; 5] = [
     "aeron.conductor.idle.strategy",
     "aeron.sender.idle.strategy",
@@ -46,7 +46,7 @@ pub const IDLE_STRATEGY_PROPERTIES: [&str; 5] = [
     "aeron.sharednetwork.idle.strategy",
 ];
 
-/// The environment variable that carries a property, as the C driver derives it.
+/// The environment variable for a property, as the C driver derives it.
 pub fn environment_name(property: &str) -> String {
     property.to_uppercase().replace('.', "_")
 }

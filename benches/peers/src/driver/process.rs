@@ -11,10 +11,10 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than a driver takes to start or to stop on a busy machine.
+/// A time in which a driver starts or stops even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Which driver runs.
+/// The kind of driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverKind {
     /// Aeron's C driver: `peer-driver`.
@@ -23,14 +23,14 @@ pub enum DriverKind {
     Gannet,
 }
 
-/// How a driver is set up. The default is meant for tests: one thread that mostly sleeps.
+/// The options of a driver. The defaults are meant for tests: one thread that mostly sleeps.
 #[derive(Clone, Debug)]
 pub struct DriverOptions {
-    /// Which threads it has.
+    /// The threading mode.
     pub threading_mode: ThreadingMode,
     /// The idle strategy of every agent, by the C driver's name for it.
     pub idle_strategy: String,
-    /// Further properties, by their names.
+    /// Other properties, by name.
     pub properties: Vec<(String, String)>,
 }
 
@@ -41,13 +41,13 @@ impl Default for DriverOptions {
 }
 
 impl DriverOptions {
-    /// The default, but that clients which a busy machine does not run for a while stay clients: for whatever is not about
-    /// timeouts.
+    /// The default options with long timeouts, so that clients do not time out on a busy machine. For everything that
+    /// does not test timeouts.
     pub fn patient() -> Self {
         Self::default().with("aeron.client.liveness.timeout", "60s").with("aeron.publication.unblock.timeout", "70s")
     }
 
-    /// Sets a property, whatever it was set to before.
+    /// Sets a property, and replaces an earlier value.
     #[must_use]
     pub fn with(mut self, property: &str, value: impl ToString) -> Self {
         self.properties.retain(|(name, _)| name != property);
@@ -56,15 +56,15 @@ impl DriverOptions {
     }
 }
 
-/// A running driver. Ended, at the latest, when dropped.
+/// A running driver. It is stopped when dropped, if not before.
 #[derive(Debug)]
 pub struct DriverProcess {
     process: Process,
 }
 
 impl DriverProcess {
-    /// Starts a driver in `dir` and waits until clients may connect. Aeron's also stops when the process that started it
-    /// ends in any way.
+    /// Starts a driver in `dir` and waits until clients can connect. Aeron's driver also stops when the process that
+    /// started it ends in any way.
     pub fn start(kind: DriverKind, dir: &Path, options: &DriverOptions) -> Result<Self, ProcessError> {
         let program = match kind {
             DriverKind::Aeron => program("peer-driver"),
@@ -79,7 +79,7 @@ impl DriverProcess {
         Self::ready(Process::start(program, arguments)?, dir)
     }
 
-    /// Waits until the driver that `process` runs has made its CnC file ready.
+    /// Waits until the driver in `process` has made its CnC file ready.
     fn ready(mut process: Process, dir: &Path) -> Result<Self, ProcessError> {
         let cnc = dir.join("cnc.dat");
         let deadline = Instant::now() + PATIENCE;
@@ -95,24 +95,24 @@ impl DriverProcess {
         Ok(Self { process })
     }
 
-    /// The child, to signal it or to read what it says.
+    /// The child process, for signals and for its output.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// Asks the driver to stop and waits for its end.
+    /// Asks the driver to stop, and waits until it has ended.
     pub fn stop(mut self) -> Result<ExitStatus, ProcessError> {
         self.process.signal(Signal::TERM)?;
         self.process.wait(PATIENCE)
     }
 
-    /// Ends the driver at once, as SIGKILL does; its files stay as they are.
+    /// Kills the driver with SIGKILL. Its files stay as they are.
     pub fn kill(mut self) -> Result<ExitStatus, ProcessError> {
         self.process.kill()
     }
 }
 
-/// Whether the file holds a version, which a driver writes last.
+/// Whether the file contains a version, which a driver writes last.
 fn is_ready(cnc: &Path) -> bool {
     let mut version = [0; 4];
     File::open(cnc).and_then(|file| file.read_exact_at(&mut version, 0)).is_ok() && version != [0; 4]

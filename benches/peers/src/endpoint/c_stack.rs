@@ -15,7 +15,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug)]
 pub struct CStack;
 
-/// The C client's own codes for the ends that it comes to by itself.
+/// The C client's codes for the errors that end it.
 const DRIVER_TIMEOUT: i32 = 1000;
 const CLIENT_TIMEOUT: i32 = 1001;
 const SERVICE_TIMEOUT: i32 = 1002;
@@ -129,7 +129,7 @@ fn report(event: Event) -> Report {
     }
 }
 
-/// The two kinds differ in type only.
+/// The two kinds differ only in type.
 macro_rules! publication_end {
     ($publication:ty, $revoke:item) => {
         impl PublicationEnd for $publication {

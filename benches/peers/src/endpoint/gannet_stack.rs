@@ -52,14 +52,14 @@ impl From<AddError> for EndpointError {
     }
 }
 
-/// What the client's handlers heard, oldest first.
+/// The events that the client's handlers received, oldest first.
 #[derive(Clone, Debug, Default)]
 struct Reports {
     heard: Arc<Mutex<Vec<Report>>>,
 }
 
 impl Reports {
-    /// Sets every handler of the context.
+    /// Sets all handlers of the context.
     fn listen(&self, context: Context) -> Context {
         let (client, errors, publications) = (self.clone(), self.clone(), self.clone());
         let (available, unavailable) = (self.clone(), self.clone());
@@ -103,7 +103,7 @@ impl Reports {
         match event {
             ClientEvent::DriverLost { .. } => self.push(Report::DriverTimeout),
             ClientEvent::Paused { .. } | ClientEvent::TimedOut { .. } => self.push(Report::ClientTimeout),
-            // A handler of its own tells of the close.
+            // The close is reported by a handler of its own.
             ClientEvent::Closed => {}
             other => self.push(Report::Error { message: other.to_string() }),
         }
@@ -178,12 +178,12 @@ impl Endpoint for GannetEndpoint {
     }
 
     fn is_closed(&self) -> bool {
-        // A client that may reconnect is not closed for good while its driver is gone; its handles are.
+        // A client that can reconnect is not closed for good while its driver is gone, but its handles are.
         self.client.is_closed() || !self.client.is_connected()
     }
 }
 
-/// The two kinds differ in type, and in who else may write.
+/// The two kinds differ in type, and in whether others may write.
 macro_rules! publication_end {
     ($publication:ty, $original_registration_id:ident) => {
         impl PublicationEnd for $publication {

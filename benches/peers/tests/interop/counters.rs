@@ -1,4 +1,4 @@
-//! Counters of clients, and those that the driver keeps for a stream.
+//! Counters of clients, and counters that the driver keeps for a stream.
 
 use crate::setup::{CHANNEL, Setup, accepted, fragments, reported, stream_of, until};
 use gannet_peers::endpoint::{Kind, Report};
@@ -44,7 +44,8 @@ pub(crate) fn a_static_counter_is_found_again_and_outlives_its_client(setup: &Se
             counter.type_id == CLIENT_HEARTBEAT && counter.registration_id == client_id
         }
     };
-    // Another counter that is announced and withdrawn after the first handle went tells that the driver has seen it go.
+    // Once another counter is announced and removed after the first handle was dropped, the driver has also processed
+    // that drop.
     drop(running.publisher.add_counter(APPLICATION, b"", "passing").expect("a counter"));
     let counters = running.subscriber.counters();
     assert!(counters.iter().any(heartbeat_of(running.publisher.client_id())), "the publisher's client has a heartbeat");

@@ -1,4 +1,4 @@
-//! Client processes that are killed or stopped, at either end, and what the other end and the driver make of it.
+//! Client processes that are killed or stopped at either end, and how the other end and the driver react.
 
 use crate::setup::{
     CHANNEL, PATIENT, Running, Setup, accepted, assert_nothing_left, fragments, reported, stream_of, system_counter,
@@ -16,7 +16,8 @@ const UNBLOCKED_PUBLICATIONS: i32 = 19;
 const CLIENT_TIMEOUTS: i32 = 24;
 const SUBSCRIBER_POSITION: i32 = 4;
 
-/// A driver that gives clients up soon; so late, though, that one which a busy machine does not run for a while is not given up.
+/// A driver with a client timeout that is short, but long enough for a client that a busy machine does not run for a
+/// while.
 fn start(setup: &Setup) -> Running {
     let options = DriverOptions::default()
         .with("aeron.client.liveness.timeout", "5s")
@@ -25,7 +26,7 @@ fn start(setup: &Setup) -> Running {
     setup.start_with(options, settings)
 }
 
-/// Reads all that a victim sent.
+/// Reads everything that a victim sent.
 fn assert_all_arrives(subscription: &mut dyn SubscriptionEnd) {
     for (number, fragment) in (0..MESSAGES).zip(fragments(subscription, MESSAGES as usize)) {
         assert_eq!(fragment.payload, number.to_le_bytes());
@@ -42,7 +43,7 @@ pub(crate) fn a_killed_publisher_s_stream_ends_after_all_that_it_sent(setup: &Se
         let mut subscription = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a subscription");
         let victim = Victim::start(setup.publisher, Part::Publish(kind), running.dir.path());
         victim.hear("sent");
-        // The victim may be a client's round ahead of this subscriber.
+        // The victim may be one duty cycle ahead of this subscriber.
         until("the image is here", || !subscription.images().is_empty());
         let session_id = subscription.images()[0].session_id;
         victim.kill();
@@ -71,7 +72,7 @@ pub(crate) fn a_claim_of_a_killed_publisher_is_got_past(setup: &Setup) {
     assert_all_arrives(&mut *subscription);
     let after = fragments(&mut *subscription, 1).remove(0);
     assert_eq!((after.payload.as_slice(), after.position), (b"behind the claim".as_slice(), position));
-    // The driver counts once it has unblocked.
+    // The driver increments the counter after it has unblocked.
     until("it is counted", || system_counter(&*running.subscriber, UNBLOCKED_PUBLICATIONS) == 1);
     accepted(|| other.offer(b"and on"));
     assert_eq!(fragments(&mut *subscription, 1)[0].payload, b"and on");
@@ -89,7 +90,7 @@ pub(crate) fn a_killed_subscriber_is_no_longer_waited_for(setup: &Setup) {
         until("its position is gone", || {
             running.publisher.counters().iter().all(|counter| counter.type_id != SUBSCRIBER_POSITION)
         });
-        // The stream goes on for whoever comes next, and joins where the dead one stood.
+        // The stream continues for a later subscriber, which joins where the dead one was.
         let mut next = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a subscription");
         let mut last = Vec::new();
         until("there is room again", || {
@@ -114,10 +115,10 @@ pub(crate) fn a_subscriber_that_was_stopped_for_too_long_is_told(setup: &Setup) 
     until("nobody is waited for", || publication.offer(b"x") == Err(OfferError::NotConnected));
     victim.signal(Signal::CONT);
     victim.hear("ClientTimeout");
-    // It goes without harm to anybody.
+    // The victim's death affects nobody else.
     let mut next = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a subscription");
     accepted(|| publication.offer(b"to the next"));
-    // Behind what was still accepted while the driver was giving the victim up, if anything was.
+    // Messages that were accepted before the driver timed the victim out may come first.
     until("the next one has it", || {
         let mut last = Vec::new();
         next.poll(&mut |fragment| last = fragment.payload, 1);

@@ -1,4 +1,4 @@
-//! What a driver refuses, and by which code it says so.
+//! Requests that a driver refuses, and the error codes it answers.
 
 use crate::setup::{CHANNEL, Setup};
 use gannet_peers::endpoint::Kind;

@@ -1,6 +1,6 @@
-//! Every scenario with every pairing of driver, publishing library and subscribing library.
+//! Every scenario with every combination of driver, publishing library and subscribing library.
 //!
-//! A pairing of Aeron's own parts proves the scenario; the others then prove ours.
+//! The combination of Aeron's own parts validates the scenario; the others then test Gannet.
 
 mod counters;
 mod deaths;
@@ -16,7 +16,7 @@ use gannet_peers::driver::DriverKind;
 use gannet_peers::endpoint::{CStack, GannetStack};
 use setup::Setup;
 
-/// One test per scenario, in a module named after the pairing.
+/// One test per scenario, in a module named after the combination.
 macro_rules! pairing {
     ($name:ident: $driver:expr, $publisher:expr => $subscriber:expr) => {
         mod $name {

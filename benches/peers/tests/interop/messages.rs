@@ -1,4 +1,4 @@
-//! Messages on their way: lengths, frames, terms, claims, limits.
+//! Messages in transit: lengths, frames, terms, claims, limits.
 
 use crate::setup::{
     CHANNEL, PATIENT, Setup, TERM_LENGTH, accepted, assert_nothing_left, assert_same_message, fragments, patterned,
@@ -15,7 +15,7 @@ fn aligned(length: usize) -> i64 {
     (length as i64 + 31) & !31
 }
 
-/// What a message of `length` bytes occupies, with frames of `max_payload` bytes at most.
+/// The bytes that a message of `length` bytes takes in the log, with frames of at most `max_payload` bytes.
 fn occupied(length: usize, max_payload: usize) -> i64 {
     if length <= max_payload {
         return aligned(length + HEADER);
@@ -89,7 +89,7 @@ pub(crate) fn many_terms_keep_their_order(setup: &Setup) {
         let mut sent = 0;
         let mut received: usize = 0;
         let mut last_position = 0;
-        // Lengths that do not divide a term, so that every term ends in padding; some take several frames.
+        // Lengths that do not divide a term, so that every term ends in padding. Some messages take several frames.
         let message_of = |number: usize| patterned(number, (number * 37) % 2500);
         until("seven terms go by", || {
             while sent < received + 8 && publication.position().unwrap() < 7 * TERM_LENGTH {
@@ -158,7 +158,7 @@ pub(crate) fn concurrent_publications_share_one_log(setup: &Setup) {
     assert_ne!(two.registration_id, two.original_registration_id);
     assert_eq!(subscription.images().len(), 1);
 
-    // Both write at once, through several rotations.
+    // Both publish at the same time, through several rotations.
     const EACH: usize = 2000;
     let mut next = [0; 2];
     thread::scope(|scope| {

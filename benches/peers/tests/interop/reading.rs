@@ -4,7 +4,7 @@ use crate::setup::{Setup, accepted, assert_nothing_left, patterned};
 use gannet_peers::client::Action;
 use gannet_peers::endpoint::{ClaimEnd, Kind, PublicationEnd, SubscriptionEnd};
 
-/// A stream in which the messages `0`, `1`, ... of 4 bytes each wait to be read, each in 64 bytes of the log.
+/// A stream with unread messages `0`, `1`, ... of 4 bytes each, which take 64 bytes of the log each.
 fn filled(running: &crate::setup::Running, count: u32) -> (Box<dyn PublicationEnd>, Box<dyn SubscriptionEnd>) {
     let (mut publication, subscription) = running.stream(Kind::Exclusive);
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! What every scenario starts from: a driver of its own in a directory of its own, and a client at either end.
+//! The start of every scenario: a driver of its own in a directory of its own, and a client at either end.
 
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
@@ -12,13 +12,13 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes here, even on a busy machine.
+/// Longer than anything here takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The smallest terms, so that streams rotate soon.
+/// The shortest terms, so that streams rotate early.
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const TERM_LENGTH: i64 = 64 * 1024;
-/// The stream of each kind of publication. They differ, since a library may take its time to withdraw what was dropped.
+/// The stream id for each kind of publication. They differ, since a library may remove dropped handles later.
 pub(crate) fn stream_of(kind: Kind) -> i32 {
     match kind {
         Kind::Concurrent => 1001,
@@ -26,11 +26,11 @@ pub(crate) fn stream_of(kind: Kind) -> i32 {
     }
 }
 
-/// Clients that are patient with a driver which a busy machine does not run for a while.
+/// Settings for clients that do not time a driver out when a busy machine does not run it for a while.
 pub(crate) const PATIENT: EndpointSettings =
     EndpointSettings { driver_timeout: Some(Duration::from_secs(60)), keepalive_interval: None };
 
-/// One pairing.
+/// One combination.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) driver: DriverKind,
@@ -38,7 +38,7 @@ pub(crate) struct Setup {
     pub(crate) subscriber: &'static dyn Stack,
 }
 
-/// A running pairing. The clients go before the driver does, and the directory last.
+/// A running combination. The clients are dropped before the driver, and the directory last.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) publisher: Box<dyn Endpoint>,
@@ -48,7 +48,7 @@ pub(crate) struct Running {
 }
 
 impl Setup {
-    /// Starts the driver with quick timers, so that what ticks by them does not keep a test waiting.
+    /// Starts the driver with short timers, so that tests do not have to wait for them.
     pub(crate) fn start(&self) -> Running {
         self.start_with(DriverOptions::patient(), PATIENT)
     }
@@ -64,7 +64,7 @@ impl Setup {
 }
 
 impl Running {
-    /// A stream with a publication and a subscription that are connected to each other.
+    /// A stream with a publication and a subscription that are connected.
     pub(crate) fn stream(&self, kind: Kind) -> (Box<dyn PublicationEnd>, Box<dyn SubscriptionEnd>) {
         self.stream_on(kind, CHANNEL)
     }
@@ -73,13 +73,13 @@ impl Running {
         let subscription = self.subscriber.add_subscription(channel, stream_of(kind)).expect("a subscription");
         let mut publication = self.publisher.add_publication(kind, channel, stream_of(kind)).expect("a publication");
         until("the stream is connected", || publication.is_connected() && subscription.is_connected());
-        // The driver opens the window a little later.
+        // The driver raises the publication limit a little later.
         until("there is room", || publication.position_limit().unwrap() > publication.position().unwrap());
         (publication, subscription)
     }
 
-    /// Waits until the driver has done everything once that it does each round. That it has answered a command does not say
-    /// so: it may take the next one in the same round.
+    /// Waits until the driver has completed one whole duty cycle. An answer to a command does not prove that, since the
+    /// driver may process the next command in the same cycle.
     pub(crate) fn round(&self) {
         let ring = CncFile::open(self.dir.path(), FileAccess::ReadOnly).expect("the driver's files").commands();
         for _ in 0..2 {
@@ -89,7 +89,7 @@ impl Running {
     }
 }
 
-/// Waits until `condition` holds; fails the test, naming `what`, if that takes too long.
+/// Waits until `condition` holds. Fails the test with `what` if that takes too long.
 #[track_caller]
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -99,7 +99,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Repeats `attempt` while it is refused for a reason that passes; the position.
+/// Repeats `attempt` while it fails for a temporary reason. Returns the position.
 #[track_caller]
 pub(crate) fn accepted(mut attempt: impl FnMut() -> Result<i64, OfferError>) -> i64 {
     let deadline = Instant::now() + PATIENCE;
@@ -115,7 +115,7 @@ pub(crate) fn accepted(mut attempt: impl FnMut() -> Result<i64, OfferError>) -> 
     }
 }
 
-/// Polls single fragments until `count` have come.
+/// Polls fragments until there are `count`.
 #[track_caller]
 pub(crate) fn fragments(subscription: &mut dyn SubscriptionEnd, count: usize) -> Vec<Delivery> {
     let mut delivered = Vec::new();
@@ -127,19 +127,19 @@ pub(crate) fn fragments(subscription: &mut dyn SubscriptionEnd, count: usize) ->
     delivered
 }
 
-/// Polls whole messages until `count` have come.
+/// Polls whole messages until there are `count`.
 #[track_caller]
 pub(crate) fn whole_messages(subscription: &mut dyn SubscriptionEnd, count: usize) -> Vec<Delivery> {
     let mut delivered = Vec::new();
     until(&format!("{count} messages arrive"), || {
-        // One fragment at a time never takes a fragment too many.
+        // Polling one fragment at a time never consumes a fragment too many.
         subscription.poll_messages(&mut |message| delivered.push(message), 1);
         delivered.len() == count
     });
     delivered
 }
 
-/// Asserts that nothing more is there to be read.
+/// Asserts that nothing more can be read.
 #[track_caller]
 pub(crate) fn assert_nothing_left(subscription: &mut dyn SubscriptionEnd) {
     let mut delivered = Vec::new();
@@ -167,7 +167,7 @@ pub(crate) fn system_counter(endpoint: &dyn Endpoint, id: i32) -> i64 {
     counters.into_iter().find(|counter| counter.id == id).expect("a system counter").value
 }
 
-/// Asserts that a message is the expected one; says where the two differ, not all that they hold.
+/// Asserts that a message is the expected one. The failure shows where they differ, not their whole content.
 #[track_caller]
 pub(crate) fn assert_same_message(found: &[u8], expected: &[u8], which: &dyn Debug) {
     let differs_at = found.iter().zip(expected).position(|(found, expected)| found != expected);
@@ -176,7 +176,7 @@ pub(crate) fn assert_same_message(found: &[u8], expected: &[u8], which: &dyn Deb
     assert!(same, "{which:?}: {length} bytes, expected {expected_length}; first difference at {differs_at:?}");
 }
 
-/// A message of `length` bytes that differs from those with other lengths or seeds.
+/// A message of `length` bytes, different for each length and seed.
 pub(crate) fn patterned(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|index| (index.wrapping_mul(31) ^ seed.wrapping_mul(17) ^ (index >> 8)) as u8).collect()
 }

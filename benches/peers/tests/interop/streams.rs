@@ -1,4 +1,4 @@
-//! Streams as wholes: who joins when, and how they end.
+//! Streams as a whole: when subscribers join, and how streams end.
 
 use crate::setup::{
     CHANNEL, PATIENT, Setup, accepted, assert_nothing_left, fragments, reported, stream_of, until, whole_messages,
@@ -46,7 +46,7 @@ pub(crate) fn a_late_subscriber_joins_where_the_stream_is(setup: &Setup) {
         }
         let position = publication.position().unwrap();
         assert_eq!(fragments(&mut *early, 2).last().map(|fragment| fragment.position), Some(position));
-        // The driver takes note of the reader's position once a round.
+        // The driver reads the subscriber's position once per duty cycle.
         running.round();
         let mut late = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a late subscription");
         until("the late subscriber is connected", || late.is_connected());
@@ -118,7 +118,7 @@ pub(crate) fn a_rejected_image_is_told_to_its_publisher(setup: &Setup) {
             "the image's end is reported",
             |report| matches!(report, Report::ImageUnavailable { session_id: of, .. } if *of == session_id),
         );
-        // After the cool-down the stream goes on with the same image id.
+        // After the cool-down the stream continues with the same image id.
         until("the image is back", || subscription.is_connected() && publication.is_connected());
         accepted(|| publication.offer(b"again"));
         assert_eq!(whole_messages(&mut *subscription, 1)[0].payload, b"again", "{kind:?}");

@@ -1,4 +1,4 @@
-//! Processes that die, and who notices.
+//! Processes that die, and how that is detected.
 
 use crate::setup::{
     CHANNEL, PATIENCE, PATIENT, Setup, TERM_LENGTH, accepted, assert_nothing_left, reported, stream_of, system_counter,
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const UNBLOCKED_PUBLICATIONS: i32 = 19;
 
-/// Clients that notice soon.
+/// Clients with short timeouts.
 const QUICK: EndpointSettings = EndpointSettings {
     driver_timeout: Some(Duration::from_secs(6)),
     keepalive_interval: Some(Duration::from_millis(50)),
@@ -33,7 +33,7 @@ pub(crate) fn a_killed_driver_is_noticed_by_both_ends(setup: &Setup) {
 }
 
 pub(crate) fn a_stopped_driver_is_noticed_by_both_ends(setup: &Setup) {
-    // They wait for longer than this test does: a driver that stops in good order says so, and need not be waited for.
+    // Their timeout is longer than this test: a driver that is stopped properly announces it, so no timeout is needed.
     let settings = EndpointSettings { driver_timeout: Some(PATIENCE * 10), ..QUICK };
     let mut running = setup.start_with(DriverOptions::patient(), settings);
     let (mut publication, _subscription) = running.stream(Kind::Exclusive);
@@ -63,6 +63,6 @@ pub(crate) fn a_claim_left_behind_is_unblocked(setup: &Setup) {
     let delivered = whole_messages(&mut *subscription, 2);
     assert_eq!(delivered[0].payload, b"before");
     assert_eq!((delivered[1].payload.as_slice(), delivered[1].position), (b"after".as_slice(), position));
-    // The driver counts once it has unblocked.
+    // The driver increments the counter after it has unblocked.
     until("it is counted", || system_counter(&*running.subscriber, UNBLOCKED_PUBLICATIONS) == 1);
 }

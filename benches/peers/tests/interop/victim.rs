@@ -1,6 +1,6 @@
-//! A client in a process of its own, to be killed or stopped: this test program again, which takes the part that its
-//! environment names, on the library that it names. It speaks in lines of its standard output that begin with an `@`, and
-//! ends when its standard input does, so that none outlives its test.
+//! A client in a process of its own, to be killed or stopped. It is this test program again, with its part and its
+//! library named by the environment. It writes lines that begin with `@` to standard output, and ends when its standard
+//! input does, so that it never outlives its test.
 
 use crate::setup::{CHANNEL, PATIENCE, PATIENT, accepted, stream_of, until};
 use gannet_peers::endpoint::{CStack, ClaimEnd, EndpointSettings, GannetStack, Kind, Stack};
@@ -18,21 +18,22 @@ const PART: &str = "INTEROP_PART";
 const LIBRARY: &str = "INTEROP_LIBRARY";
 const DIR: &str = "INTEROP_DIR";
 
-/// How many messages a publisher sends.
+/// The number of messages that a publisher sends.
 pub(crate) const MESSAGES: u32 = 100;
 
-/// What a victim does until something happens to it.
+/// What a victim does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
-    /// Publishes [`MESSAGES`] numbers, and says `sent`.
+    /// Publishes the numbers below [`MESSAGES`], and prints `sent`.
     Publish(Kind),
-    /// Does the same on a concurrent publication, claims one more message, leaves it, and says `claimed`.
+    /// Does the same on a concurrent publication, claims one more message without committing it, and prints `claimed`.
     Claim,
-    /// Subscribes to the stream of this kind of publication, says `subscribed`, never polls, and says what it is told.
+    /// Subscribes to the stream of this kind of publication, prints `subscribed`, never polls, and prints the events it
+    /// receives.
     Subscribe(Kind),
 }
 
-/// A running victim. Killed when dropped.
+/// A running victim. It is killed when dropped.
 pub(crate) struct Victim(Process);
 
 impl Victim {
@@ -43,7 +44,7 @@ impl Victim {
         Self(Process::start_command(command).expect("this program can be started again"))
     }
 
-    /// Waits until it says something that begins with `what`.
+    /// Waits until it prints a line that begins with `what`.
     pub(crate) fn hear(&self, what: &str) {
         loop {
             let line = self.0.next_line(PATIENCE).expect("it says something");
@@ -62,7 +63,7 @@ impl Victim {
     }
 }
 
-/// How a process of this program becomes a victim. Does nothing unless it is one.
+/// The entry point of a victim process. Does nothing in other processes.
 #[test]
 fn take_part() {
     let (Ok(part), Ok(library), Some(dir)) = (env::var(PART), env::var(LIBRARY), env::var_os(DIR)) else { return };
@@ -109,7 +110,7 @@ fn take_part() {
 
 fn say(what: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody listens any more once the test has failed.
+    // Ignored: the reader is gone once the test has failed.
     let _ = writeln!(out, "\n@{what}").and_then(|()| out.flush());
 }
 

@@ -1,10 +1,10 @@
-//! A conversation with a driver at the lowest level: commands are put into its ring by hand, and everything it says and shows
-//! is written down as text. Two drivers that are told the same must give the same text: ids are drawn alike by both, and
-//! what is random or local (sessions, paths, error texts) is replaced.
+//! A low-level conversation with a driver: commands are written into its ring by hand, and all its answers and its
+//! state are recorded as text. Two drivers that get the same commands must give the same text. Both draw ids in the
+//! same way, and values that are random or local (session ids, paths, error texts) are replaced.
 //!
-//! A driver's timer ticks by itself. A conversation waits for ticks where something is to come of them; on a busy machine one
-//! more may fall between two commands, and then a driver says in another place what it had to say. So a conversation knows
-//! whether that was so, and transcripts that differ prove nothing then: both drivers are talked to again.
+//! A driver's timer ticks independently. A conversation waits for ticks where they have an effect. On a busy machine a
+//! further tick may fall between two commands and shift the driver's output. The conversation detects this; a
+//! difference between transcripts then proves nothing, and the conversation is repeated with both drivers.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,34 +29,34 @@ use gannet_peers::reference_files::Snapshot;
 
 use crate::raw_access::RAW;
 
-/// Longer than anything takes here, even on a busy machine.
+/// Longer than anything here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How often a driver's timer ticks.
+/// The interval of a driver's timer.
 const TICK: Duration = Duration::from_millis(100);
-/// So many times a conversation that ticks fell into is had, at most.
+/// The greatest number of attempts for a conversation that is disturbed by ticks.
 const ATTEMPTS: usize = 20;
 
-/// How many system counters there are; the others are written down.
+/// The number of system counters. All other counters are recorded.
 const SYSTEM_COUNTERS: i32 = 46;
 
-/// The stream that is talked about.
+/// The stream id of the conversations.
 pub(crate) const STREAM: StreamId = StreamId::new(1001);
 
-/// Stands for a client in the sentinel commands; it never registers.
+/// A client id for the sentinel commands. That client never registers.
 const NOBODY: ClientId = ClientId::new(i64::MAX);
 
-/// One driver, and what it has said so far.
+/// A conversation with one driver, and its transcript so far.
 pub(crate) struct Conversation {
     transcript: Vec<String>,
     sessions: HashMap<SessionId, usize>,
-    /// Publications that were asked for: a driver may say what others want to know before their logs are made.
+    /// Publications whose answers are outstanding. A driver may announce their images before it has created their logs.
     awaited: Vec<CorrelationId>,
-    /// How often it was asked whether all was said.
+    /// The number of sentinel commands sent.
     asked: i64,
-    /// The driver's heartbeat when it was last looked at.
+    /// The driver's heartbeat when it was last read.
     beat: EpochMillis,
-    /// Whether the timer ticked where nobody waited for it.
+    /// Whether the timer ticked at an unexpected moment.
     is_disturbed: bool,
     images: Vec<Image>,
     publications: Vec<Publication>,
@@ -64,7 +64,7 @@ pub(crate) struct Conversation {
     events: Receiver,
     counters: CountersReader,
     dir: AeronDir,
-    // Last, so that it outlives all that looks into its files.
+    // The last field, so that it outlives everything that reads its files.
     _driver: DriverProcess,
 }
 
@@ -106,19 +106,19 @@ impl Conversation {
         }
     }
 
-    /// Writes something down, and looks whether the timer has ticked meanwhile.
+    /// Adds lines to the transcript, and checks whether the timer has ticked.
     fn write(&mut self, lines: impl IntoIterator<Item = String>) {
         self.transcript.extend(lines);
         self.is_disturbed |= self.has_ticked();
     }
 
-    /// Whether the timer has ticked since this was last asked.
+    /// Whether the timer has ticked since the last call.
     fn has_ticked(&mut self) -> bool {
         let last = std::mem::replace(&mut self.beat, self.ring.consumer_heartbeat());
         self.beat != last
     }
 
-    /// A remark in the transcript, so that a difference can be placed.
+    /// Adds a remark to the transcript, which helps to locate a difference.
     pub(crate) fn note(&mut self, remark: &str) {
         self.transcript.push(format!("-- {remark}"));
     }
@@ -131,7 +131,7 @@ impl Conversation {
         ClientId::new(self.correlation().get())
     }
 
-    /// Sends a command and writes down all that comes of it before the next command is carried out.
+    /// Sends a command, and records everything that results before the next command is processed.
     pub(crate) fn send(&mut self, command: &Command<'_>) {
         self.transcript.push(format!("> {} {}", command.name(), command.correlation_id()));
         self.put(command);
@@ -148,21 +148,21 @@ impl Conversation {
         }
     }
 
-    /// Bytes that are no proper command. What a driver says to them is its own affair; that it goes on is not.
+    /// Sends bytes that are not a valid command. The driver's answer is not compared, only that it continues.
     pub(crate) fn send_broken(&mut self, type_id: i32, bytes: &[u8]) {
         self.ring.write(type_id, bytes).expect("room in the ring");
         self.collect_until_answered(|_| {});
     }
 
-    /// Waits until all that was sent before has been carried out, and returns what was said.
+    /// Waits until everything sent before is processed, and returns the resulting events.
     fn settle(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         self.collect_until_answered(|line| said.push(format!("< {line}")));
         said
     }
 
-    /// All that was sent before has been carried out once the answer to one more command is here. What the driver does once a round,
-    /// such as to move limits, it has done once it has answered another one, which it took in another round.
+    /// Everything sent before is processed once one more command is answered. Work that the driver does once per duty
+    /// cycle, such as moving limits, is done after the answer to another command from another cycle.
     fn collect_until_answered(&mut self, mut each: impl FnMut(String)) {
         self.ask(&mut each);
         let deadline = Instant::now() + PATIENCE;
@@ -173,9 +173,10 @@ impl Conversation {
         self.ask(&mut each);
     }
 
-    /// Sends a command and waits for its answer, and for those of publications; what is said before goes to `each`.
+    /// Sends a command and waits for its answer, and for outstanding answers of publications. Other events are passed
+    /// to `each`.
     fn ask(&mut self, each: &mut impl FnMut(String)) {
-        // Not drawn from the ring: how often is asked may differ, and what is drawn next must not.
+        // Not drawn from the ring, so that the number of sentinel commands does not affect the ids drawn next.
         self.asked += 1;
         let correlation_id = CorrelationId::new(i64::MIN + self.asked);
         self.put(&Command::GetNextAvailableSessionId(GetNextAvailableSessionId {
@@ -211,10 +212,10 @@ impl Conversation {
         }
     }
 
-    /// Waits for that many timer ticks to be over, and writes down what they said.
+    /// Waits for `count` timer ticks, and records the events from them.
     pub(crate) fn ticks(&mut self, count: usize) {
         self.transcript.push(format!("-- {count} ticks"));
-        // The heartbeat is stored first thing in a tick; once it moves again, the tick before is over.
+        // A tick begins with storing the heartbeat, so when the heartbeat changes again, the previous tick is complete.
         for _ in 0..=count {
             let last = self.beat;
             let deadline = Instant::now() + PATIENCE;
@@ -222,15 +223,15 @@ impl Conversation {
                 assert!(Instant::now() < deadline, "no heartbeat");
                 thread::sleep(Duration::from_millis(1));
             }
-            // Two at once, or one that was late.
+            // Two ticks at once, or a late one.
             self.is_disturbed |= self.beat.since(last) > TICK.as_millis() as i64 * 3 / 2;
         }
         let said = self.settle();
         self.write(said);
     }
 
-    /// Ticks until an event whose line starts so is heard; when it comes is left out of the transcript. The clients among
-    /// `alive` live meanwhile.
+    /// Waits for ticks until an event whose line begins with `start`. Its time is left out of the transcript. The
+    /// clients in `alive` are kept alive.
     pub(crate) fn until(&mut self, start: &str, alive: &[ClientId]) {
         let deadline = Instant::now() + PATIENCE;
         let mut said = Vec::new();
@@ -244,7 +245,7 @@ impl Conversation {
         self.write(said.into_iter().map(|line| format!("< {line}")));
     }
 
-    /// Lets time pass, with a client that lives, until a system counter has this value.
+    /// Waits, with one client kept alive, until a system counter has this value.
     pub(crate) fn until_system_counter(&mut self, client: ClientId, id: i32, value: i64) {
         let deadline = Instant::now() + PATIENCE;
         while self.counters.value(CounterId::new(id)) != Some(value) {
@@ -256,7 +257,7 @@ impl Conversation {
         self.write([format!("-- until system counter {id} is {value}")]);
     }
 
-    /// Writes down the headers of frames in the first term of a log.
+    /// Records the headers of frames in the first term of a log.
     pub(crate) fn write_frames(&mut self, publication: &Publication, offset: usize, count: usize) {
         let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
         let mut offset = offset;
@@ -270,7 +271,7 @@ impl Conversation {
         }
     }
 
-    /// Writes down all counters that are not the system's.
+    /// Records all counters except the system counters.
     pub(crate) fn write_counters(&mut self) {
         let sessions = &self.sessions;
         let mut lines = Vec::new();
@@ -278,7 +279,7 @@ impl Conversation {
             if counter.id.get() < SYSTEM_COUNTERS {
                 return;
             }
-            // A heartbeat's value is the time.
+            // The value of a heartbeat is a time.
             let value = if counter.type_id == 11 { 0 } else { counter.value };
             let mut label = counter.label.to_string();
             let mut key = counter.key.as_bytes().to_vec();
@@ -289,7 +290,7 @@ impl Conversation {
                     key[8..12].copy_from_slice(&[0xEE; 4]);
                 }
             }
-            // What is left of a key is zeroes.
+            // The rest of a key is zeros.
             let used = key.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
             key.truncate(used);
             lines.push(format!(
@@ -300,7 +301,7 @@ impl Conversation {
         self.write(lines);
     }
 
-    /// Writes down what the log of a publication says of itself. Its initial term id and session must be stated.
+    /// Records the metadata of a publication's log. Its initial term id and session id must be set by the channel.
     pub(crate) fn write_log_metadata(&mut self, publication: &Publication) {
         let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
         let start = snapshot.log_metadata_offset();
@@ -314,13 +315,13 @@ impl Conversation {
         assert!(snapshot.is_zero(start + 512, 4096 - 512));
     }
 
-    /// Writes down a system counter.
+    /// Records a system counter.
     pub(crate) fn write_system_counter(&mut self, id: i32) {
         let value = self.counters.value(CounterId::new(id)).expect("a system counter");
         self.write([format!("# system counter {id} = {value}")]);
     }
 
-    /// Writes down which log files there are.
+    /// Records which log files exist.
     pub(crate) fn write_files(&mut self) {
         let entries = std::fs::read_dir(self.dir.path().join("publications")).expect("a directory");
         let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
@@ -338,7 +339,7 @@ impl Conversation {
         &self.images
     }
 
-    /// Writes down limit and position of a publication.
+    /// Records the limit and position of a publication.
     pub(crate) fn write_limit(&mut self, publication: &Publication) {
         let limit = self.counters.value(publication.limit).expect("a limit");
         self.write([format!("# limit {limit}")]);
@@ -350,7 +351,7 @@ impl Conversation {
             .expect("an appender")
     }
 
-    /// Publishes messages of that length, and writes down where the last one ended and why there is no further.
+    /// Publishes messages of `length` bytes. Records the position of the last, and why no more were accepted.
     pub(crate) fn offer(&mut self, publication: &Publication, length: usize, count: usize) {
         let appender = self.appender(publication);
         let mut last = Ok(Position::new(0));
@@ -368,7 +369,7 @@ impl Conversation {
         self.write([format!("# offered up to {}: {last:?}", appender.position())]);
     }
 
-    /// Reads that many fragments and writes down the position.
+    /// Reads at most `limit` fragments and records the position.
     pub(crate) fn poll(&mut self, image: &Image, limit: usize) {
         let log = LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite, RAW).expect("a log");
         let position = self.counters.own_value(image.position).expect("a position");
@@ -377,7 +378,7 @@ impl Conversation {
         self.write([format!("# read {read} up to {}", reader.position())]);
     }
 
-    /// The client shows that it lives, as clients do.
+    /// Stores the client's heartbeat, as clients do.
     pub(crate) fn beat(&self, client: ClientId) {
         let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
@@ -440,7 +441,7 @@ impl Conversation {
         self.send(&Command::RemoveCounter(RemoveCounter { client_id, correlation_id, registration_id }));
     }
 
-    /// As the C client does it: without ids.
+    /// As the C client sends it: without ids.
     pub(crate) fn reject(&mut self, image: RegistrationId, reason: &str) {
         self.send(&Command::RejectImage(RejectImage {
             client_id: ClientId::new(0),
@@ -486,7 +487,7 @@ fn show(event: &Event<'_>, sessions: &mut HashMap<SessionId, usize>) -> String {
     let file = |path: Text<'_>| path.to_string().rsplit('/').next().unwrap_or_default().to_owned();
     let name = event.name();
     match event {
-        // The words are each driver's own.
+        // The text is each driver's own.
         Event::Error(e) => format!("{name} {} for {}", e.error_code.get(), e.offending_correlation_id),
         Event::AvailableImage(e) => format!(
             "{name} {} {} {} for {} #{} {} {}",
@@ -534,7 +535,7 @@ fn show(event: &Event<'_>, sessions: &mut HashMap<SessionId, usize>) -> String {
     }
 }
 
-/// Has the same conversation with both drivers and compares the transcripts.
+/// Runs the same conversation with both drivers and compares the transcripts.
 #[track_caller]
 pub(crate) fn compare(options: &DriverOptions, conversation: impl Fn(&mut Conversation)) {
     let transcript = |kind| {

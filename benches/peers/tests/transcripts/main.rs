@@ -1,5 +1,5 @@
-//! The same conversation with Aeron's C driver and with ours, command by command: both must say the same, in the same order,
-//! and show the same counters and the same logs. Differences that are meant are named where they are left out.
+//! Runs the same conversation with Aeron's C driver and with ours, command by command. Both must give the same events
+//! in the same order, and have the same counters and logs. Intended differences are named where they are left out.
 
 mod conversation;
 #[path = "../../../../media-driver/tests/support/raw_access.rs"]
@@ -148,7 +148,7 @@ fn streams_drain_and_are_revoked_alike() {
     });
 }
 
-/// Left out: the C driver stores the loopback address in the wrong byte order; ours is right.
+/// Left out: the C driver stores the loopback address in the wrong byte order, ours in the right one.
 #[test]
 fn images_are_rejected_alike() {
     compare(&defaults().with("aeron.image.liveness.timeout", "2s"), |with| {
@@ -243,7 +243,7 @@ fn a_close_is_told_alike() {
     });
 }
 
-/// Left out: `group` with a word that does not exist, which the C driver takes for `infer` and ours refuses.
+/// Left out: `group` with an unknown value, which the C driver takes for `infer` and ours refuses.
 #[test]
 fn refusals_have_the_same_codes() {
     compare(&defaults(), |with| {
@@ -306,7 +306,7 @@ fn refusals_have_the_same_codes() {
     });
 }
 
-/// Left out: which counters come next after an answer was refused. The C driver has taken two by then, and gives them back.
+/// Left out: the next counter ids after an answer was refused. The C driver has allocated two by then, and frees them.
 #[test]
 fn requests_and_responses_are_matched_alike() {
     compare(&defaults(), |with| {
@@ -342,7 +342,7 @@ fn requests_and_responses_are_matched_alike() {
     });
 }
 
-/// Timers decide when; what is said, and in which order, is compared.
+/// The times depend on timers. The events and their order are compared.
 #[test]
 fn untethered_subscribers_are_left_behind_alike() {
     compare(&defaults(), |with: &mut Conversation| {
@@ -377,7 +377,7 @@ fn dead_publishers_are_got_past_alike() {
         with.add_subscription(client, "aeron:ipc");
         with.ticks(1);
         let image = with.images()[0].clone();
-        // Begun and not committed; then one behind it, which must not be lost.
+        // Claimed and not committed, with a message behind it that must not be lost.
         std::mem::forget(with.appender(&publication).try_claim(48).expect("a claim"));
         with.offer(&publication, 10, 1);
         with.poll(&image, 10);
@@ -385,7 +385,7 @@ fn dead_publishers_are_got_past_alike() {
         with.until_system_counter(client, 19, 1);
         with.poll(&image, 10);
         with.write_frames(&publication, 65_120, 5);
-        // The last one in the term, which is not full yet.
+        // The last claim in the term, which is not full yet.
         std::mem::forget(with.appender(&publication).try_claim(100).expect("a claim"));
         with.until_system_counter(client, 19, 2);
         with.poll(&image, 10);
@@ -432,8 +432,8 @@ fn files_are_padded_to_pages_alike() {
     });
 }
 
-/// A driver that was told nonsense goes on as before. What it answers to nonsense is not compared: the C driver says nothing, and
-/// ours gives the error that the protocol has for it.
+/// A driver that receives invalid commands continues to work. Its answers to them are not compared: the C driver gives
+/// none, and ours gives the error of the protocol.
 #[test]
 fn nonsense_changes_nothing() {
     compare(&defaults(), |with| {
@@ -448,7 +448,7 @@ fn nonsense_changes_nothing() {
     });
 }
 
-/// Our driver answers nonsense, which the C driver does not. The C client must not mind.
+/// Our driver answers invalid commands, unlike the C driver. That must not affect the C client.
 #[test]
 fn a_c_client_takes_no_notice_of_answers_to_nonsense() {
     let dir = AeronDir::unique("nonsense");
@@ -458,7 +458,8 @@ fn a_c_client_takes_no_notice_of_answers_to_nonsense() {
     let subscription = client.add_subscription(IPC, 1001).expect("a subscription");
     let mut publication = client.add_publication(Kind::Concurrent, IPC, 1001).expect("a publication");
     let ring = CncFile::open(dir.path(), FileAccess::ReadWrite).expect("a ready CnC file").commands();
-    // Answered for 0, for -1, for nobody, and for things that the client holds, whose commands were answered long ago.
+    // Answers for correlation ids 0 and -1, for an unknown one, and for resources of the client whose commands were
+    // answered long ago.
     let held = publication.identity().registration_id;
     for correlation_id in [0, -1, i64::MAX, held, held - 1, client.client_id()] {
         let bytes = [i64::MAX.to_le_bytes(), correlation_id.to_le_bytes()].concat();
@@ -475,7 +476,7 @@ fn a_c_client_takes_no_notice_of_answers_to_nonsense() {
         client.reports().into_iter().filter(|report| matches!(report, Report::Error { .. } | Report::Closed)).collect();
     assert_eq!(errors, []);
     publication.offer(b"goes on").expect("room");
-    // What was added after the nonsense is answered as ever.
+    // A command after the invalid ones is answered as usual.
     client.add_counter(1101, b"", "goes on").expect("a counter");
     drop(subscription);
     assert!(!client.is_closed());

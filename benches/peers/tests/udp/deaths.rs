@@ -1,4 +1,4 @@
-//! Drivers that end without a word: whoever is left notices, and goes on.
+//! Drivers that end without notice: the other side detects it and continues.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
 use gannet_peers::driver::DriverKind;
@@ -38,7 +38,7 @@ fn a_publication_notices_that_its_receiver_died() {
     }
 }
 
-/// One of two receivers dies: the other one gets everything.
+/// One of two receivers dies. The other one receives everything.
 #[test]
 fn a_group_goes_on_without_who_died() {
     for sending in [DriverKind::Aeron, DriverKind::Gannet] {
@@ -52,7 +52,7 @@ fn a_group_goes_on_without_who_died() {
         wait_for("receivers", || doomed.is_connected());
         dies.kill();
         drop(doomed);
-        // More than a window: the one that is gone holds everything up until it is given up.
+        // More than a window: the dead receiver holds the stream up until it times out.
         deliver(&mut publication, &mut subscriptions, &[1_000; 300]);
     }
 }

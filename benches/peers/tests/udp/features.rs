@@ -1,4 +1,5 @@
-//! What channels can ask for beside an address: spies, many places, answers, times; and ends that are told in their own ways.
+//! Channel features besides an address: spies, several destinations, responses, timestamps, and the ways in which a
+//! stream ends.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
 use gannet::counters::type_id;
@@ -6,7 +7,7 @@ use gannet_peers::driver::DriverKind;
 
 const BOTH: [DriverKind; 2] = [DriverKind::Aeron, DriverKind::Gannet];
 
-/// A spy at the sender's driver reads what a receiver elsewhere does.
+/// A spy at the sender's driver reads the same as a receiver on another driver.
 #[test]
 fn spies_and_receivers_read_the_same() {
     for (sending, receiving) in PAIRINGS {
@@ -15,12 +16,12 @@ fn spies_and_receivers_read_the_same() {
         let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
         let spy = from.client.add_subscription(&format!("aeron-spy:{channel}"), STREAM).unwrap();
         let receiver = to.client.add_subscription(&channel, STREAM).unwrap();
-        // Several times the log.
+        // Several times the length of the log.
         deliver(&mut publication, &mut [spy, receiver], &[1_000; 400]);
     }
 }
 
-/// With `ssc` a spy alone keeps a publication going. Whoever comes from elsewhere later joins where it is.
+/// With `ssc` a spy alone keeps a publication connected. A later receiver joins at the current position.
 #[test]
 fn a_spy_alone_keeps_a_publication_going() {
     for (sending, receiving) in PAIRINGS {
@@ -33,7 +34,8 @@ fn a_spy_alone_keeps_a_publication_going() {
         let [spy] = spy;
         let receiver = to.client.add_subscription(&channel, STREAM).unwrap();
         wait_for("the receiver's image", || receiver.is_connected());
-        // What the spy drives on must not get away before the sender has heard of the receiver: half a term on, that would be too late.
+        // The stream driven by the spy must not advance too far before the sender knows the receiver: half a term later
+        // would be too late.
         let position = publication.position().unwrap().get();
         let counters = from.client.counters();
         let limit = counters.find(type_id::SENDER_LIMIT, publication.registration_id()).unwrap();
@@ -42,7 +44,7 @@ fn a_spy_alone_keeps_a_publication_going() {
     }
 }
 
-/// One subscription hears drivers of both kinds, each at a place of its own.
+/// One subscription receives from drivers of both kinds, at a destination of its own for each.
 #[test]
 fn a_subscription_hears_drivers_of_both_kinds() {
     for receiving in BOTH {
@@ -66,8 +68,8 @@ fn a_subscription_hears_drivers_of_both_kinds() {
     }
 }
 
-/// Copies of one stream come by two ways, from a publication with two destinations to a subscription with two places:
-/// one image, each message once, also when one way goes.
+/// Two copies of a stream arrive, from a publication with two destinations at a subscription with two destinations: one
+/// image, with each message once, also after one path fails.
 #[test]
 fn copies_of_a_stream_are_one_image() {
     for (sending, receiving) in PAIRINGS {
@@ -88,7 +90,7 @@ fn copies_of_a_stream_are_one_image() {
     }
 }
 
-/// A server answers a request on a publication of its own, without knowing beforehand where its client is.
+/// A server answers a request on a publication of its own, without knowing the client's address beforehand.
 #[test]
 fn requests_are_answered_on_response_channels() {
     for (serving, asking) in PAIRINGS {
@@ -108,7 +110,8 @@ fn requests_are_answered_on_response_channels() {
     }
 }
 
-/// Messages carry when their sender's driver sent them, and when the receiver's system and driver had them.
+/// Messages carry the times at which the sender's driver sent them, and at which the receiver's system and driver
+/// received them.
 #[test]
 fn messages_carry_times() {
     /// The first of September 2020, in nanoseconds since 1970.
@@ -137,7 +140,7 @@ fn messages_carry_times() {
     }
 }
 
-/// The end of a stream is told: its image is at its end when all was read, and says where that was.
+/// The end of a stream is signalled: the image is at its end once everything is read, and knows the position.
 #[test]
 fn the_end_of_a_stream_is_told() {
     for (sending, receiving) in PAIRINGS {
@@ -159,7 +162,7 @@ fn the_end_of_a_stream_is_told() {
     }
 }
 
-/// A publication that is revoked ends its image at once, which says so.
+/// A revoked publication ends its image at once, and the image reports it.
 #[test]
 fn a_revoked_stream_says_so() {
     for (sending, receiving) in PAIRINGS {
@@ -175,7 +178,7 @@ fn a_revoked_stream_says_so() {
     }
 }
 
-/// Whoever rejects an image is not sent to any more, and its publisher is not connected.
+/// Nothing more is sent to a subscriber that rejects an image, and its publication is not connected.
 #[test]
 fn a_rejected_stream_is_not_connected() {
     for (sending, receiving) in PAIRINGS {

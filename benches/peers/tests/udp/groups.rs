@@ -1,4 +1,4 @@
-//! One publication and receivers of both kinds: multicast, and several destinations, by each flow control strategy.
+//! One publication with receivers of both kinds: multicast and several destinations, with each flow control strategy.
 
 use crate::hosts::{Host, STREAM, deliver, free_port, wait_for};
 use gannet_peers::driver::DriverKind;
@@ -18,7 +18,7 @@ fn receivers_of_both_kinds_hear_a_group() {
     }
 }
 
-/// Within one window, so that `max` cannot leave the slower behind.
+/// Everything fits one window, so that `max` cannot leave the slower receiver behind.
 #[test]
 fn each_strategy_paces_receivers_of_both_kinds() {
     for sending in BOTH {
@@ -59,7 +59,7 @@ fn destinations_are_added_and_removed_by_hand() {
     }
 }
 
-/// Whoever comes late hears what comes from then on.
+/// A late receiver gets what is sent from then on.
 #[test]
 fn late_joiners_join_where_the_stream_is() {
     for sending in BOTH {

@@ -1,4 +1,4 @@
-//! Drivers with their clients, and a stream that is checked message by message.
+//! Drivers with their clients, and a stream whose messages are all checked.
 
 use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
 use gannet_peers::aeron_dir::AeronDir;
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) const STREAM: i32 = 1001;
 
-/// Who sends and who receives.
+/// The drivers of sender and receiver.
 pub(crate) const PAIRINGS: [(DriverKind, DriverKind); 3] = [
     (DriverKind::Aeron, DriverKind::Aeron),
     (DriverKind::Gannet, DriverKind::Aeron),
     (DriverKind::Aeron, DriverKind::Gannet),
 ];
 
-/// A driver and a client of it. The client goes first, and the directory last.
+/// A driver and a client of it. The client is dropped first, and the directory last.
 pub(crate) struct Host {
     pub(crate) client: Client,
     driver: DriverProcess,
@@ -29,7 +29,7 @@ impl Host {
         Self::with(kind, &[])
     }
 
-    /// A host whose driver has these settings, too.
+    /// A host whose driver has these additional settings.
     pub(crate) fn with(kind: DriverKind, settings: &[(&str, &str)]) -> Self {
         let dir = AeronDir::unique("udp");
         let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
@@ -40,7 +40,7 @@ impl Host {
         Self { client, driver, _dir: dir }
     }
 
-    /// The driver ends at once, with everything on it; its client does not know yet.
+    /// Kills the driver without the client's knowledge.
     pub(crate) fn kill(self) {
         self.driver.kill().expect("the driver ends");
     }
@@ -62,7 +62,8 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Sends messages of these lengths once everybody is there, and has everybody read all of them whole and in order.
+/// Sends messages of these lengths once everyone is connected, and checks that every subscription reads all of them
+/// complete and in order.
 pub(crate) fn deliver(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription], lengths: &[usize]) {
     wait_for("receivers", || publication.is_connected() && subscriptions.iter().all(Subscription::is_connected));
     let mut received = vec![(0, Vec::new()); subscriptions.len()];

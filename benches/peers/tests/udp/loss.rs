@@ -1,5 +1,5 @@
-//! Streams across a network that loses one, five and twenty of a hundred datagrams each way: to one receiver, to a group, and to
-//! several destinations.
+//! Streams across a network that loses 1, 5 or 20 percent of the datagrams each way: to one receiver, to a group, and
+//! to several destinations.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port};
 use crate::relay::Relay;
@@ -39,14 +39,15 @@ fn twenty_percent_are_made_up_for() {
 
 const PERCENTAGES: [u64; 3] = [1, 5, 20];
 const BOTH: [DriverKind; 2] = [DriverKind::Aeron, DriverKind::Gannet];
-/// No receiver is given up that has said nothing for a while: what it says is lost, too.
+/// A long receiver timeout, since status messages are lost as well.
 const PACED: &str = "fc=min,g:/2,t:60s|term-length=64k";
 
 fn lengths() -> Vec<usize> {
     (0..1_000).map(|number| if number % 100 == 99 { 8_000 } else { number * 37 % 1_500 }).collect()
 }
 
-/// Of what our drivers hear of a group they lose a part on purpose: data where they receive, and what receivers say where they send.
+/// Our drivers drop a part of a group's datagrams on purpose: data at the receiver, and receivers' messages at the
+/// sender.
 #[test]
 fn what_a_group_loses_is_made_up_for() {
     for sending in BOTH {
@@ -69,7 +70,7 @@ fn what_a_group_loses_is_made_up_for() {
     }
 }
 
-/// The network loses on the way to each of two destinations, and not the same.
+/// The network loses different datagrams on the way to each of two destinations.
 #[test]
 fn what_is_lost_on_the_way_to_several_destinations_is_made_up_for() {
     for sending in BOTH {
@@ -96,7 +97,7 @@ fn what_is_lost_on_the_way_to_several_destinations_is_made_up_for() {
     }
 }
 
-/// Our driver's own loss on purpose, at whichever end it is.
+/// The intentional loss of our driver, at either end.
 #[test]
 fn loss_on_purpose_is_made_up_for() {
     for (sending, receiving) in PAIRINGS {

@@ -1,5 +1,5 @@
-//! Our driver and Aeron's C driver over UDP on the loopback interface, each as sender and as receiver. A pairing of Aeron's own proves the
-//! scenario; the others then prove ours.
+//! Our driver and Aeron's C driver over UDP on the loopback interface, each as sender and as receiver. A combination of
+//! Aeron's own parts validates the scenario; the others then test ours.
 
 mod deaths;
 mod features;

@@ -1,10 +1,12 @@
-//! Drivers of both kinds gossip: each finds the others by the names that they tell, and streams cross on channels with such names.
+//! Drivers of both kinds exchange names: each finds the others by the names they announce, and streams use channels
+//! with such names.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
 use gannet::counters::type_id;
 use gannet_peers::driver::DriverKind;
 
-/// A host whose driver gossips at a port of its own, which is returned; the drivers at `first` are told its name first.
+/// A host whose driver's resolver has a port of its own, which is returned. The driver announces itself to the drivers
+/// at `first`.
 fn gossiping(kind: DriverKind, name: &str, first: &[u16]) -> (Host, u16) {
     let port = free_port();
     let interface = format!("127.0.0.1:{port}");
@@ -14,7 +16,7 @@ fn gossiping(kind: DriverKind, name: &str, first: &[u16]) -> (Host, u16) {
         ("aeron.name.resolver.supplier", "driver"),
         ("aeron.driver.resolver.name", name),
         ("aeron.driver.resolver.interface", &interface),
-        // A busy machine may not run another driver for a while.
+        // Long, since a busy machine may not run another driver for a while.
         ("aeron.driver.resolver.neighbor.timeout", "300s"),
     ];
     if !first.is_empty() {
@@ -23,7 +25,7 @@ fn gossiping(kind: DriverKind, name: &str, first: &[u16]) -> (Host, u16) {
     (Host::with(kind, &settings), port)
 }
 
-/// The label and the value of a driver's counter of this type.
+/// The label and the value of the driver's counter of this type.
 fn counter(host: &Host, type_id: i32) -> Option<(String, i64)> {
     let counters = host.client.counters();
     let mut found = None;
@@ -35,7 +37,7 @@ fn counter(host: &Host, type_id: i32) -> Option<(String, i64)> {
     found
 }
 
-/// Waits until a driver knows so many others.
+/// Waits until a driver knows `count` others.
 fn wait_for_names(host: &Host, count: i64) {
     wait_for("names", || {
         [type_id::NAME_RESOLVER_CACHE_ENTRIES, type_id::NAME_RESOLVER_NEIGHBORS]
@@ -51,7 +53,8 @@ fn stream(from: &Host, to: &Host, name: &str) {
     deliver(&mut publication, &mut receiver, &[1_000; 200]);
 }
 
-/// Only one of two is told of the other; both find each other, and a stream crosses each way by the name of its receiver's driver.
+/// Only one of two drivers is configured with the other. Both find each other, and a stream runs each way by the name
+/// of its receiver's driver.
 #[test]
 fn drivers_are_found_by_the_names_that_they_tell() {
     for (sending, receiving) in PAIRINGS {
@@ -74,7 +77,7 @@ fn drivers_are_found_by_the_names_that_they_tell() {
     }
 }
 
-/// Two drivers that know a third alone hear of each other from it, whatever kind it is.
+/// Two drivers that both know only a third learn of each other from it, whatever kind it is.
 #[test]
 fn names_are_passed_on_between_drivers_of_both_kinds() {
     for (ends, middle) in [(DriverKind::Aeron, DriverKind::Gannet), (DriverKind::Gannet, DriverKind::Aeron)] {

@@ -1,5 +1,5 @@
-//! A bad network between two drivers: a relay at the address that the publication sends to, which passes datagrams on to the
-//! subscription's, and answers back, and loses some of both.
+//! A lossy network between two drivers: a relay at the address that the publication sends to. It forwards datagrams to
+//! the subscription's address and answers back, and drops some in each direction.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A relay, which ends when it is dropped.
+/// A relay. It ends when dropped.
 pub(crate) struct Relay {
     address: SocketAddr,
     stops: Arc<AtomicBool>,
@@ -16,7 +16,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Passes on what comes to its address, but for `percent` of it each way, which the seed chooses.
+    /// Forwards the datagrams that arrive at its address, except for `percent` of them each way. The seed determines
+    /// which.
     pub(crate) fn start(to: SocketAddr, percent: u64, seed: u64) -> Self {
         let open = || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -26,7 +27,7 @@ impl Relay {
         let (front, back) = (open(), open());
         let address = front.local_addr().expect("an address");
         let (stops, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        // Where answers go: whoever sent last.
+        // The address for answers: the last sender's.
         let sender = Arc::new(std::sync::Mutex::new(None));
         let run = |from: UdpSocket, through: UdpSocket, fixed: Option<SocketAddr>, seed: u64| {
             let (stops, lost, sender) = (stops.clone(), lost.clone(), sender.clone());
@@ -35,7 +36,7 @@ impl Relay {
                 let mut state = seed;
                 while !stops.load(Ordering::Relaxed) {
                     let Ok((length, source)) = from.recv_from(&mut buffer) else { continue };
-                    // A linear congruential generator: the same losses in each run.
+                    // A linear congruential generator, so that each run has the same losses.
                     state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     let to = match fixed {
                         Some(to) => {
@@ -47,7 +48,7 @@ impl Relay {
                     if (state >> 33) % 100 < percent {
                         lost.fetch_add(1, Ordering::Relaxed);
                     } else if let Some(to) = to {
-                        // A receiver that is gone is the network's business.
+                        // An error because the receiver is gone is ignored, as in a network.
                         let _ = through.send_to(&buffer[..length], to);
                     }
                 }
@@ -58,12 +59,12 @@ impl Relay {
         Self { address, stops, lost, threads }
     }
 
-    /// Where publications send to.
+    /// The address for publications.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many datagrams it has lost.
+    /// The number of datagrams dropped.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Streams between two drivers on a good network: messages of all lengths, ends and beginnings.
+//! Streams between two drivers on a network without loss: messages of all lengths, and how streams begin and end.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
 use gannet_peers::driver::DriverKind;
@@ -28,7 +28,7 @@ fn many_small_messages_cross() {
     }
 }
 
-/// An image goes when its publication does, and another one comes with the next.
+/// An image ends with its publication, and the next publication has another image.
 #[test]
 fn streams_end_and_begin_again() {
     for (sending, receiving) in PAIRINGS {
@@ -47,7 +47,7 @@ fn streams_end_and_begin_again() {
     }
 }
 
-/// When its subscriber leaves, a publication is not connected; whoever comes later joins where the stream is.
+/// A publication is not connected after its subscriber leaves. A later subscriber joins at the current position.
 #[test]
 fn subscribers_leave_and_come() {
     for (sending, receiving) in PAIRINGS {
@@ -69,7 +69,7 @@ fn subscribers_leave_and_come() {
     }
 }
 
-/// Receivers of both kinds register with a publication that goes at the pace of the slower.
+/// Receivers of both kinds register with one publication, which runs at the pace of the slower.
 #[test]
 fn receivers_of_both_kinds_register_with_one_publication() {
     for sending in [DriverKind::Aeron, DriverKind::Gannet] {
@@ -86,7 +86,7 @@ fn receivers_of_both_kinds_register_with_one_publication() {
     }
 }
 
-/// Many: ten million, or as many as `GANNET_UDP_MESSAGES` says.
+/// Sends ten million messages, or as many as `GANNET_UDP_MESSAGES` says.
 #[test]
 fn millions_of_small_messages_cross() {
     let count: usize =
@@ -96,7 +96,7 @@ fn millions_of_small_messages_cross() {
         let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=4m", free_port());
         let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
         let mut subscription = [to.client.add_subscription(&channel, STREAM).unwrap()];
-        // A million at a time, each with its own deadline.
+        // A million at a time, each with a deadline of its own.
         for done in (0..count).step_by(1_000_000) {
             deliver(&mut publication, &mut subscription, &vec![32; (count - done).min(1_000_000)]);
         }
