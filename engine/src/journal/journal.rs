@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::agent::AgentRunner;
+use crate::agent::{Agent, AgentRunner};
 use crate::memory::FileAccess;
 use crate::time::{Clock, SystemClock};
 use crate::types::{Position, RecordingId};
@@ -378,19 +378,23 @@ impl Journal {
         let Some(Held { open, mark }) = self.writer.release() else { return Ok(()) };
         drop(open);
         let opening = opening?;
-        let outcome = self.end(syncs);
+        let outcome = self.end(syncs, &mark);
         // Done even if the end could not be stored, because nobody writes any more.
         let released = mark.release(&**storage, &opening);
         outcome.and(released)
     }
 
     /// Stores the end of the recording, if no other process has it open.
-    fn end(&self, syncs: bool) -> Result<(), JournalError> {
+    fn end(&self, syncs: bool, mark: &Mark) -> Result<(), JournalError> {
         let storage = &self.writer.storage;
         let descriptor = &self.writer.descriptor;
         let Some(_alone) = storage.try_lock(&open_lock_name(descriptor.recording_id), Share::Exclusive)? else {
             return Ok(());
         };
+        if self.writer.control.indexed_position().get() < self.writer.control.tail().load_acquire() {
+            // The process that kept the index closed the journal before the last appends.
+            Keeper::new(Arc::clone(&self.writer), mark.pulse()).on_close();
+        }
         let recorded = self.writer.advance()?;
         if recorded.get() != self.writer.control.tail().load_acquire() {
             return Ok(());

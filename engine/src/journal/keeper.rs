@@ -145,8 +145,11 @@ impl Keeper {
         work += self.sync(now, recorded)?;
         self.tidy(now)?;
         work += self.prune(now)?;
-        // Last: it needs an appender's slot, which may not be available, and the other duties must not fail with it.
-        work += usize::from(roll_if_due(&self.writer)?);
+        // Last: it needs an appender's slot, which may not be available, and the other duties must not fail with it. The
+        // next process that opens the journal rolls if it is due by then.
+        if !self.is_closing {
+            work += usize::from(roll_if_due(&self.writer)?);
+        }
         Ok(work)
     }
 

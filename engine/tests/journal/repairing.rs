@@ -64,6 +64,26 @@ fn a_journal_that_was_just_closed_is_whole() {
     }
 }
 
+/// Also when the one that kept its index was closed just before.
+#[test]
+fn a_journal_that_was_just_closed_by_several_is_whole() {
+    for round in 0..20 {
+        let (dir, first) = journal(&small());
+        let second = Journal::open(dir.path()).unwrap();
+        let mut appender = second.appender().unwrap();
+        appender.append(&message(0, 0)).unwrap();
+        eventually("it is indexed", || first.indexed() == first.tail());
+        first.close().unwrap();
+        for number in 1..2_000 {
+            appender.append(&message(0, number)).unwrap();
+        }
+        drop(appender);
+        second.close().unwrap();
+        let found = run(dir.path(), true);
+        assert!(found.was_whole(), "round {round}: {found:?}");
+    }
+}
+
 #[test]
 fn damage_is_put_aside_and_the_rest_is_read() {
     let dir = closed();
