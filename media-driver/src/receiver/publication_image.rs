@@ -110,6 +110,8 @@ pub struct PublicationImage {
     loss_detector: LossDetector,
     term_length: TermLength,
     initial_term_id: TermId,
+    /// The maximum length of the sender's datagrams.
+    mtu: i32,
     connections: Vec<Connection>,
     /// The highest position that the stream is known to reach.
     highest: i64,
@@ -177,6 +179,7 @@ impl PublicationImage {
         Self {
             term_length,
             initial_term_id: made_of.log.initial_term_id(),
+            mtu: made_of.log.mtu() as i32,
             connections,
             highest: join,
             rebuilt: join,
@@ -346,10 +349,9 @@ impl PublicationImage {
         }
         match &self.congestion_control {
             CongestionControl::Static(window) if self.arrivals.frontier() == self.highest && self.end.is_none() => {
-                let reads = self.scheduled + i64::from(window.get() / 4);
+                let window = window.get();
                 self.complete_to(self.highest);
-                // Subscribers cannot read beyond what was received.
-                Arrival::Next(if self.highest <= reads { i64::MAX } else { reads })
+                Arrival::Next(self.awaited_reads(window))
             }
             _ => Arrival::News,
         }
@@ -471,10 +473,8 @@ impl PublicationImage {
         } else {
             MonotonicNanos::NEVER
         };
-        let reads = self.scheduled + i64::from(window.get() / 4);
-        // Subscribers cannot read beyond what was received.
-        let is_out_of_reach = self.highest <= reads || matches!(self.phase, Phase::Rejected(_));
-        let reads = if is_out_of_reach { i64::MAX } else { reads };
+        let is_rejected = matches!(self.phase, Phase::Rejected(_));
+        let reads = if is_rejected { i64::MAX } else { self.awaited_reads(window.get()) };
         // Periodic frames are sent together with those of other images.
         Some(Rest { reads, until: next_beat(self.next_report()).min(self.next_look_at_gaps()).min(silence) })
     }
@@ -488,6 +488,20 @@ impl PublicationImage {
     pub fn active_transports(&self, now: MonotonicNanos) -> usize {
         let timeout_ns = self.made_of.liveness_timeout_ns;
         self.connections.iter().filter(|connection| now.since(connection.last_activity) < timeout_ns).count()
+    }
+
+    /// Whether the announced window has room for another datagram of the maximum length.
+    fn has_room(&self, window: i32) -> bool {
+        self.scheduled + i64::from(window) - self.highest >= i64::from(self.mtu)
+    }
+
+    /// The position beyond which subscribers must read for a status message to be due; the maximum if they cannot read so
+    /// far.
+    fn awaited_reads(&self, window: i32) -> i64 {
+        let quarter = self.scheduled + i64::from(window / 4);
+        let reads = if self.has_room(window) { quarter } else { quarter.min(self.highest - 1) };
+        // Subscribers cannot read beyond what was received.
+        if self.highest <= reads { i64::MAX } else { reads }
     }
 
     /// Decides whether a status message is due early.
@@ -505,7 +519,10 @@ impl PublicationImage {
         }
         // Trap 45: strictly more than a quarter, counted from the scheduled position.
         let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
-        if decision.force || is_far || decision.window != self.scheduled_window {
+        // Everything was read, and the sender may wait for the window. Unlike the reference, this sends a status message:
+        // if the window is hardly longer than a datagram, the stream would stop for ever.
+        let is_awaited = consumed > self.scheduled && consumed >= self.highest && !self.has_room(decision.window);
+        if decision.force || is_far || is_awaited || decision.window != self.scheduled_window {
             self.scheduled = consumed;
             self.scheduled_window = decision.window;
             self.status_due = AT_ONCE;
@@ -543,6 +560,10 @@ impl PublicationImage {
             let (session_id, stream_id) = (self.made_of.session_id, self.made_of.stream_id);
             let setup = ResponseSetup { session_id, stream_id, response_session_id };
             self.send(now, &Report::Response(setup), out);
+        }
+        if !self.has_room(self.scheduled_window) {
+            // Otherwise the last position is repeated, as in the reference, even if a part of a quarter was read since.
+            self.scheduled = self.scheduled.max(self.made_of.words.consumed());
         }
         let at = Position::new(self.scheduled);
         let message = StatusMessage {

@@ -7,7 +7,7 @@ use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding};
 use gannet::types::Position;
-use gannet_driver::mailbox::{EndpointId, LossRules, NewImage};
+use gannet_driver::mailbox::{CongestionRules, EndpointId, LossRules, NewImage};
 use gannet_driver::receiver::publication_image::{Arrival, PublicationImage, Report, ReportOutlet};
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
@@ -168,6 +168,28 @@ fn trap_44_and_45_status_messages_by_quarter_windows() {
     assert_eq!(receiving.poll(200_001), ["status 0+32768"], "repeated, not computed anew");
     receiving.words.set_consumed(8448);
     assert_eq!(receiving.poll(200_002), ["status 8448+32768"]);
+}
+
+/// A quarter of a window may be more than the sender can do without: where it has no room for one more datagram, it is told what was
+/// read, at once if that is everything, and otherwise with the next timed status message.
+#[test]
+fn a_sender_without_room_is_told_of_less_than_a_quarter() {
+    let window = |bytes| move |made_of: &mut NewImage| made_of.congestion_control = CongestionRules::Static(bytes);
+    let mut receiving = Receiving::with(0, window(1408));
+    receiving.poll(0);
+    assert_eq!(receiving.take(1, &data(0, &[b'a'; 288])), Arrival::Next(319), "less than a quarter, but all there is");
+    receiving.words.set_consumed(320);
+    assert_eq!(receiving.poll(2), ["status 320+1408"]);
+    assert!(receiving.poll(3).is_empty(), "once");
+
+    let mut receiving = Receiving::with(0, window(2048));
+    receiving.poll(0);
+    receiving.take(1, &data(0, &[b'a'; 480]));
+    receiving.words.set_consumed(512);
+    assert!(receiving.poll(2).is_empty(), "there is room for a datagram");
+    receiving.take(3, &data(512, &[b'b'; 224]));
+    assert!(receiving.poll(3).is_empty(), "somebody has not read all of it");
+    assert_eq!(receiving.poll(200_001), ["status 512+2048"]);
 }
 
 #[test]

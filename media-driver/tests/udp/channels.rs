@@ -37,6 +37,19 @@ fn spies_and_receivers_read_the_same() {
     assert_eq!(elsewhere.image_count(), 0);
 }
 
+/// A window that is hardly longer than a datagram: what was read of it is told in time, though it is less than a quarter.
+#[test]
+fn a_window_of_one_datagram_does_not_stop_a_stream() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+    let mut publication =
+        client.add_exclusive_publication(&format!("{channel}|term-length=64k|mtu=8k"), STREAM).unwrap();
+    let mut receiver = client.add_subscription(&format!("{channel}|rcv-wnd=8k"), STREAM).unwrap();
+    for length in [1_500, 8_000, 8_000, 1_500, 8_000] {
+        exchange(&mut publication, &mut receiver, &[length]);
+    }
+}
+
 /// What a channel asks of its sockets is for them alone: whoever sends and whoever receives may ask for other things.
 #[test]
 fn sockets_are_as_channels_ask() {
