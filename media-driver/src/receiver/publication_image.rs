@@ -169,6 +169,7 @@ impl PublicationImage {
         let term_length = made_of.log.term_length();
         let congestion_control =
             CongestionControl::new(made_of.congestion_control, made_of.log.mtu() as i32, term_length, now);
+        made_of.words.set_window(congestion_control.initial_window());
         let mut connections = Vec::with_capacity(MAX_RECEIVE_TRANSPORTS);
         connections.push(Connection {
             transport: made_of.transport,
@@ -525,6 +526,7 @@ impl PublicationImage {
         if decision.force || is_far || is_awaited || decision.window != self.scheduled_window {
             self.scheduled = consumed;
             self.scheduled_window = decision.window;
+            self.made_of.words.set_window(decision.window);
             self.status_due = AT_ONCE;
         }
     }

@@ -13,6 +13,7 @@ pub struct ImageWords {
     highest: OwnedWord<i64>,
     condition: OwnedWord<i64>,
     end: OwnedWord<i64>,
+    window: OwnedWord<i64>,
     consumed: OwnedWord<i64>,
 }
 
@@ -46,6 +47,7 @@ impl ImageWords {
             highest: lines.word(0, 1),
             condition: lines.word(0, 2),
             end: lines.word(0, 3),
+            window: lines.word(0, 4),
             consumed: lines.word(1, 0),
         };
         this.rebuilt.store_release(join);
@@ -62,6 +64,16 @@ impl ImageWords {
     /// The rebuilt position. For the conductor.
     pub fn rebuilt(&self) -> i64 {
         self.rebuilt.load_acquire()
+    }
+
+    /// Sets the length of the window. For the receiver.
+    pub fn set_window(&self, window: i32) {
+        self.window.store_relaxed(window.into());
+    }
+
+    /// The length of the window; `None` until the receiver has the image. For the conductor.
+    pub fn window(&self) -> Option<i64> {
+        Some(self.window.load_relaxed()).filter(|window| *window > 0)
     }
 
     /// Sets the highest position that the stream is known to reach. For the receiver.
@@ -126,6 +138,9 @@ mod tests {
         words.set_rebuilt(5000);
         words.set_highest(6000);
         words.set_consumed(4500);
+        assert_eq!(other.window(), None);
+        words.set_window(9000);
+        assert_eq!(other.window(), Some(9000));
         assert_eq!((other.rebuilt(), other.highest(), other.consumed()), (5000, 6000, 4500));
         for condition in [
             Condition::Ended { position: 7, revoked: false },

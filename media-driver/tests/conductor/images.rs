@@ -102,6 +102,29 @@ fn an_image_is_as_patient_as_its_subscription_states() {
     assert!((500..=700).contains(lost_at) && (1_600..=1_900).contains(&(back_at - lost_at)), "{story:?}");
 }
 
+/// How far an untethered subscriber may stay behind goes by the window that the receiver announces, which may be far below what is stated.
+#[test]
+fn an_untethered_subscriber_is_measured_by_the_window_that_there_is() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let channel = format!("{CHANNEL}|cc=cubic");
+    let timeouts = "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms";
+    let (slow, _) = driver.add_subscription(client, &format!("{channel}|tether=false|{timeouts}"));
+    driver.add_subscription(client, &channel);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    let [_, fast] = &driver.images()[..] else { panic!("two subscribers") };
+    image.words.set_rebuilt(8 << 10);
+    driver.word(fast.position).store_release(8 << 10);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new(), "far from a quarter of what is stated");
+    image.words.set_window(10 << 10);
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    let events = driver.events();
+    assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
+}
+
 /// Whether the pages of an image's log are faulted in by their first use is what its oldest subscription states.
 #[test]
 fn an_image_is_as_sparse_as_its_oldest_subscription_states() {

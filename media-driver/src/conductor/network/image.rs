@@ -161,7 +161,7 @@ impl Image {
             return None;
         }
         let fastest = self.subscribers.working_span().map_or(self.consumed, |span| self.bound(span.max));
-        let window = i64::from(self.made_of.window);
+        let window = self.made_of.words.window().unwrap_or(self.made_of.window.into());
         let line = fastest - window + window / 4;
         let found = self.subscribers.get_mut(index)?;
         // ORDERING(pos.subscriber): Acquire, as in `working_span`.
