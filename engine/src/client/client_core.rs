@@ -213,7 +213,7 @@ impl ClientCore {
         self.conductor().is_closed()
     }
 
-    /// Asks for a reconnection; see the conductor's method.
+    /// Requests a reconnection; see the conductor's method.
     pub(super) fn reconnect(&self) -> bool {
         let down = self.conductor().reconnect();
         self.wake.notify_all();

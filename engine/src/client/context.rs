@@ -57,7 +57,7 @@ pub(super) enum ConductorMode {
 /// A handler, if one was set.
 pub(super) type Handler<F> = Option<Box<F>>;
 
-/// What a client calls. Run one at a time, by whoever runs the conductor, which is never inside its lock then.
+/// The handlers of a client. The conductor calls them one at a time, and never while it holds its lock.
 #[derive(Default)]
 pub(super) struct Handlers {
     pub(super) event: Handler<dyn FnMut(&ClientEvent) + Send>,
@@ -287,7 +287,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Where client and driver meet unless they are told otherwise.
+/// The default directory of client and driver.
 fn default_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("AERON_DIR").filter(|dir| !dir.is_empty()) {
         return dir.into();

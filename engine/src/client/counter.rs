@@ -99,8 +99,8 @@ impl Counter {
         self.shared.bindings.newest().registration_id
     }
 
-    /// The value's word, as long as it is this counter's. The driver may have freed it long ago, if this client was stopped for a
-    /// while and its conductor has not yet noticed, and another may have it by now.
+    /// The word with the value, if it still belongs to this counter. If this client was stopped for a while, the driver
+    /// may have freed the counter, and another counter may use the word, before the client's conductor notices.
     #[inline(always)]
     fn value(&self) -> Result<&OwnedWord<i64>, CounterClosed> {
         match self.shared.bindings.current() {

@@ -65,7 +65,7 @@ impl Context {
     }
 }
 
-/// Has the settings of a client be what the variables say. An empty one is as good as none, as it is to the driver.
+/// Sets a client's settings from environment variables. An empty variable counts as not set, as it does for the driver.
 fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Context, EnvironmentError> {
     let mut context = Context::new();
     let mut unreadable = Vec::new();

@@ -310,7 +310,7 @@ impl ExclusivePublication {
         self.core.release(self.key, true);
     }
 
-    /// Looks at the appender in force, be it the owner's or the one that its next offer picks up; `None` when closed.
+    /// Calls `look` with the current appender: the owner's, or the one that its next offer uses. `None` when closed.
     fn look<T>(&self, look: impl FnOnce(&ExclusiveAppender) -> T) -> Option<T> {
         if self.shared.is_bound(self.generation) {
             return Some(look(&self.binding.appender));

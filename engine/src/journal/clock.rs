@@ -30,7 +30,7 @@ const EMPTY: i64 = 0;
 /// The clock of this process, if it is in use.
 static RUNNING: Mutex<Weak<CoarseClock>> = Mutex::new(Weak::new());
 
-/// A clock that is at most about a millisecond behind. A thread maintains it as long as it is in use.
+/// A clock that is at most about a millisecond behind. A thread keeps it current while it is in use.
 #[derive(Debug)]
 pub(crate) struct CoarseClock {
     time: Arc<Time>,

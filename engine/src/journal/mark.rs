@@ -31,7 +31,7 @@ const MARK_NAME: &str = "archive-mark.dat";
 const LINK_NAME: &str = "archive-mark.lnk";
 /// The length in bytes up to which its content is accepted as a path.
 const MOST_PATH: usize = 4096;
-/// The name to which a file is renamed that is in the way: an old archive's mark, or no mark at all.
+/// The name that a conflicting file is renamed to: an old archive's mark, or a file that is not a mark.
 const OLD_NAME: &str = "archive-mark.dat.old";
 /// The lock that is shared by all processes that have a recording of the directory open for writing.
 const USERS_LOCK: &str = "mark.lock";

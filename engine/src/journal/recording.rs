@@ -120,8 +120,9 @@ impl Recording {
         Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left())
     }
 
-    /// Whether nobody writes the recording any more although it never ended, because its writers were killed. False as well where that
-    /// cannot be found out: for an archive's recording, without permission to lock, and while a process opens or closes the journal.
+    /// Whether the recording has no end and no writers, because its writers were killed. False if that cannot be
+    /// determined: for an archive's recording, without permission to lock, and while a process opens or closes the
+    /// journal.
     pub(crate) fn was_left(&self) -> Result<bool, JournalError> {
         if self.control.is_none() || self.stop_position().is_some() {
             return Ok(false);

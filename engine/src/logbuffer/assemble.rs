@@ -104,8 +104,8 @@ impl FragmentAssembler {
         self.sessions.clear();
     }
 
-    /// The number of messages that were dropped because they were longer than 16 MiB, or because there was no room for the incomplete
-    /// messages of so many sessions. Messages of which a fragment is missing do not count.
+    /// The number of messages that were dropped because they were longer than 16 MiB, or because too many sessions had
+    /// incomplete messages. Messages that lack a fragment do not count.
     pub fn dropped(&self) -> u64 {
         self.sessions.dropped
     }
@@ -148,8 +148,8 @@ impl ControlledFragmentAssembler {
         self.sessions.clear();
     }
 
-    /// The number of messages that were dropped because they were longer than 16 MiB, or because there was no room for the incomplete
-    /// messages of so many sessions. Messages of which a fragment is missing do not count.
+    /// The number of messages that were dropped because they were longer than 16 MiB, or because too many sessions had
+    /// incomplete messages. Messages that lack a fragment do not count.
     pub fn dropped(&self) -> u64 {
         self.sessions.dropped
     }

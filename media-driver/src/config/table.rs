@@ -111,7 +111,7 @@ settings! {
         /// and 0660. Clients of other users need `group` and must be in the driver's group: every client writes to the
         /// command file and to the logs.
         access: DirectoryAccess = "private", "gannet.dir.access" / "GANNET_DIR_ACCESS";
-        /// How long the driver that left a directory must have been silent before it counts as dead.
+        /// How long the previous driver of a directory must have been silent before it counts as dead.
         driver_timeout: Milliseconds = "10000", "aeron.driver.timeout" / "AERON_DRIVER_TIMEOUT",
             in Limits::between(0, I63);
         /// The unit to which the lengths of the command file and of log files are rounded up. Values above 4 KiB are for file
@@ -173,7 +173,7 @@ settings! {
 
     /// When something that is silent counts as gone, and how often the driver checks.
     timeouts: Timeouts {
-        /// A client without a sign of life for this long counts as dead, and what it owns is released.
+        /// A client without a keepalive for this long counts as dead, and its resources are released.
         client_liveness: Duration = "10s", "aeron.client.liveness.timeout" / "AERON_CLIENT_LIVENESS_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
         /// An image that receives nothing for this long is closed. Also how long a rejected IPC subscriber stays out.
@@ -278,16 +278,16 @@ settings! {
         retransmit_unicast_linger: Duration = "10ms",
             "aeron.retransmit.unicast.linger" / "AERON_RETRANSMIT_UNICAST_LINGER",
             in Limits::between(MICROSECOND, I63);
-        /// How long a unicast receiver waits before it asks for what is missing.
+        /// How long a unicast receiver waits before it sends a NAK for missing data.
         nak_unicast_delay: Duration = "1us", "aeron.nak.unicast.delay" / "AERON_NAK_UNICAST_DELAY",
             in Limits::between(MICROSECOND, I63);
-        /// How long a unicast receiver waits before it asks again, as a multiple of that delay.
+        /// How long a unicast receiver waits before it repeats a NAK, as a multiple of that delay.
         nak_unicast_retry_delay_ratio: u64 = "100",
             "aeron.nak.unicast.retry.delay.ratio" / "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", in Limits::between(1, I63);
         /// How many receivers a multicast group is expected to have.
         nak_multicast_group_size: u32 = "10",
             "aeron.nak.multicast.group.size" / "AERON_NAK_MULTICAST_GROUP_SIZE", in Limits::between(1, I31);
-        /// The longest that a multicast receiver waits before it asks for what is missing.
+        /// The longest time that a multicast receiver waits before it sends a NAK for missing data.
         nak_multicast_max_backoff: Duration = "10ms",
             "aeron.nak.multicast.max.backoff" / "AERON_NAK_MULTICAST_MAX_BACKOFF", in Limits::between(MICROSECOND, I63);
         /// How often a receiver sends a status message when nothing else causes one.
@@ -305,9 +305,10 @@ settings! {
             "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31);
     }
 
-    /// How many of each thing the driver keeps for clients. A command that would exceed one of these limits is answered with
-    /// an error that names the limit, and counted; everything that exists goes on. Counters are limited by
-    /// `counter_values_length`: each client takes one, each publication two, and each subscriber one per stream.
+    /// The maximum number of each kind of resource that the driver keeps for clients. A command that would exceed one
+    /// of these limits is answered with an error that names the limit, and counted; existing resources are not
+    /// affected. Counters are limited by `counter_values_length`: each client takes one, each publication two, and each
+    /// subscriber one per stream.
     capacity: Capacity {
         /// Clients.
         clients: u32 = "4096", "gannet.max.clients" / "GANNET_MAX_CLIENTS", in Limits::between(1, MILLION);
@@ -319,8 +320,9 @@ settings! {
         /// Subscriptions.
         subscriptions: u32 = "65536", "gannet.max.subscriptions" / "GANNET_MAX_SUBSCRIPTIONS",
             in Limits::between(1, MILLION);
-        /// How many bytes the logs of all images may take together; senders on other hosts cause these to be made. 0 for seven
-        /// eighths of the directory's file system. A session that finds no room is refused, and the error log says so.
+        /// The maximum total length of the logs of all images, which senders on other hosts cause the driver to create;
+        /// 0 for seven eighths of the directory's file system. A session that finds no room is refused, and the error
+        /// log says so.
         image_bytes: ByteLength = "0", "gannet.max.image.bytes" / "GANNET_MAX_IMAGE_BYTES", in Limits::between(0, I63);
         /// How many names name resolution remembers from other drivers. Further ones are dropped, and the error log says so.
         resolver_names: u32 = "4096", "gannet.max.resolver.names" / "GANNET_MAX_RESOLVER_NAMES", in Limits::between(1, MILLION);
@@ -329,8 +331,8 @@ settings! {
             in Limits::between(1, MILLION);
     }
 
-    /// Faults that are made on purpose in the datagrams that arrive, to try out streams on a bad network. There are none by
-    /// default; if there are any, the driver says so at start and in the label of its version. Shares are in parts per million.
+    /// Faults injected into arriving datagrams, to test streams on a bad network. There are none by default; if there
+    /// are any, the driver says so at start and in the label of its version. Shares are in parts per million.
     loss: Loss {
         /// The share of datagrams that are lost.
         drop_ppm: u32 = "0", "gannet.loss.drop.ppm" / "GANNET_LOSS_DROP_PPM", in Limits::between(0, MILLION);
@@ -338,7 +340,7 @@ settings! {
         duplicate_ppm: u32 = "0", "gannet.loss.duplicate.ppm" / "GANNET_LOSS_DUPLICATE_PPM", in Limits::between(0, MILLION);
         /// The share of datagrams that arrive late, and so behind others.
         delay_ppm: u32 = "0", "gannet.loss.delay.ppm" / "GANNET_LOSS_DELAY_PPM", in Limits::between(0, MILLION);
-        /// How late these are at most.
+        /// The maximum delay of these datagrams.
         max_delay: Duration = "1ms", "gannet.loss.max.delay" / "GANNET_LOSS_MAX_DELAY",
             in Limits::between(0, 4_000 * MILLISECOND);
         /// The seed of the random choices, so that a run can be repeated.
@@ -363,17 +365,17 @@ settings! {
         tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255);
         /// Connect the sockets of unicast publications.
         connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT";
-        /// How many duty cycles that send something there may be before the sender looks for status messages.
+        /// How many duty cycles that send something may pass before the sender polls for status messages.
         send_to_status_poll_ratio: u32 = "6", "aeron.send.to.status.poll.ratio" / "AERON_SEND_TO_STATUS_POLL_RATIO",
             in Limits::between(1, I31);
-        /// How many times the receiver receives before it looks at what is not urgent.
+        /// How many times the receiver polls for data before it does work that is not urgent.
         receiver_poll_to_slow_work_ratio: u32 = "10",
             "aeron.receiver.poll.to.slow.work.ratio" / "AERON_RECEIVER_POLL_TO_SLOW_WORK_RATIO",
             in Limits::between(1, I31), WHEN_DUE;
-        /// How many datagrams the sender hands over at once.
+        /// The maximum number of datagrams that the sender submits at once.
         sender_io_vector_capacity: u32 = "4",
             "aeron.sender.io.vector.capacity" / "AERON_SENDER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), AS_MANY_AS_THERE_ARE;
-        /// How many datagrams the receiver takes at once.
+        /// The maximum number of datagrams that the receiver takes at once.
         receiver_io_vector_capacity: u32 = "4",
             "aeron.receiver.io.vector.capacity" / "AERON_RECEIVER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), AS_MANY_AS_THERE_ARE;
         /// How many messages of one publication are sent before the next has its turn.
@@ -386,7 +388,7 @@ settings! {
         /// The ports that receivers choose from; by default any.
         receiver_wildcard_port_range: Option<PortRange> = "",
             "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE";
-        /// How many sockets are looked at one by one before the system is asked which have something.
+        /// Up to how many sockets are polled one by one, instead of asking the system which of them have data.
         poller_iteration_threshold: u32 = "5",
             "aeron.udp.channel.transport.poller.iteration.threshold"
             / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", ALL_SOCKETS;
@@ -521,8 +523,8 @@ settings! {
         /// Use UDP segmentation offload: hand runs of datagrams of equal length to the system in one piece, which it cuts up, and
         /// take runs that it has put together on arrival.
         segmentation_offload: bool = "true", "gannet.segmentation.offload" / "GANNET_SEGMENTATION_OFFLOAD";
-        /// Up to how many sockets the sender, and likewise the receiver, tries one after the other, which finds a datagram soonest.
-        /// With more sockets, io_uring or epoll tells it which have data.
+        /// Up to how many sockets the sender and the receiver each poll one after another, which finds a datagram
+        /// soonest. With more sockets, io_uring or epoll reports which have data.
         sockets_tried_directly: u32 = "5", "gannet.sockets.tried.directly" / "GANNET_SOCKETS_TRIED_DIRECTLY",
             in Limits::between(0, 1024);
         /// Print the configuration at start, each value with its source.

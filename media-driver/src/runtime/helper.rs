@@ -297,7 +297,7 @@ mod tests {
         Executor { orders: parts.orders, defaults: SocketDefaults::default(), look_up: stuck, logs: slow }
     }
 
-    /// Whoever holds this is the name server, which says nothing.
+    /// While this is locked, the name server does not answer.
     static NAME_SERVER: Mutex<()> = Mutex::new(());
 
     fn stuck(_: &str) -> (Option<IpAddr>, i64) {
@@ -305,7 +305,7 @@ mod tests {
         (None, 5)
     }
 
-    /// Whoever holds this is the disk, which takes its time for long logs.
+    /// While this is locked, the disk is slow for long logs.
     static DISK: Mutex<()> = Mutex::new(());
 
     fn slow(request: Request) -> Reply {

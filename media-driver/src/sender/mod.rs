@@ -264,7 +264,7 @@ impl Sender {
         };
         if let Frame::StatusMessage(message) = &frame
             && let Some(found) = self.endpoints.get_mut(&endpoint)
-            // Trap 23: also if it is about no stream at all.
+            // Trap 23: this applies even if the message is for no known stream.
             && !found.destinations.on_status_message(now, from, message.receiver_id)
         {
             self.on_crowd(now, endpoint);
@@ -293,7 +293,7 @@ impl Sender {
                     self.is_stirred = true;
                     self.rests.wake(place);
                 }
-                // With no room to say so, the next status message says it.
+                // If there is no room for the event, the next status message adds it.
                 if own.is_some() && !*told_connected && publication.has_receivers() && self.events.len() < MAX_EVENTS {
                     *told_connected = true;
                     self.events.push_back(SenderEvent::ResponseConnected(publication.registration_id()));

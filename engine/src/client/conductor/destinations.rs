@@ -42,9 +42,9 @@ struct Known {
 enum State {
     /// The driver has the destination, under this id.
     There(RegistrationId),
-    /// The driver does not have the destination. It is asked for it at `retry_at`.
+    /// The driver does not have the destination. It is requested at `retry_at`.
     Wanted { retry_at: MonotonicNanos },
-    /// The driver has been asked for the destination.
+    /// The destination was requested from the driver.
     Asked(CorrelationId),
 }
 
@@ -180,7 +180,7 @@ impl Conductor {
         }
     }
 
-    /// Asks for the missing destinations whose publication or subscription is live again, as far as they are due.
+    /// Requests the missing destinations that are due and whose publication or subscription is live again.
     pub(super) fn restore_destinations(&mut self, now: MonotonicNanos) -> usize {
         let deadline = self.deadline(now);
         let (mut sent, mut failed) = (0, Vec::new());

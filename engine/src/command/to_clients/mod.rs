@@ -45,9 +45,9 @@ messages! {
         ExclusivePublicationReady(OnPublicationReady<'a>) = 0x0F06, "ON_EXCLUSIVE_PUBLICATION_READY";
         /// A subscription is ready.
         SubscriptionReady(OnSubscriptionReady) = 0x0F07, "ON_SUBSCRIPTION_READY";
-        /// A counter is ready. For the counter handlers of all clients, whoever owns it.
+        /// A counter of any owner is ready. Passed to the counter handlers of all clients.
         CounterReady(OnCounter) = 0x0F08, "ON_COUNTER_READY";
-        /// A counter is about to be freed. For the counter handlers of all clients, whoever owned it.
+        /// A counter of any owner is about to be freed. Passed to the counter handlers of all clients.
         UnavailableCounter(OnCounter) = 0x0F09, "ON_UNAVAILABLE_COUNTER";
         /// The driver has timed out a client.
         ClientTimeout(OnClientTimeout) = 0x0F0A, "ON_CLIENT_TIMEOUT";

@@ -132,9 +132,10 @@ enum Live {
 #[derive(Debug)]
 struct Subscribed {
     subscription: Subscription,
-    /// What its driver called it. A client that reconnects gets another, and the streams of that driver are other streams.
+    /// The subscription's registration id. A client that reconnects gets another, and the streams of the new driver are
+    /// different ones.
     registration_id: RegistrationId,
-    /// The image that the merge has gone over to. One that comes later is another, and may have missed something.
+    /// The image that the merge has switched to. A later image is a different one, and may have missed data.
     image: Option<ImageInfo>,
 }
 
@@ -311,7 +312,7 @@ impl ReplayMerge {
         Ok(fragments)
     }
 
-    /// Whether nothing can follow what is recorded up to `here`: the recording has ended, or nobody is left to write it.
+    /// Whether nothing can follow the position `here`: the recording has ended, or it has no writers any more.
     fn has_ended(&mut self, stop: Option<Position>, here: Position) -> Result<bool, MergeError> {
         if let Some(stop) = stop {
             return Ok(here >= stop);

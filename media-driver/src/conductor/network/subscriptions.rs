@@ -178,8 +178,8 @@ impl Core {
                 SessionChoice::Any | SessionChoice::Response => false,
             };
             if clash {
-                // Without the response's session id: anybody who can send to the request chooses it, and each new text
-                // takes space.
+                // The text leaves out the response's session id: anyone who can send to the request chooses it, and
+                // each new text takes space.
                 self.report(&format!(
                     "(11) response subscription {subscription} states another session-id than its answer has"
                 ));
