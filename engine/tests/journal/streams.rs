@@ -989,6 +989,21 @@ fn a_merge_says_that_the_driver_was_lost() {
     }
 }
 
+/// What has ended and was read to its end is whole, whatever became of the driver since.
+#[test]
+fn a_merge_that_was_handed_the_whole_stream_needs_no_driver() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let (mut merge, mut recorder, publication) = rig.merge(&storage, MergeState::Live);
+    let end = publication.position().unwrap();
+    drop(publication);
+    rig.ended(&mut recorder);
+    let client = rig.without_driver();
+    until(&client, "lost", || (!client.is_connected()).then_some(()));
+    assert_eq!(merge.poll(&client, |_| panic!("nothing more was sent"), 100).unwrap(), 0);
+    assert_eq!((merge.state(), merge.position()), (MergeState::Ended, end));
+}
+
 /// As does one whose client has another driver by the time that it looks: the streams of that are others.
 #[test]
 fn a_merge_does_not_go_on_at_another_driver() {

@@ -243,17 +243,19 @@ impl ReplayMerge {
     /// Hands over the live stream.
     fn follow(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
         let Live::Subscribed(live) = &mut self.live else { return Ok(0) };
-        if live.is_lost() {
-            return Err(self.lose());
-        }
         let Subscribed { subscription, image: joined, .. } = live;
         let is_joined = |image: &&mut Image| joined.as_ref().is_some_and(|joined| joined.describes(image));
         let image = subscription.image_mut(self.session_id).filter(is_joined).filter(|image| !image.is_closed());
-        let Some(image) = image else {
-            self.state = MergeState::Ended;
-            return Ok(0);
-        };
-        Ok(image.poll(handler, limit))
+        if let Some(image) = image {
+            return Ok(image.poll(handler, limit));
+        }
+        let is_read = joined.as_ref().is_some_and(ImageInfo::is_end_of_stream);
+        // Only now, because this takes a lock. The image of a driver that was lost is closed.
+        if !is_read && live.is_lost() {
+            return Err(self.lose());
+        }
+        self.state = MergeState::Ended;
+        Ok(0)
     }
 
     /// Ends the merge because the client has no driver any more.
