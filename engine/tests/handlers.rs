@@ -1,5 +1,5 @@
-//! What handlers may do: whatever their client offers, from within, with a real driver. A call that waited for itself would end a test
-//! by its patience.
+//! Tests, with a real driver, that handlers can call everything that their client offers. A call that waited for itself
+//! would fail a test by its timeout.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -33,7 +33,7 @@ fn heard<T>(from: &Receiver<T>) -> T {
     from.recv_timeout(PATIENCE).expect("the handler has run to its end")
 }
 
-/// A place for what a handler uses and is made after it.
+/// Holds something that a handler uses and that is made after the handler.
 type Later<T> = Arc<Mutex<Option<T>>>;
 
 fn take<T>(from: &Later<T>) -> Option<T> {
@@ -52,7 +52,8 @@ fn a_handler_adds_and_removes_and_publishes() {
         let publication = client.add_exclusive_publication(CHANNEL, 2002).expect("a publication");
         let counter = client.add_counter(1000, b"", "of a handler").expect("a counter");
         counter.set(image.session_id().get().into()).expect("it is open");
-        // The image of what was added in here comes while this handler runs, and its own handler is called behind it.
+        // The image of the subscription added here arrives while this handler runs. Its own handler is called after
+        // this one.
         while subscription.images().is_empty() {
             client.invoke();
         }
@@ -84,7 +85,7 @@ fn a_handler_closes_its_own_client() {
     let mut subscription = connected.add_subscription("aeron:ipc", 1001).expect("a subscription");
     let mut pending = connected.async_add_publication(CHANNEL, 1001).expect("room in the ring");
     *client.lock().expect("a place") = Some(connected);
-    // Whether the handler found the client there or not: it is called again for the next image.
+    // Whether or not the handler found the client: the handler is called again for the next image.
     let other = Client::connect(self::context(&driver)).expect("another client");
     let publication = other.add_exclusive_publication(CHANNEL, 1001).expect("a publication");
     heard(&closed);
@@ -117,14 +118,15 @@ fn a_handler_drops_the_subscription_that_it_is_called_for() {
     assert!(take(&subscription).is_none());
 }
 
-/// Handlers of a subscription that own a publication of the same client, and what tells whether they are still there.
+/// Handlers of a subscription that own a publication of the same client, and a weak reference that tells whether they
+/// still exist.
 fn owning(client: &Client) -> (ImageHandlers, Weak<Publication>) {
     let owned = Arc::new(client.add_publication(CHANNEL, 3003).expect("a publication"));
     let there = Arc::downgrade(&owned);
     (ImageHandlers::new().available(move |_| assert!(!owned.is_closed())), there)
 }
 
-/// Ends the test if it does not end by itself: whoever waits for itself cannot.
+/// Fails the test if it does not end by itself, since a call that waits for itself never ends.
 fn within_patience(test: impl FnOnce() + Send + 'static) {
     let (tell, ended) = channel();
     let thread = std::thread::spawn(move || {
@@ -137,7 +139,7 @@ fn within_patience(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A handle takes its client's lock when it is dropped, wherever that is.
+/// A handle locks its client when it is dropped, on whichever thread that is.
 #[test]
 fn what_handlers_own_goes_with_their_subscription() {
     within_patience(|| {
@@ -170,7 +172,7 @@ fn what_handlers_own_goes_with_their_subscription() {
     });
 }
 
-/// What they own would keep the client's memory mapped, and be kept by that.
+/// The resources that handlers own would keep the client's memory mapped, which in turn would keep the handlers.
 #[test]
 fn a_closed_client_lets_go_of_what_its_handlers_own() {
     within_patience(|| {
@@ -234,7 +236,7 @@ fn who_waits_runs_the_driver_that_nobody_else_runs() {
     let publication = client.add_publication(CHANNEL, 1001).expect("a publication");
     client.next_session_id(1001).expect("a session id");
     while publication.offer(b"one").is_err() {
-        // Nobody else moves the limit.
+        // Nothing else moves the limit.
         subscription.poll_wait(|_| {}, 1, Duration::from_millis(1));
     }
     let mut messages = Vec::new();

@@ -1,6 +1,6 @@
-//! An image's log beside a plain model of it: the list of the publication's frames, and which of them have come. Datagrams arrive in
-//! any order, some never, some twice, cut at other frames the second time; every scan must find what the model says, and in
-//! the end the image is the publication, byte for byte.
+//! Compares an image's log with a simple model: the list of the publication's frames, and which of them have arrived.
+//! Datagrams arrive in any order, some never, some twice and cut at other frames the second time. Every scan must find
+//! what the model says, and at the end the image must equal the publication byte for byte.
 
 #[path = "support/raw_access.rs"]
 mod raw_access;
@@ -26,7 +26,7 @@ fn log(kind: LogKind) -> LogBuffers {
     LogBuffers::heap(&LogParameters::ipc(kind, TermLength::MIN, SessionId::new(-3), StreamId::new(7), initial), RAW)
 }
 
-/// A publication of these messages, at most three terms of them.
+/// A publication with these messages, of at most three terms.
 fn publication(messages: &[usize]) -> LogBuffers {
     let log = log(LogKind::Exclusive);
     let limit = CacheLines::new(1).word(0, 0);
@@ -39,7 +39,7 @@ fn publication(messages: &[usize]) -> LogBuffers {
     log
 }
 
-/// The publication's frames: where each starts, and where it ends.
+/// The publication's frames: the start and the end of each.
 fn frames(log: &LogBuffers) -> BTreeMap<i64, i64> {
     let mut frames = BTreeMap::new();
     let mut at = 0;
@@ -59,7 +59,7 @@ struct Model<'a> {
 }
 
 impl Model<'_> {
-    /// A datagram whose frames cover this range.
+    /// Inserts a datagram whose frames cover this range.
     fn arrive(&mut self, begin: i64, end: i64) -> bool {
         self.highest = self.highest.max(end);
         let is_new = !self.arrived.contains_key(&begin);
@@ -85,7 +85,8 @@ impl Model<'_> {
     }
 }
 
-/// Where a datagram starts, as an index of the publication's frames; how long it may be; whether the gap is filled after it.
+/// A datagram: the index of its first frame in the publication, its maximum length, and whether the gap is filled after
+/// it.
 type Arrival = (prop::sample::Index, usize, bool);
 
 fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
@@ -148,7 +149,7 @@ proptest! {
                 filled = true;
             }
         }
-        // A heartbeat says where the end is; from then on what is missing is sent until nothing is.
+        // A heartbeat gives the end of the stream. From then on missing data is sent until nothing is missing.
         model.highest = *frames.values().last().unwrap();
         while model.rebuilt < model.highest {
             let found = scan(&image, &model);

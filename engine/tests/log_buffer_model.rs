@@ -1,5 +1,6 @@
-//! The log buffer beside a plain model of it: a list of the frames that it should hold. Both do the same generated operations, and
-//! every answer, position and byte must be the same: over rotations, back-pressure, wrapping term ids and the last position.
+//! Compares the log buffer with a simple model: a list of the frames that it should hold. Both execute the same
+//! generated operations. Every result, position and byte must be equal, over rotations, back-pressure, wrapping term
+//! ids and the last position.
 
 #[path = "support/raw_access.rs"]
 mod raw_access;
@@ -59,11 +60,11 @@ enum Operation {
     BlockPoll {
         limit: usize,
     },
-    /// Starts as many frames ahead of the subscriber.
+    /// Begins this many frames after the subscriber's position.
     Peek {
         frames: usize,
     },
-    /// The conductor's duty cycle.
+    /// Runs the conductor's duty cycle.
     Conduct {
         connected: bool,
     },
@@ -93,13 +94,13 @@ fn operations() -> impl Strategy<Value = Operation> {
 /// A frame that the log should hold.
 #[derive(Clone, Debug, PartialEq)]
 struct Frame {
-    /// None for padding.
+    /// `None` for padding.
     message: Option<Delivered>,
     begin: i64,
     end: i64,
 }
 
-/// What a reader should be given.
+/// What a reader should receive.
 #[derive(Clone, Debug, PartialEq)]
 struct Delivered {
     payload: Vec<u8>,
@@ -119,7 +120,7 @@ impl Delivered {
     }
 }
 
-/// The model: where things are, and which frames lie between the subscriber and the publisher.
+/// The model: positions, and the frames between the subscriber and the publisher.
 struct Model {
     term_begin: i64,
     /// From 0 to the term's length: a full term is left by the append that finds it full.
@@ -143,7 +144,7 @@ impl Model {
         self.term_begin + self.term_offset
     }
 
-    /// Makes room for `required` bytes, or says why there is none.
+    /// Makes room for `required` bytes, or returns why there is none.
     fn claim(&mut self, required: i64) -> Result<(), OfferError> {
         let position = self.position();
         if position >= self.limit || position == MAX_POSITION {
@@ -179,7 +180,7 @@ impl Model {
         if message.len() > MAX_MESSAGE {
             return too_long(message.len(), MAX_MESSAGE);
         }
-        // A message without bytes is one frame all the same.
+        // A message without bytes takes one frame as well.
         let parts: Vec<&[u8]> = if message.is_empty() { vec![message] } else { message.chunks(MAX_PAYLOAD).collect() };
         self.claim(parts.iter().map(|part| occupied(part.len())).sum())?;
         let last = parts.len() - 1;
@@ -227,7 +228,7 @@ impl Model {
         Ok(self.position())
     }
 
-    /// The next frame that a poll may consume which began at `start` and has not come to `bound`.
+    /// The next frame that a poll may consume, if the poll began at `start` and has not reached `bound`.
     fn next(&self, start: i64, bound: i64) -> Option<&Frame> {
         let term_end = (start / TERM + 1) * TERM;
         self.frames.front().filter(|_| self.subscriber < term_end && self.subscriber < bound)
@@ -266,7 +267,7 @@ impl Model {
         let mut first = true;
         while let Some(frame) = self.next(start, i64::MAX) {
             let padding = frame.message.is_none();
-            // Padding is a block of its own, however long it is.
+            // Padding is a block of its own, whatever its length.
             let is_within = if padding { first } else { frame.end - start <= limit as i64 };
             if !is_within {
                 break;
@@ -289,7 +290,7 @@ impl Model {
     }
 }
 
-/// Either appender.
+/// An appender of either kind.
 enum Appender {
     Concurrent(ConcurrentAppender),
     Exclusive(ExclusiveAppender),
@@ -304,7 +305,7 @@ macro_rules! either {
     };
 }
 
-/// The real thing.
+/// The real log with its reader.
 struct Stream {
     log: LogBuffers,
     limit: OwnedWord<i64>,
@@ -349,7 +350,7 @@ fn action(code: u8) -> ControlledAction {
     }
 }
 
-/// Does one operation on both, and compares all that can be seen.
+/// Executes one operation on both, and compares everything visible.
 fn step(stream: &mut Stream, model: &mut Model, operation: &Operation, seed: usize) {
     match operation {
         Operation::Offer { length, reserved } => {

@@ -1,5 +1,6 @@
-//! Between `offer` and `poll` nothing is allocated, once warm: an allocator that counts says so, for every way to publish and
-//! to read. And nothing while a journal is appended to, from segment to segment, or a stream is recorded, from block to block.
+//! Tests with a counting allocator that nothing is allocated between `offer` and `poll` after a warm-up, for every way
+//! to publish and to read; nor while a journal is appended to, from segment to segment, or a stream is recorded, from
+//! block to block.
 
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "support/counting.rs"]
@@ -23,7 +24,7 @@ const CHANNEL: &str = "aeron:ipc?term-length=64k";
 const LONG: usize = 3000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One of each handle, and what they are used with.
+/// One of each handle, with the state that they are used with.
 struct Stream {
     shared: Publication,
     own: ExclusivePublication,
@@ -32,7 +33,7 @@ struct Stream {
     long: Vec<u8>,
     lengths: [usize; 4],
     received: usize,
-    /// What the messages of a schema among them said.
+    /// The sum of the values in the schema's messages among them.
     said: u64,
 }
 
@@ -51,7 +52,7 @@ impl Stream {
         }
     }
 
-    /// Everything once, until it has arrived: seventeen messages.
+    /// Sends one of each until it has arrived: seventeen messages.
     fn turn(&mut self) {
         let (before, said_before) = (self.received, self.said);
         let Self { shared, own, subscription, assembler, long, lengths, received, said } = self;
@@ -123,7 +124,7 @@ impl Stream {
     }
 }
 
-/// What a message of the market's schema has that can be added up; nothing for other messages.
+/// The values of a market message that can be added up; 0 for other messages.
 fn what_is_said(message: Fragment<'_>) -> u64 {
     match (message.decode::<Trade>(), message.decode::<Instrument>()) {
         (Ok(trade), _) => u64::from(trade.quantity()),
@@ -132,7 +133,7 @@ fn what_is_said(message: Fragment<'_>) -> u64 {
     }
 }
 
-/// What stood in the way of sending; the messages here are all in order.
+/// Why sending failed; the messages here are always valid.
 fn refused(error: SendError) -> OfferError {
     match error {
         SendError::Offer(refused) => refused,
@@ -140,7 +141,7 @@ fn refused(error: SendError) -> OfferError {
     }
 }
 
-/// Tries until it succeeds, reading meanwhile.
+/// Retries until it succeeds, and reads meanwhile.
 fn insist<T>(read: &mut impl FnMut(), mut publish: impl FnMut() -> Result<T, OfferError>) {
     loop {
         match publish() {
@@ -159,7 +160,7 @@ fn nothing_is_allocated_between_offer_and_poll() {
     let driver = MediaDriver::launch_embedded(config).unwrap();
     let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
     let mut stream = Stream::new(&client);
-    // Over all three terms, and until every buffer is as long as it gets.
+    // Through all three terms, and until every buffer has its final length.
     for _ in 0..100 {
         stream.turn();
     }
@@ -200,12 +201,12 @@ fn nothing_is_allocated_while_a_journal_is_appended_to() {
     let mut rolls = 0;
     while rolls < 3 {
         let tail = journal.tail().get();
-        // The tailer's maps of a new segment are its own; an appender's was made ahead by the helper thread.
+        // The tailer maps each new segment itself; an appender's segment is mapped ahead by the helper thread.
         let base = tail >> 20;
         while journal.prepared().get() >> 20 < base + 2 {
             std::thread::yield_now();
         }
-        // Until shortly before the roll, with the tailer; over it, without.
+        // With the tailer until shortly before the roll; without it over the roll.
         while (journal.tail().get() >> 20) == base && (journal.tail().get() & ((1 << 20) - 1)) < (1 << 20) - 32_768 {
             let before = allocations();
             append(&mut tailer);
@@ -248,7 +249,8 @@ fn nothing_is_allocated_by_an_exclusive_appender() {
     }
 }
 
-/// A recorder allocates when a stream or a segment begins, and for none of the blocks between: also with the times that it keeps of them.
+/// A recorder allocates when a stream or a segment begins, but for none of the blocks between, even when it stores
+/// their times.
 #[test]
 fn nothing_is_allocated_per_recorded_block() {
     let mut config = DriverConfig::for_profile(Profile::Frugal);
@@ -261,7 +263,7 @@ fn nothing_is_allocated_per_recorded_block() {
     let status = recorder.status();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1002).unwrap();
     let long = vec![1; LONG];
-    // Each block at a time of its own, so that each is noted.
+    // Each block has a time of its own, so that each time is stored.
     let mut now = 1_700_000_000_000_000_000;
     let (mut blocks, mut allocated) = (0, 0);
     let mut record = |blocks: &mut usize, allocated: &mut usize| {
@@ -270,7 +272,7 @@ fn nothing_is_allocated_per_recorded_block() {
         *blocks += recorder.do_work_at(EpochNanos::new(now));
         *allocated += allocations() - before;
     };
-    // A few blocks more than a term has, and less than a segment in all.
+    // A few blocks more than a term, and less than a segment in all.
     let mut publish = |count: usize, blocks: &mut usize, allocated: &mut usize| {
         for number in 0..count {
             let message = if number % 10 == 0 { &long[..] } else { &long[..64] };

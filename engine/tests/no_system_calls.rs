@@ -1,5 +1,6 @@
-//! Between `offer` and `poll` no system call is made, once warm: a thread that may make none but `write` does both, and lives. The same
-//! goes for a journal: such a thread appends and reads, and goes over to the next segment.
+//! Tests that no system call is made between `offer` and `poll` after a warm-up: a thread that may only call `write`
+//! does both, and survives. The same goes for a journal: such a thread appends and reads, and changes to the next
+//! segment.
 
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
@@ -16,9 +17,9 @@ const MESSAGES: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many seconds the process waits for its thread, which may have been killed.
 const PATIENCE: &str = "GANNET_TEST_PATIENCE_S";
-/// Where its driver is: the process is killed, so another has to clean up behind it.
+/// The directory of its driver. The process is killed, so another has to remove the directory.
 const DIR: &str = "GANNET_TEST_DIR";
-/// A line of its own: where there is one CPU, the test's name stands before it without an end.
+/// On a line of its own, since with one CPU the test's name stands before it without a line end.
 const DONE: &[u8] = b"\neverything arrived\n";
 
 /// Publishes and polls in a process of its own, because a thread that may make no system calls cannot end either.
@@ -33,7 +34,7 @@ fn no_system_call_in_an_append() {
     run(&[("confined_to_a_journal", true, "300"), ("confined_to_an_exclusive_appender", true, "300")]);
 }
 
-/// Runs tests in processes of their own, and sees whether they live.
+/// Runs tests in processes of their own, and checks whether they survive.
 fn run(children: &[(&str, bool, &str)]) {
     for &(child, lives, patience_s) in children {
         let temp = tempfile::tempdir().unwrap();
@@ -46,7 +47,7 @@ fn run(children: &[(&str, bool, &str)]) {
             .unwrap();
         let output = process.stdout.take().unwrap();
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output)).map_while(Result::ok);
-        // A thread that is killed takes nothing with it but itself: the process ends by its own deadline.
+        // Only the thread is killed: the process ends by its own deadline.
         let arrived = lines.any(|line| line.as_bytes() == DONE.trim_ascii());
         let _ = process.kill();
         process.wait().unwrap();
@@ -54,13 +55,14 @@ fn run(children: &[(&str, bool, &str)]) {
     }
 }
 
-/// Does nothing unless it is a process of its own, started by the test above.
+/// The entry point of the process started by the test above. Does nothing in other processes.
 #[test]
 fn confined() {
     publish_and_poll(|| {});
 }
 
-/// Shows that a system call would be noticed. Does nothing unless it is a process of its own.
+/// Shows that a system call would be detected. The entry point of a process of its own; does nothing in other
+/// processes.
 #[test]
 fn confined_and_sleeping() {
     publish_and_poll(|| IdleStrategy::Sleep { period_ns: 1_000 }.idle_once());
@@ -96,7 +98,7 @@ fn publish_and_poll(also: impl Fn() + Send + 'static) {
         also();
         exchange();
         rustix::io::write(output.as_fd(), DONE).unwrap();
-        // Ending would take system calls that are not allowed; the parent ends the process.
+        // Ending would take system calls that are not allowed. The parent kills the process.
         loop {
             std::hint::spin_loop();
         }
@@ -105,7 +107,8 @@ fn publish_and_poll(also: impl Fn() + Send + 'static) {
     IdleStrategy::Sleep { period_ns: patience.as_nanos() as i64 }.idle_once();
 }
 
-/// Appends and reads, over the end of a segment. Does nothing unless it is a process of its own.
+/// Appends and reads, beyond the end of a segment. The entry point of a process of its own; does nothing in other
+/// processes.
 #[test]
 fn confined_to_a_journal() {
     let Some((_dir, journal)) = journal() else { return };
@@ -120,7 +123,7 @@ fn confined_to_a_journal() {
     );
 }
 
-/// The same by the only appender. Does nothing unless it is a process of its own.
+/// The same with an exclusive appender. The entry point of a process of its own; does nothing in other processes.
 #[test]
 fn confined_to_an_exclusive_appender() {
     let Some((_dir, journal)) = journal() else { return };
@@ -150,7 +153,7 @@ fn append_and_read(
     std::thread::spawn(move || {
         let output = std::io::stdout();
         set_secure_computing_mode(SecureComputingMode::Strict).unwrap();
-        // Read as long as that takes no other segment; append further than that.
+        // Reads as long as that needs no other segment, and appends beyond that.
         while append() < (1 << 20) - 1024 {
             while let Some(record) = tailer.next().unwrap() {
                 assert_eq!(record.payload(), [7; 64]);

@@ -1,5 +1,5 @@
-//! How often a thread waits for the kernel to map a page of a log: not once for every page, where that can be had for less. Only files
-//! in memory are mapped many pages at a time.
+//! Tests how often a thread waits for the kernel to map a page of a log: less often than once per page, where that is
+//! possible. Only files in memory are mapped many pages at a time.
 
 #[path = "support/raw_access.rs"]
 mod raw_access;
@@ -18,13 +18,13 @@ use raw_access::RAW;
 const PAGE: i64 = 4096;
 const TERM_LENGTH: i64 = 4 << 20;
 
-/// A directory of files in memory; none where that is not to be had.
+/// A directory of files in memory. `None` if there is none.
 fn in_memory(test: &str) -> Option<tempfile::TempDir> {
     let dir = tempfile::tempdir_in("/dev/shm");
     dir.inspect_err(|error| skip::report(test, &format!("/dev/shm cannot be used: {error}"))).ok()
 }
 
-/// How often this thread has waited for a page.
+/// The number of page faults of this thread.
 fn faults() -> i64 {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
     let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
@@ -58,7 +58,7 @@ fn a_first_pass_through_a_log_waits_for_few_pages() {
     assert!(faults < pages / 20, "{faults} for {pages} pages");
 }
 
-/// By the driver, of a log whose publisher was the first to use its pages.
+/// The driver's cleaning of a log whose publisher was the first to use its pages.
 #[test]
 fn cleaning_waits_once_for_many_pages() {
     let Some(dir) = in_memory("cleaning_waits_once_for_many_pages") else { return };

@@ -1,5 +1,5 @@
-//! Messages of a schema over shared memory: written into claims, read from fragments and from reassembled messages, and refused
-//! when they are others than the reader asks for.
+//! Tests of schema messages over shared memory: written into claims, read from fragments and from reassembled messages,
+//! and refused when they are not the messages that the reader asks for.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Stream {
         Self { publication, subscription, client, _driver: driver }
     }
 
-    /// Polls until `count` messages were handed over.
+    /// Polls until there were `count` messages.
     fn hear(&mut self, count: usize, mut each: impl FnMut(gannet::Fragment<'_>)) {
         let deadline = deadline();
         let mut heard = 0;
@@ -60,7 +60,7 @@ fn now_ns() -> i64 {
     SystemClock.monotonic().get()
 }
 
-/// When to give up.
+/// The deadline of a test.
 fn deadline() -> i64 {
     now_ns() + 180_000_000_000
 }

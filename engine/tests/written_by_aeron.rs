@@ -1,6 +1,6 @@
-//! Our views and our writers against files that Aeron's C driver and C client wrote: what they made we read, and what we
-//! make from the same parameters and calls is theirs, byte for byte. Layouts are asserted where they are declared; this
-//! holds the declarations to the peer's files.
+//! Compares our readers and writers with files that Aeron's C driver and C client wrote. We read their files, and make
+//! the same files byte for byte from the same parameters and calls. Layouts are asserted where they are declared; this
+//! compares the declarations with the peer's files.
 
 #[path = "support/raw_access.rs"]
 mod raw_access;
@@ -17,8 +17,8 @@ use reference::{Facts, reference_file};
 
 use raw_access::RAW;
 
-/// What our writer leaves in a file, and what the peer left in its own, but for the operating system's default socket
-/// buffers, which are the peer's machine's.
+/// Asserts that our file equals the peer's, except for the operating system's default socket buffers, which depend on
+/// the peer's machine.
 fn assert_same_bytes(ours: &[u8], theirs: &[u8]) {
     assert_eq!(ours.len(), theirs.len());
     let differing: Vec<_> = (0..ours.len()).filter(|&at| ours[at] != theirs[at]).take(8).collect();
@@ -30,7 +30,7 @@ fn i32_at(bytes: &[u8], at: usize) -> i32 {
     i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// The parameters that give the log which the facts call `name`.
+/// The parameters of the log that the facts call `name`.
 fn parameters(facts: &Facts, name: &str, kind: LogKind, file: &[u8]) -> LogParameters {
     let of = |what: &str| facts.number(&format!("{name}_{what}"));
     let metadata = file.len() - 4096;
@@ -83,7 +83,7 @@ fn frames_of_every_sort_are_the_same() {
     let limit = AtomicBuffer::zeroed(64, RAW).own::<i64>(Field::at(0));
     limit.store_release(32 * 1024);
     let publication = ConcurrentAppender::new(&log, limit).unwrap();
-    // What the peer did to its log.
+    // The same operations that the peer made on its log.
     let position = publication.offer_with(b"hello", 0x0102).unwrap();
     assert_eq!(position.get(), facts.number("concurrent_first_position"));
     publication.offer(&[9; 3000]).unwrap();

@@ -1,4 +1,5 @@
-//! Any bytes as a channel URI: parsed or refused with a code that clients know, and what was parsed can be built again.
+//! Parses arbitrary bytes as a channel URI. They are parsed, or refused with a code that clients know; a parsed URI can
+//! be built again.
 #![no_main]
 
 use gannet::channel_uri::{ChannelUri, ChannelUriBuilder};

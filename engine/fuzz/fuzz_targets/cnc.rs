@@ -1,5 +1,5 @@
-//! A CnC file whose header, queues and counters another process made up: refused, or opened with regions that fit the file and
-//! can be read to their ends.
+//! Opens a CnC file whose header, queues and counters were written by another process. It is refused, or opened with
+//! regions that fit the file and can be read to their ends.
 #![no_main]
 
 use std::os::unix::fs::FileExt as _;
@@ -10,8 +10,8 @@ use gannet::memory::FileAccess;
 use gannet::time::EpochMillis;
 use libfuzzer_sys::fuzz_target;
 
-/// The header and five small regions: a ring of 1 KiB, a broadcast of 1 KiB, four counters and 4 KiB of errors, in two pages and
-/// a bit.
+/// The header and five small regions: a ring of 1 KiB, a broadcast of 1 KiB, four counters and 4 KiB of errors, in a
+/// little more than two pages.
 const REGIONS: [i32; 5] = [1024 + 768, 1024 + 128, 2048, 512, 4096];
 const FILE_LENGTH: usize = 12_288;
 
@@ -29,7 +29,8 @@ impl Scratch {
 }
 
 thread_local! {
-    /// Of the main thread, which runs every input: when the process exits it is dropped, as a static is not, and its directory removed.
+    /// A thread-local of the main thread, which runs every input. Unlike a static it is dropped when the process exits,
+    /// which removes its directory.
     static SCRATCH: Scratch = Scratch::new();
 }
 
@@ -37,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| SCRATCH.with(|scratch| check(scratch, bytes)));
 
 fn check(scratch: &Scratch, bytes: &[u8]) {
     let mut content = vec![0_u8; FILE_LENGTH];
-    // What most inputs would fail on first is right unless the input says otherwise.
+    // Values that would make most inputs fail early are valid unless the input changes them.
     content[0..4].copy_from_slice(&512_i32.to_le_bytes());
     for (at, length) in content[4..24].chunks_exact_mut(4).zip(REGIONS) {
         at.copy_from_slice(&length.to_le_bytes());

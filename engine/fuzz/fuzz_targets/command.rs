@@ -1,4 +1,5 @@
-//! Any bytes as a command from a client: decoded or refused, and what was decoded is encoded as the same command again.
+//! Decodes arbitrary bytes as a command from a client. They are decoded or refused; a decoded command encodes to the
+//! same command again.
 #![no_main]
 
 use gannet::command::Command;
@@ -6,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (i32, &[u8])| {
     let (type_id, bytes) = input;
-    // Small numbers are where the commands are.
+    // Type ids of commands are small numbers.
     let type_id = if type_id < 0 { type_id } else { type_id % 0x20 };
     let Ok(command) = Command::decode(type_id, bytes) else { return };
     let mut encoded = vec![0; command.encoded_length()];

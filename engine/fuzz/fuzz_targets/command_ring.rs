@@ -1,4 +1,5 @@
-//! A command ring whose every byte, trailer included, another process wrote: reading and unblocking end, and stay within it.
+//! Reads and unblocks a command ring whose every byte, trailer included, was written by another process. Both must
+//! terminate and stay within the ring.
 #![no_main]
 
 #[path = "../../tests/support/raw_access.rs"]

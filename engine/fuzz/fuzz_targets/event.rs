@@ -1,4 +1,5 @@
-//! Any bytes as an event from the driver: decoded or refused, and what was decoded is encoded as the same event again.
+//! Decodes arbitrary bytes as an event from the driver. They are decoded or refused; a decoded event encodes to the
+//! same event again.
 #![no_main]
 
 use gannet::command::Event;

@@ -1,4 +1,5 @@
-//! A term full of frames that another process made up: every way to read it ends, and hands over only what lies within it.
+//! Reads a term full of frames that were written by another process. Every way to read must terminate and deliver only
+//! bytes of the term.
 #![no_main]
 
 #[path = "../../tests/support/raw_access.rs"]

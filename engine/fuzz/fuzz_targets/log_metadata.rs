@@ -1,4 +1,5 @@
-//! A log file with any metadata: refused, or opened with numbers that fit the file, and usable without leaving it.
+//! Opens a log file with arbitrary metadata. It is refused, or opened with values that fit the file, and can be used
+//! without access outside it.
 #![no_main]
 
 #[path = "../../tests/support/raw_access.rs"]
@@ -17,7 +18,7 @@ use raw_access::RAW;
 
 /// Three terms of 64 KiB and the metadata.
 const FILE_LENGTH: usize = 3 * 65_536 + LOG_METADATA_LENGTH;
-/// What the metadata uses; the rest is zero in every log.
+/// The length of the used part of the metadata; the rest is zero in every log.
 const USED: usize = 512;
 
 struct Scratch {
@@ -28,7 +29,7 @@ struct Scratch {
 fn scratch() -> &'static Scratch {
     static SCRATCH: OnceLock<Scratch> = OnceLock::new();
     SCRATCH.get_or_init(|| {
-        // Without a name: it goes with the process, however that ends.
+        // A file without a name, so that it is removed when the process ends in any way.
         let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
         file.set_len(FILE_LENGTH as u64).expect("room for a small log");
         let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
@@ -40,7 +41,7 @@ fuzz_target!(|input: (i64, &[u8])| {
     let (position, bytes) = input;
     let scratch = scratch();
     let mut metadata = [0_u8; USED];
-    // What most inputs would fail on first is right unless the input says otherwise.
+    // Values that would make most inputs fail early are valid unless the input changes them.
     metadata[268..272].copy_from_slice(&32_i32.to_le_bytes());
     metadata[272..276].copy_from_slice(&1408_i32.to_le_bytes());
     metadata[276..280].copy_from_slice(&65_536_i32.to_le_bytes());
@@ -50,7 +51,7 @@ fuzz_target!(|input: (i64, &[u8])| {
     }
     let start = (FILE_LENGTH - LOG_METADATA_LENGTH) as u64;
     scratch.file.write_all_at(&metadata, start).expect("a write within the file");
-    // Private, so that what is published here does not reach the file.
+    // A private mapping, so that what is published here does not reach the file.
     let Ok(log) = LogBuffers::open(&scratch.path, FileAccess::ReadOnly, RAW) else { return };
     let words = CacheLines::new(1);
     let (limit, subscriber) = (words.word(0, 0), words.word(0, 1));

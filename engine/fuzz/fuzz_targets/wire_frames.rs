@@ -1,4 +1,4 @@
-//! Any datagram: parsed or refused, and what was parsed is written as a frame that reads the same.
+//! Parses arbitrary datagrams. They are parsed or refused; a parsed frame is written as a frame that reads the same.
 #![no_main]
 
 use gannet::protocol::{Extent, Frame, GroupTag, MAX_DATAGRAM_LENGTH, ResolutionWriter, extent};
@@ -16,7 +16,7 @@ fuzz_target!(|datagram: &[u8]| {
     let length = match frame {
         Frame::Data(header) | Frame::Padding(header) => header.write(&mut buffer),
         Frame::Nak(nak) => nak.write(&mut buffer),
-        // What is no group tag is not written.
+        // A malformed group tag is not written.
         Frame::StatusMessage(status) if status.group_tag == GroupTag::Malformed => return,
         Frame::StatusMessage(status) => status.write(&mut buffer),
         Frame::Error(error) => error.write(&mut buffer),

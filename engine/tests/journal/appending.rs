@@ -1,4 +1,4 @@
-//! Appending: by one and by several, in every way there is, over terms and segments.
+//! Tests of appending: by one and by several appenders, in every way there is, over terms and segments.
 
 use std::io::IoSlice;
 
@@ -24,7 +24,7 @@ fn what_is_appended_is_read_over_many_segments() {
     assert_eq!(journal.recorded().unwrap(), journal.tail());
     let found = all(&Recording::open(dir.path()).unwrap());
     assert!(found.iter().skip(1).map(|(start, _)| start).eq(&ends[..ends.len() - 1]) || found.len() == 8_000);
-    // Each position that `append` returned is where the next message begins, or padding in front of it.
+    // Each position that `append` returned is where the next message begins, or where padding before it does.
     assert!(found.iter().skip(1).zip(&ends).all(|((start, _), end)| start >= end));
     drop(appender);
     journal.close().unwrap();
@@ -65,8 +65,8 @@ fn messages_are_gathered_claimed_aborted_and_fragmented() {
     assert!(matches!(error, AppendError::MessageTooLong { length: 1377, max: 1376 }), "{error}");
 }
 
-/// The frames on disk say where they are, padding is a header and a hole, and what follows the
-/// last frame is zero.
+/// The frames on disk state their position, padding is a header and a hole, and the bytes after the last frame are
+/// zero.
 #[test]
 fn segments_hold_frames_as_an_archive_records_them() {
     let options =
@@ -194,7 +194,8 @@ fn every_policy_makes_durable_what_it_says() {
     assert_eq!(journal.durable(), end);
 }
 
-/// Short ones go another way than long ones, and each kind of stamp another than the others; and so does what is to be durable at once.
+/// Short messages take another path than long ones, as do the kinds of stamps and messages that must be durable at
+/// once.
 #[test]
 fn messages_of_every_length_are_appended_alike() {
     use gannet::journal::Stamps;
@@ -242,7 +243,7 @@ fn a_journal_is_made_once_and_opened_again() {
             appender.append(&message(round, number)).unwrap();
             expected.push((round, number));
         }
-        // Not the last one alive: the recording goes on.
+        // Another appender is still alive, so the recording continues.
         if round == 3 {
             drop(journal);
             drop(appender);
@@ -272,7 +273,7 @@ fn an_exclusive_appender_does_what_others_do() {
             }
             1 => {
                 appender.claim(99).unwrap().abort();
-                // Not even given up: nobody waits for it once there is another.
+                // Neither committed nor aborted: nothing waits for it once there is another appender.
                 std::mem::forget(appender.claim(100).unwrap());
                 let mut claim = appender.claim(message.len()).unwrap();
                 claim.payload_mut().copy_from_slice(&message);
@@ -304,7 +305,7 @@ fn an_exclusive_appender_does_what_others_do() {
 #[test]
 fn there_is_an_exclusive_appender_or_others() {
     let (dir, journal) = journal(&small());
-    // Locks are no less between threads of a process than between processes.
+    // Locks also work between threads of one process.
     let elsewhere = Journal::open(dir.path()).unwrap();
     let is_refused = |error: JournalError, alone: bool| {
         let text = error.to_string();

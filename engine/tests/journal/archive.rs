@@ -1,6 +1,6 @@
-//! The files are an archive's. Here is an archive's hand, made from what is known of its files alone:
-//! what a journal leaves is held against what it writes, byte for byte, and what it writes is read, searched, replayed, gone on
-//! with and recovered.
+//! Tests that a journal's files are those of an archive. They use an implementation of an archive's writer, made only
+//! from the description of the files. The files of a journal are compared with its files byte for byte, and its files
+//! are read, searched, replayed, continued and recovered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const DATA: u16 = 1;
 const PADDING: u16 = 0;
 const UNFRAGMENTED: u8 = 0xC0;
 
-/// What an archive says of a recording in its catalog, but for what follows from its segments.
+/// An archive's description of a recording in its catalog, except for what follows from the segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Descriptor {
     pub(crate) state: i32,
@@ -34,7 +34,7 @@ pub(crate) struct Descriptor {
     pub(crate) start_position: i64,
     pub(crate) stop_position: i64,
     pub(crate) initial_term_id: i32,
-    /// Of a segment, of a term, and of the longest frame.
+    /// The lengths of a segment, of a term, and of the longest frame.
     pub(crate) lengths: [i32; 3],
     pub(crate) session_id: i32,
     pub(crate) stream_id: i32,
@@ -60,7 +60,7 @@ impl Descriptor {
         }
     }
 
-    /// Its entry: a header of 32 bytes, a block of 80 and three texts, and zeroes.
+    /// The entry: a header of 32 bytes, a block of 80 bytes, three texts, and zeros.
     fn entry(&self) -> Vec<u8> {
         let length = (32 + self.body().len()).next_multiple_of(64);
         let mut bytes = entry_header([length as i32 - 32, self.state, self.checksum], 0);
@@ -89,7 +89,7 @@ impl Descriptor {
     }
 }
 
-/// The header of an entry: its length, state and checksum, and a byte that is reserved.
+/// The header of an entry: its length, state and checksum, and a reserved byte.
 fn entry_header(ints: [i32; 3], reserved: i8) -> Vec<u8> {
     let mut bytes: Vec<u8> = ints.into_iter().flat_map(i32::to_le_bytes).collect();
     bytes.resize(31, 0);
@@ -107,7 +107,7 @@ fn catalog_header(version: i32, length: i32, next_id: i64, alignment: i32, reser
     bytes
 }
 
-/// A catalog with these entries, in a file of that length.
+/// A catalog with these entries, in a file of `length` bytes.
 pub(crate) fn catalog(entries: &[&Descriptor], next_id: i64, length: usize) -> Vec<u8> {
     // Version 3.1.0.
     let mut bytes = catalog_header(196_864, 32, next_id, 64, 0);
@@ -116,16 +116,17 @@ pub(crate) fn catalog(entries: &[&Descriptor], next_id: i64, length: usize) -> V
     bytes
 }
 
-/// The segments of a recording as an archive writes them: each at its full length from the start, the next as soon as one is full.
+/// The segments of a recording as an archive writes them. Each has its full length from the start, and the next is
+/// created as soon as one is full.
 #[derive(Clone, Debug)]
 pub(crate) struct Segments {
     descriptor: Descriptor,
-    /// Where the next frame goes.
+    /// The position of the next frame.
     pub(crate) position: i64,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
-    /// Whether session ids are replaced by checksums, as an archive does that was told to.
+    /// Whether session ids are replaced by checksums, as an archive does if configured to.
     checksums: bool,
-    /// Messages that were written, and where.
+    /// The messages written, with their positions.
     pub(crate) messages: Vec<(Position, Vec<u8>)>,
 }
 
@@ -152,7 +153,7 @@ impl Segments {
         self.files.insert(self.name(), vec![0; SEGMENT as usize]);
     }
 
-    /// A frame: of padding, the header alone.
+    /// Writes a frame. For padding only the header is written.
     fn frame(&mut self, kind: u16, flags: u8, length: usize, payload: &[u8], reserved: i64) {
         let (name, at) = (self.name(), (self.position - self.base()) as usize);
         let mut bytes = vec![0; 32 + payload.len().next_multiple_of(32)];
@@ -178,7 +179,7 @@ impl Segments {
         }
     }
 
-    /// A message, in as many frames as it takes, all of them in one term.
+    /// Writes a message, in as many frames as needed, all in one term.
     pub(crate) fn message(&mut self, payload: &[u8], reserved: i64) {
         let most = MTU - 32;
         let parts: Vec<&[u8]> = if payload.is_empty() { vec![payload] } else { payload.chunks(most).collect() };
@@ -191,13 +192,13 @@ impl Segments {
         }
     }
 
-    /// A claim of so many bytes that was given up: its frame became padding, and keeps its length.
+    /// Writes an aborted claim of `length` bytes: its frame is padding and keeps its length.
     fn aborted(&mut self, length: usize) {
         self.make_room((32 + length).next_multiple_of(32));
         self.frame(PADDING, UNFRAGMENTED, 32 + length, &[], 0);
     }
 
-    /// Fills up the term with padding, unless there is room for so many bytes.
+    /// Fills the term with padding unless `needed` bytes fit.
     fn make_room(&mut self, needed: usize) {
         let rest = (TERM - self.position % TERM) as usize;
         if needed > rest {
@@ -205,7 +206,7 @@ impl Segments {
         }
     }
 
-    /// Puts them, and a catalog, where a journal looks for them.
+    /// Stores the segments and a catalog where a journal looks for them.
     pub(crate) fn store(&self, catalog: &[u8]) -> MemoryStorage {
         let storage = MemoryStorage::new(RAW);
         for (name, bytes) in self.files.iter().chain([(&"archive.catalog".to_owned(), &catalog.to_vec())]) {
@@ -216,14 +217,14 @@ impl Segments {
     }
 }
 
-/// CRC-32C, bit by bit.
+/// Computes a CRC-32C bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0x82F6_3B78 } else { crc >> 1 })
     })
 }
 
-/// A recording of an archive with messages of all lengths, one of them longer than a frame now and then.
+/// A recording of an archive with messages of all lengths, some of them longer than a frame.
 pub(crate) fn recorded(descriptor: &Descriptor, count: u64, checksums: bool) -> Segments {
     let mut segments = Segments::new(descriptor, checksums);
     for number in 0..count {
@@ -243,7 +244,7 @@ fn bytes_of(storage: &dyn Storage, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The files of a storage that an archive looks at.
+/// The files of a storage that an archive reads.
 fn archived(storage: &MemoryStorage) -> BTreeMap<String, Vec<u8>> {
     let names = storage.names().unwrap().into_iter().filter(|name| name.ends_with(".rec"));
     names.map(|name| (name.clone(), bytes_of(storage, &name))).collect()
@@ -270,7 +271,8 @@ fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Ve
     }
 }
 
-/// The hand above is held against messages that the archive's own encoders wrote, every field of the catalog's three among them.
+/// Compares the writer above with messages that the archive's own encoders wrote, with every field of the catalog's
+/// three messages.
 #[test]
 fn every_field_of_a_catalog_is_where_the_archives_own_encoder_puts_it() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/golden/aeron-archive-codecs.jsonl");
@@ -298,7 +300,7 @@ fn every_field_of_a_catalog_is_where_the_archives_own_encoder_puts_it() {
             }
             "RecordingDescriptorHeader" => {
                 let state = ["INVALID", "VALID", "DELETED"].iter().position(|state| *state == text("state"));
-                // One of them says nothing of its state: the number that means so.
+                // One of them has no state, which is expressed by this number.
                 let state = state.map_or(i32::MIN, |state| state as i32);
                 entry_header([int("length"), state, int("checksum")], reserved())
             }
@@ -320,17 +322,17 @@ fn every_field_of_a_catalog_is_where_the_archives_own_encoder_puts_it() {
             .body(),
             _ => continue,
         };
-        // Behind the message's header, which the catalog has none of.
+        // After the message's header, which the catalog does not have.
         assert_eq!(bytes[8..], expected, "{name}: {json}");
         *compared.entry(name).or_insert(0) += 1;
     }
     assert!(compared.len() == 3 && compared.values().all(|&count| count > 4), "{compared:?}");
 }
 
-/// Which files there are, how long they are, and every byte of them.
+/// Compares which files exist, how long they are, and every byte of them.
 #[test]
 fn what_a_journal_leaves_is_what_an_archive_would() {
-    // The worked example's start, in the middle of a term; and the beginning of a stream.
+    // The start of the worked example, in the middle of a term, and the start of a stream.
     for start in [70_016, 0] {
         let mut descriptor = Descriptor::new(0, start);
         descriptor.texts = ["aeron:ipc?alias=quotes", "aeron:ipc?alias=quotes", "gannet-journal"].map(str::to_owned);
@@ -364,8 +366,8 @@ fn what_a_journal_leaves_is_what_an_archive_would() {
     }
 }
 
-/// Segments roll eagerly. A recording that stops where a segment ends has the next one, empty, or whoever verifies
-/// it takes its end for one that no file can have.
+/// Segments roll eagerly: a recording that stops at the end of a segment has the next one, empty. Without it, a
+/// verifier would consider the recording's end impossible.
 #[test]
 fn a_recording_that_ends_with_its_segment_has_the_next_one() {
     let descriptor = Descriptor::new(0, 0);
@@ -382,7 +384,7 @@ fn a_recording_that_ends_with_its_segment_has_the_next_one() {
     journal.close().unwrap();
     assert_same(&archived(&storage), &expected.files);
     assert!(expected.files.contains_key("0-131072.rec"));
-    // Opened and closed again, and gone on with.
+    // Opened, closed and continued again.
     Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
     assert_same(&archived(&storage), &expected.files);
     let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
@@ -392,7 +394,7 @@ fn a_recording_that_ends_with_its_segment_has_the_next_one() {
     assert_same(&archived(&storage), &expected.files);
 }
 
-/// A cycle's padding is in frames that a verifier can take in, which has a buffer of 1 MiB for one.
+/// The padding of a cycle is in frames that a verifier can read, whose buffer for a frame has 1 MiB.
 #[test]
 fn what_fills_up_a_cycle_is_in_frames_of_a_mebibyte_at_most() {
     let storage = MemoryStorage::new(RAW);
@@ -415,7 +417,7 @@ fn what_fills_up_a_cycle_is_in_frames_of_a_mebibyte_at_most() {
     assert!(frames[1..].iter().all(|&(kind, length)| kind == PADDING as u8 && length <= 1 << 20), "{frames:?}");
 }
 
-/// Each field of an archive's catalog is read as it is there; entries that do not count are passed over.
+/// Each field of an archive's catalog is read correctly; invalid entries are skipped.
 #[test]
 fn every_field_of_an_archives_catalog_is_read() {
     let mut deleted = Descriptor::new(0, 0);
@@ -462,8 +464,8 @@ fn every_field_of_an_archives_catalog_is_read() {
     }
 }
 
-/// What an archive recorded is read and searched as a journal's own, with or without checksums for session ids, and a journal that goes
-/// on with it leaves what an archive would that did.
+/// A recording of an archive is read and searched like a journal's own, with or without checksums for session ids. A
+/// journal that continues it leaves the files that an archive would.
 #[test]
 fn what_an_archive_recorded_is_read_and_gone_on_with() {
     for (start, checksums) in [(70_016, false), (0, true)] {
@@ -487,7 +489,7 @@ fn what_an_archive_recorded_is_read_and_gone_on_with() {
         for start in [Start::Position(*position), Start::Sequence(1_234)] {
             assert_eq!(recording.tailer(start).unwrap().next().unwrap().unwrap().payload(), payload);
         }
-        // Its reserved values are the publisher's, and no times.
+        // Its reserved values come from the publisher and are not times.
         let error = recording.tailer(Start::Time(EpochNanos::new(0))).unwrap_err();
         assert!(matches!(error, JournalError::NoTimes { .. }), "{error}");
         assert_eq!(recording.tailer(Start::Begin).unwrap().next().unwrap().and_then(|found| found.time()), None);
@@ -512,8 +514,8 @@ fn what_an_archive_recorded_is_read_and_gone_on_with() {
     }
 }
 
-/// While a journal is open, its directory has the mark of somebody who is alive, and no archive starts there; afterwards one
-/// may, and while one runs, nobody writes there who is not its client.
+/// While a journal is open, its directory has the mark of a live process, and no archive starts there. Afterwards an
+/// archive may start, and while it runs, only its clients write there.
 #[test]
 fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     const MARK: &str = "archive-mark.dat";
@@ -528,10 +530,10 @@ fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     let activity = |storage: &MemoryStorage| word(storage, 16);
     let first = activity(&storage);
     eventually("it says that it is alive", || activity(&storage) > first);
-    // Somebody else joins and leaves.
+    // Another process opens and closes the journal.
     Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
     assert!(activity(&storage) > first);
-    // Killed, it is taken for alive for a while; its like do not mind.
+    // After a kill it is considered alive for a while, which other journals ignore.
     let killed = storage.after_kill();
     assert!(activity(&killed) > first);
     Journal::open_in(Arc::new(killed.clone()), None).unwrap().close().unwrap();
@@ -559,7 +561,7 @@ fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     assert!(all(&Recording::open_in(Arc::new(storage.clone()), None).unwrap()).is_empty(), "whoever reads may");
 }
 
-/// What an archive left that was killed ends with the last frame of its highest segment, also where that is empty.
+/// The recording of a killed archive ends with the last frame of its highest segment, even if that is empty.
 #[test]
 fn what_a_killed_archive_left_is_recovered_as_it_would() {
     for fills_up in [false, true] {

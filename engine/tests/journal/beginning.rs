@@ -1,4 +1,5 @@
-//! The beginning of a journal: it is made once, whole, whenever somebody is killed meanwhile, and never over messages of another.
+//! Tests of creating a journal: it is created once and completely, even if a process is killed meanwhile, and never
+//! over messages of another.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use gannet::memory::{FileAccess, Reserve};
 use crate::raw_access::RAW;
 use crate::support::{Watched, all, journal, message, read, small};
 
-/// Everything of a directory, but for lock files and the mark, which whoever looks may write.
+/// The files of a directory, without lock files and the mark, which any reader may write.
 fn files(dir: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
@@ -60,7 +61,7 @@ fn what_was_recorded_is_never_written_over_by_a_new_journal() {
     assert!(matches!(Journal::open(dir.path()).unwrap_err(), JournalError::Unlisted { .. }));
     assert!(matches!(Recording::open(dir.path()).unwrap_err(), JournalError::Unlisted { .. }));
     assert!(files(dir.path()) == before, "nothing is changed");
-    // Nor with a catalog that somebody has made since, or one whose entry is gone.
+    // Also not if another process has made a catalog since, or if the catalog's entry is gone.
     let storage = gannet::journal::storage::Directory::at(dir.path());
     drop(Catalog::create(&storage).unwrap());
     tries();
@@ -69,7 +70,7 @@ fn what_was_recorded_is_never_written_over_by_a_new_journal() {
     bytes[32..].fill(0);
     std::fs::write(&catalog, bytes).unwrap();
     tries();
-    // What is there is there still.
+    // The files that were there are unchanged.
     std::fs::rename(&kept, &catalog).unwrap();
     let messages = all(&Recording::open(dir.path()).unwrap());
     assert!(messages.iter().map(|(_, payload)| read(payload)).eq((0..3_000).map(|number| Some((0, number)))));
@@ -90,7 +91,8 @@ fn each_file_of_a_recording_keeps_a_new_one_from_its_place() {
     }
     begun(&["0-0.index", "0-0.rec.new", "0-0.next.making-1-0x0", "x.control", "00.control", "0.control.new"]).unwrap();
 
-    // The page of a journal that was appended to says so, and that of one that was not is in nobody's way.
+    // The page of a journal with appends shows that there are some; the page of a journal without appends prevents
+    // nothing.
     let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let without = |storage: MemoryStorage| {
@@ -104,7 +106,7 @@ fn each_file_of_a_recording_keeps_a_new_one_from_its_place() {
     refused(without(storage.after_kill()), "0.control");
 }
 
-/// What a journal was made with.
+/// The options that a journal was created with.
 fn made_with(journal: &Journal) -> (Stamps, SyncPolicy, Retention, bool, i64) {
     let recording = journal.recording().unwrap();
     let (stamps, retention) = (recording.stamps(), recording.retention().unwrap());
@@ -112,7 +114,7 @@ fn made_with(journal: &Journal) -> (Stamps, SyncPolicy, Retention, bool, i64) {
     (stamps, journal.sync_policy(), retention, rolls, journal.descriptor().segment_length.get().into())
 }
 
-/// Killed at any moment of its making, it is the one journal or the other from then on, with everything that was chosen for that.
+/// After a kill at any moment of creation, the journal is the one or the other, with all of that one's options.
 #[test]
 fn a_journal_whose_maker_is_killed_is_made_whole_by_the_next() {
     let kept = Retention::new().max_bytes(1 << 30);
@@ -135,7 +137,7 @@ fn a_journal_whose_maker_is_killed_is_made_whole_by_the_next() {
             let is_begun = Catalog::open(&found, FileAccess::ReadOnly).is_ok_and(|found| found.entries().count() > 0);
             assert!(is_begun || made.is_err(), "made, and gone after {calls} calls");
             let which = usize::from(!is_begun);
-            // The policy is that of whoever opens it last.
+            // The policy is that of the process that opened the journal last.
             let last = other.clone().sync(expected[which].1);
             let journal = Journal::open_or_create_in(Arc::new(found.clone()), &last).unwrap();
             assert_eq!(made_with(&journal), expected[which], "after {calls} calls");
@@ -153,7 +155,7 @@ fn a_journal_whose_maker_is_killed_is_made_whole_by_the_next() {
     assert!(seen[0] > 3 && seen[1] > 3, "killed before it was begun, and behind that: {seen:?}");
 }
 
-/// A catalog without entries is of no journal yet: of somebody who was killed, or a recorder without a stream.
+/// A catalog without entries belongs to no journal yet: its maker was killed, or a recorder had no stream.
 #[test]
 fn a_catalog_without_entries_gets_one() {
     for make in [Journal::create_in, Journal::open_or_create_in] {

@@ -1,5 +1,5 @@
-//! Consumers' nets: what is handled is handled at least once, what cannot be is put aside, and duplicates are passed over, across
-//! restarts and kills.
+//! Tests of consumers: every message is handled at least once, messages that cannot be handled are put aside, and
+//! duplicates are skipped, across restarts and kills.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn what_is_not_committed_is_handed_out_again() {
     assert_eq!(number(&consumer.next().unwrap().unwrap()), 3);
     drop((consumer, appender));
     journal.close().unwrap();
-    // Another process, and a recording that nobody writes.
+    // As in another process, on a recording without a writer.
     let recording = Recording::open(dir.path()).unwrap();
     let mut consumer = Consumer::open(&recording, "billing").unwrap();
     let committed = consumer.committed();
@@ -51,7 +51,7 @@ fn what_is_not_committed_is_handed_out_again() {
     assert_eq!(consumer.process(|_| Err("not called")).unwrap(), Processed::Nothing);
 }
 
-/// Whoever catches the panic goes on with the message that it was about, however that is asked for.
+/// After a caught panic, the consumer continues with the message whose handler panicked, whichever method is called.
 #[test]
 fn what_a_handler_panics_over_is_handed_out_again() {
     let (_dir, journal) = journal(&small());
@@ -136,15 +136,15 @@ fn attempts_are_bounded_and_what_fails_is_kept_with_its_reason() {
     assert!(letters.next().unwrap().is_none());
 }
 
-/// Killed between any two messages, and after the handler ran but before that was committed: each key is handled once but for the one
-/// that was being handled, as long as its duplicates are within the window.
+/// Killed between any two messages, and between the handler and its commit: each key is handled once, except the one
+/// that was being handled, as long as duplicates are within the window.
 #[test]
 fn duplicates_are_passed_over_across_restarts() {
     const WINDOW: usize = 20;
     let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
-    // Each key three times, the last time too late.
+    // Each key three times, the last time too late for the window.
     let keys: Vec<u64> = (0..200).flat_map(|at| [at, at + 1]).chain(0..3).collect();
     for &key in &keys {
         appender.append(&key.to_le_bytes()).unwrap();
@@ -172,7 +172,7 @@ fn duplicates_are_passed_over_across_restarts() {
         if last == Processed::Nothing {
             break;
         }
-        // Killed with everything that is in memory; the cursor is in a file.
+        // The kill loses everything in memory; the cursor is in a file.
         storage = storage.after_kill();
     }
     let expected: Vec<u64> = (0..=200).chain(0..3).collect();
@@ -180,8 +180,8 @@ fn duplicates_are_passed_over_across_restarts() {
     assert!(rounds > 50);
 }
 
-/// A loss of power took messages away that a consumer was done with; those that are appended in their place are new to it. Whether or
-/// not one of them begins where its cursor was.
+/// A loss of power removes messages that a consumer has handled. The messages appended in their place are new to the
+/// consumer, whether or not one of them begins where its cursor was.
 #[test]
 fn what_is_appended_after_a_loss_of_power_is_handed_out() {
     for length in [32, 33] {
@@ -202,7 +202,7 @@ fn what_is_appended_after_a_loss_of_power_is_handed_out() {
         let choose = |name: &str, at: usize| if name == "0-0.rec" && at > 0 { Crash::Lost } else { Crash::Kept };
         let found = storage.after_power_loss(choose, Crash::Kept);
 
-        // It cannot go on before it is known what is left.
+        // It cannot continue before recovery has determined what is left.
         let error = Consumer::open(&Recording::open_in(Arc::new(found.clone()), None).unwrap(), "billing").unwrap_err();
         assert!(matches!(error, JournalError::Recover { .. }), "{error}");
         let journal = Journal::open_in(Arc::new(found.clone()), None).unwrap();
@@ -210,7 +210,7 @@ fn what_is_appended_after_a_loss_of_power_is_handed_out() {
         assert_eq!((report.left_by, report.end.get()), (LeftBy::PowerLoss, 4096));
         let [rewound] = &report.rewound[..] else { panic!("{report:?}") };
         assert_eq!((&*rewound.name, rewound.from.get()), ("billing", 6400));
-        // For good, before anything is appended.
+        // Made permanent before anything is appended.
         let again = found.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
         let cursors = Recording::open_in(Arc::new(again), None).unwrap().cursors().unwrap();
         let mut positions: Vec<_> = cursors.iter().map(|cursor| cursor.position.get()).collect();

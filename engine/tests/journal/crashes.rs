@@ -1,4 +1,4 @@
-//! Crashes: writers that die, and machines that lose their power, simulated over the storage in memory.
+//! Tests of crashes: writers that die and machines that lose power, simulated over the storage in memory.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use gannet::types::Position;
 use crate::raw_access::RAW;
 use crate::support::{Watched, eventually, message, read, rest, small};
 
-/// The control page, and where its words are.
+/// The control page, and the offsets of its words.
 const CONTROL: &str = "0.control";
 const TAIL: usize = 256;
 const RECORDED: usize = 384;
@@ -34,7 +34,7 @@ fn a_claim_that_dies_with_its_process_becomes_padding() {
     let recorded = journal.recorded().unwrap();
     assert!(recorded < journal.tail(), "the claim is waited for");
     let killed = storage.after_kill();
-    // The living wait for it, and get it.
+    // Live appenders wait for it, and get it.
     claim.commit().unwrap();
     assert_eq!(journal.recorded().unwrap(), journal.tail());
 
@@ -46,8 +46,8 @@ fn a_claim_that_dies_with_its_process_becomes_padding() {
     assert_eq!(messages(&journal.recording().unwrap()), [(0, 0), (1, 0), (0, 1)]);
 }
 
-/// Whatever a loss of power leaves of what was not synced: everything that was durable is there, and what is there beyond is a
-/// beginning of what was appended.
+/// Whatever a loss of power leaves of unsynced data, everything that was durable is there, and what is there beyond is
+/// a prefix of what was appended.
 #[test]
 fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
     for seed in 0..40_u64 {
@@ -98,7 +98,7 @@ fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
     }
 }
 
-/// What the catalog says of its end is true from then on, whatever is lost of what nobody needs.
+/// The end in the catalog is final once the journal is closed, whatever else is lost.
 #[test]
 fn a_closed_journal_is_there_after_a_loss_of_power() {
     const MESSAGES: u64 = 3_000;
@@ -144,15 +144,15 @@ fn a_full_disk_is_an_error_and_what_was_appended_stays() {
     assert!(appender.append(b"").is_err());
     let recording = journal.recording().unwrap();
     assert_eq!(messages(&recording).len() as u64, appended);
-    // There is room again.
+    // There is free space again.
     storage.limit_space(u64::MAX);
     appender.append(&message(0, appended)).unwrap();
     assert_eq!(messages(&recording).len() as u64, appended + 1);
     assert!(storage.names().unwrap().iter().all(|name| !name.contains("making")));
 }
 
-/// After a loss of power, what is looked through is a few segments at the end, also where nobody ever asked for a sync; and as many in a
-/// long journal as in a short one.
+/// After a loss of power, recovery reads only a few segments at the end, even without any syncs, and as many in a long
+/// journal as in a short one.
 #[test]
 fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
     const SEGMENT: i64 = 64 << 10;
@@ -172,7 +172,7 @@ fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
             known(journal.durable().get()) && journal.indexed() == journal.tail()
         });
         let (durable, tail) = (journal.durable(), journal.tail());
-        // Nothing that was not synced is left; and all of it is, which takes the longest.
+        // First nothing unsynced is left, then all of it, which takes longest.
         for kept in [Crash::Lost, Crash::Kept] {
             let found = storage.after_power_loss(|_, _| kept, Crash::Kept);
             let watched = Arc::new(Watched::new(&found));
@@ -183,7 +183,7 @@ fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
             journal.close().unwrap();
             let of = |suffix: &str| watched.opened().iter().filter(|name| name.ends_with(suffix)).count();
             let (frames, next, sidecars) = (of(".rec"), of(".next"), of(".index"));
-            // Four that are left, the last one, and two ahead of it; helper threads look at no more, either.
+            // Four that are left, the last one, and two ahead of it. The helper threads read no more than that, either.
             assert!(frames <= 8 && next <= 8 && sidecars <= 8, "{segments} segments: {frames} {next} {sidecars}");
             let numbers = messages(&Recording::open_in(Arc::new(found), None).unwrap());
             assert!(numbers.iter().map(|(_, number)| *number).eq(0..numbers.len() as u64), "a beginning");
@@ -192,7 +192,8 @@ fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
     }
 }
 
-/// Whatever part of the last segment's beginning a loss of power leaves: the messages all of which are there, and not one more.
+/// Whatever part of the start of the last segment a loss of power leaves, exactly the messages that are completely
+/// there are recovered.
 #[test]
 fn every_prefix_of_the_last_segment_is_recovered() {
     const SEGMENT: i64 = 64 << 10;
@@ -204,7 +205,8 @@ fn every_prefix_of_the_last_segment_is_recovered() {
     }
     let synced = messages_in(&journal.recording().unwrap());
     let durable = journal.sync().unwrap();
-    // No byte of a message is zero, so that it is there when its last byte is; two of them have several frames.
+    // No byte of a message is zero, so a message is complete if its last byte is there. Two messages have several
+    // frames.
     let mut ends = Vec::new();
     for length in [1, 100, 700, 3_000, 32, 0, 64, 1_376, 5_000, 31] {
         let before = journal.tail().get();
@@ -234,7 +236,8 @@ fn every_prefix_of_the_last_segment_is_recovered() {
     }
 }
 
-/// What is said to be durable is what a recovery goes by, so nobody is told before the page that says it is on stable storage.
+/// Recovery relies on the position that is reported as durable, so it is reported only after the page with it is on
+/// stable storage.
 #[test]
 fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
     let storage = MemoryStorage::new(RAW);
@@ -245,7 +248,7 @@ fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
     assert_eq!((durable, journal.durable()), (journal.tail(), durable));
     storage.fail_syncs(CONTROL, true);
     let position = appender.append(&message(0, 1)).unwrap();
-    // Not only to the first who asks.
+    // Not only for the first caller.
     for _ in 0..3 {
         assert!(journal.sync().is_err());
         assert_eq!(journal.durable(), durable);
@@ -254,7 +257,7 @@ fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
     let found = storage.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
     assert_eq!(Journal::open_in(Arc::new(found), None).unwrap().recovery().end, durable);
 
-    // Killed meanwhile, they find out that it is durable when it is.
+    // If they are killed meanwhile, they see it as durable only when it is.
     let killed = Journal::open_in(Arc::new(storage.after_kill()), None).unwrap();
     assert_eq!((killed.recovery().left_by, killed.sync().unwrap()), (LeftBy::Kill, position));
 
@@ -265,7 +268,7 @@ fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
     assert_eq!((journal.recovery().end, journal.durable()), (position, position));
 }
 
-/// A control page from before there was a word for what everybody is told.
+/// A control page from a version that had no word for the reported position.
 #[test]
 fn a_control_page_of_an_older_version_is_read_and_gone_on_with() {
     let storage = MemoryStorage::new(RAW);
@@ -284,8 +287,9 @@ fn a_control_page_of_an_older_version_is_read_and_gone_on_with() {
     assert_eq!((journal.sync().unwrap(), journal.durable()), (position, position));
 }
 
-/// A disk writes a page by sectors, and a page that is stored to all the while may be found with words of different moments. Those that
-/// were not synced say nothing; what is behind the durable position has to be proved all the same, and the recording stays what it is.
+/// A disk writes a page by sectors, so a page that is stored continuously may be found with words from different
+/// moments. Unsynced words mean nothing. What is after the durable position has to be verified nevertheless, and the
+/// recording keeps its options.
 #[test]
 fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     let policy = SyncPolicy::EveryBytes(1 << 30);
@@ -307,7 +311,7 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     {
         let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
         found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().bytes(RAW).put_bytes(field, &older.get().to_le_bytes());
-        // The header of the last message is there, and its payload is not.
+        // The header of the last message is there, but not its payload.
         let segment = found.open("0-0.rec", 1, FileAccess::ReadWrite).unwrap();
         segment.bytes(RAW).put_bytes(whole.get() as usize + 32, &[0; 16]);
         let journal = Journal::open_in(Arc::new(found), None).unwrap();
@@ -325,7 +329,7 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
         }
         assert_eq!(times, 12, "all have times, as before");
     }
-    // And of one whose positions cannot be, what was chosen for it stays.
+    // Even if its positions are impossible, the options of the journal stay.
     let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
     found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().bytes(RAW).put_bytes(DURABLE, &7_i64.to_le_bytes());
     let journal = Journal::open_in(Arc::new(found), None).unwrap();
@@ -335,7 +339,7 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     assert!(tailer.previous().unwrap().unwrap().time().is_some());
 }
 
-/// An appender that outlives its journal keeps the recording open: nobody recovers it under the appender's hands.
+/// An appender that outlives its journal keeps the recording open, so that it is not recovered under the appender.
 #[test]
 fn an_appender_keeps_the_journal_open_that_it_outlives() {
     let storage = MemoryStorage::new(RAW);
@@ -351,7 +355,7 @@ fn an_appender_keeps_the_journal_open_that_it_outlives() {
     other.append(&message(1, 0)).unwrap();
     claim.payload_mut().copy_from_slice(&message(0, 1));
     claim.commit().unwrap();
-    // Into segments that nobody makes ahead for it.
+    // Into segments that no helper thread makes ahead for it.
     for number in 2..3_000 {
         one.append(&message(0, number)).unwrap();
     }
@@ -360,7 +364,7 @@ fn an_appender_keeps_the_journal_open_that_it_outlives() {
     one.append(&message(0, 3_000)).unwrap();
     drop(one);
 
-    // The last one is gone, and had nobody to say where it ends.
+    // The last writer is gone without having recorded the end.
     let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
     assert_eq!((journal.recovery().left_by, journal.recovery().end), (LeftBy::Kill, journal.tail()));
     let found = messages(&journal.recording().unwrap());

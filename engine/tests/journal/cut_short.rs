@@ -1,5 +1,5 @@
-//! Files that somebody cuts short, removes or writes over while they are in use: an error that names the file and where in it, the
-//! rest can be read, nothing that is there is harmed, and nobody dies of it.
+//! Tests with files that another process truncates, removes or overwrites while they are in use. The error names the
+//! file and the place in it, the rest can be read, existing data is not harmed, and no process dies.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ use gannet::types::Position;
 use crate::support::{eventually, journal, message, read, small};
 
 const SEGMENT: u64 = 256 << 10;
-/// Where the tail is in a control page.
+/// The offset of the tail in a control page.
 const TAIL: u64 = 256;
 
 fn cut(path: &Path, length: u64) {
@@ -25,7 +25,7 @@ fn damage(error: JournalError) -> gannet::journal::Damage {
     }
 }
 
-/// The numbers of the messages that are read until there is no more, or an error.
+/// The numbers of the messages that can be read before the end or an error.
 fn numbers(tailer: &mut Tailer) -> (Vec<u64>, Option<JournalError>) {
     let mut numbers = Vec::new();
     loop {
@@ -37,7 +37,7 @@ fn numbers(tailer: &mut Tailer) -> (Vec<u64>, Option<JournalError>) {
     }
 }
 
-/// A journal of more than three segments, and how many messages it has.
+/// A journal of more than three segments, and its number of messages.
 fn three_segments() -> (tempfile::TempDir, Journal, gannet::journal::Appender, u64) {
     let (dir, journal) = journal(&small());
     let mut appender = journal.appender().unwrap();
@@ -66,14 +66,14 @@ fn a_tailer_whose_segment_is_cut_short_says_where_and_reads_the_rest() {
         assert!((20_000..=20_480).contains(&found.position.get()), "{found}");
         assert_eq!(found.offset, found.position.get() as u64);
         assert!(matches!(found.fault, Fault::File(_)), "{found}");
-        // It stays so for as long as the file does.
+        // It stays that way as long as the file does.
         assert!(matches!(tailer.next(), Err(JournalError::Damaged(_))));
         let skipped = tailer.skip_damage().unwrap().unwrap();
         assert_eq!(tailer.position().get(), SEGMENT as i64, "{skipped}");
         let (after, error) = numbers(&mut tailer);
         assert!(error.is_none(), "{error:?}");
         assert!(after.iter().copied().eq(total - after.len() as u64..total), "to the end");
-        // With the bytes back, it can all be read.
+        // Once the bytes are back, everything can be read.
         fs::write(&path, bytes).unwrap();
         tailer.seek(Start::Begin).unwrap();
         assert_eq!(numbers(&mut tailer).0.len() as u64, total);
@@ -137,7 +137,7 @@ fn an_append_to_a_segment_that_is_cut_short_is_refused() {
     assert!(claimed.is_err(), "{claimed:?}");
     eventually("the helper thread says so", || journal.trouble().is_some());
     assert_eq!(fs::metadata(&path).unwrap().len(), 4096, "nobody mended it unasked");
-    // What was appended before is read up to the cut, and then it is said what is wrong.
+    // What was appended before is read up to the cut, and then the error is returned.
     let mut tailer = Recording::open(dir.path()).unwrap().tailer(Start::Begin).unwrap();
     let (found, _) = numbers(&mut tailer);
     assert!(found.iter().copied().eq(0..found.len() as u64));
@@ -178,7 +178,7 @@ fn without_its_control_page_nothing_is_written_over() {
     eventually("the helper thread says so", || journal.trouble().is_some());
     assert_eq!(segments.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), before);
     drop((appender, journal));
-    // The page is made again from what is there.
+    // The page is rebuilt from the existing files.
     let journal = Journal::open(dir.path()).unwrap();
     let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
     assert_eq!(numbers(&mut tailer).0.len() as u64, total);
@@ -213,7 +213,7 @@ fn sidecars_that_are_cut_short_are_made_again() {
     assert_eq!(verified.checked, journal.tail());
 }
 
-/// Somebody writes over the tail while appenders and helper threads go by it.
+/// Another process overwrites the tail while appenders and helper threads use it.
 #[test]
 fn a_tail_that_was_written_over_makes_no_segments_and_overwrites_nothing() {
     let (dir, journal, mut appender, total) = three_segments();
@@ -244,8 +244,8 @@ fn a_tail_that_was_written_over_makes_no_segments_and_overwrites_nothing() {
     assert_eq!(numbers(&mut tailer).0.len() as u64, total + 1);
 }
 
-/// Whatever is cut short and whenever, with threads that append, read and look after the journal: nobody dies, and what is read is what
-/// was appended.
+/// Whatever is truncated and whenever, with threads that append, read and maintain the journal, no thread dies, and
+/// what is read is what was appended.
 #[test]
 fn nobody_dies_of_files_that_are_cut_short_at_any_time() {
     for seed in 0..4_u64 {
@@ -277,7 +277,8 @@ fn nobody_dies_of_files_that_are_cut_short_at_any_time() {
                         for _ in 0..3_000 {
                             let outcome = if backwards { tailer.previous() } else { tailer.next() };
                             match outcome.map(|record| record.map(|record| read(record.payload()).is_some())) {
-                                // Cut between the look at a message and this, it may read as zeroes: the next look says so.
+                                // If it was truncated between the check of the message and this, it may read as zeros.
+                                // The next check detects it.
                                 Ok(Some(whole)) => assert!(whole || tailer.next().is_err()),
                                 Ok(None) => break,
                                 Err(_) if backwards => break,

@@ -1,5 +1,5 @@
-//! Files that somebody scribbled on: opening, reading, seeking, checking and appending end in what they should or in an error, never
-//! in a panic, and never without end.
+//! Tests with files that another process damaged on purpose. Opening, reading, seeking, checking and appending succeed
+//! or return an error. They never panic, and always terminate.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::raw_access::RAW;
 use crate::support::{eventually, message, small};
 
-/// A journal of three segments, left by a kill or closed.
+/// A journal of three segments, killed or closed.
 fn left(closed: bool) -> MemoryStorage {
     let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
@@ -32,7 +32,7 @@ fn left(closed: bool) -> MemoryStorage {
     }
 }
 
-/// Reads as far as that goes, past every damage.
+/// Reads as far as possible, past every damage.
 fn read(recording: &Recording) -> Result<u64, JournalError> {
     let mut tailer = recording.tailer(Start::Begin)?.verifying();
     let mut count = 0;
@@ -51,7 +51,7 @@ fn read(recording: &Recording) -> Result<u64, JournalError> {
     }
 }
 
-/// A journal of messages of one frame each, and their frames' flags as `flags` says for each.
+/// A journal of messages of one frame each, whose frames have the flags that `flags` returns.
 pub(crate) fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recording {
     const SEGMENT: i64 = 256 << 10;
     let storage = MemoryStorage::new(RAW);
@@ -62,19 +62,19 @@ pub(crate) fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) 
         let start = end - (length as i64 + 32 + 31) / 32 * 32;
         let names = [".rec", ".next"].map(|kind| format!("0-{}{kind}", start / SEGMENT * SEGMENT));
         let open = |name: &String| storage.open(name, 1, FileAccess::ReadWrite).ok();
-        // Renamed by a helper thread between two looks, it is found by the third.
+        // Even if a helper thread renames it between two attempts, it is found at the third.
         let segment = names.iter().chain(&names).find_map(open).unwrap();
         segment.bytes(RAW).put_bytes((start % SEGMENT) as usize + 5, &[flags(number)]);
     }
     journal.recording().unwrap()
 }
 
-/// Fragments that go on without an end are no message, however long somebody sends them, and do not have to fit into memory.
+/// Fragments that continue without an end are no message, however many there are, and do not have to fit into memory.
 #[test]
 fn a_message_that_is_longer_than_any_is_passed_over() {
     const BEGIN: u8 = 0x80;
     const END: u8 = 0x40;
-    // The longest message of a term of 64 KiB has 8 KiB.
+    // The longest message in a term of 64 KiB has 8 KiB.
     let most = (8 << 10) / 1_024;
     for (fragments, found) in
         [(most, vec![(Some(0), most * 1_024), (Some(1), 1_024)]), (most + 1, vec![(Some(1), 1_024)])]
@@ -92,14 +92,14 @@ fn a_message_that_is_longer_than_any_is_passed_over() {
         }
         assert_eq!(messages, found);
     }
-    // At the live end there is none yet; nor is there ever one, so there is nothing to wait for there.
+    // There is no such message at the live end, and never will be, so there is nothing to wait for.
     let recording = flagged(1_024, 600, |number| if number == 0 { BEGIN } else { 0 });
     let mut tailer = recording.tailer(Start::Begin).unwrap();
     assert!(tailer.next().unwrap().is_none());
     assert_eq!(tailer.position(), recording.recorded_hint().unwrap());
 }
 
-/// Any number of messages that were begun and not completed, one behind the other.
+/// Many messages one after another that were begun and not completed.
 #[test]
 fn messages_that_were_only_begun_are_passed_over_one_by_one() {
     const MESSAGES: usize = 20_000;
@@ -165,7 +165,7 @@ proptest! {
                 stored.bytes(RAW).put_bytes(at & !7, &word.to_le_bytes());
             }
         }
-        // An error is an answer.
+        // An error is an acceptable result.
         let _ = use_it(&storage);
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept beside a recording: cursors, checksums, the index; and what becomes of them when they are lost.
+//! Tests of the files beside a recording: cursors, checksums and the index, and what happens when they are lost.
 
 use gannet::journal::{Cursor, JournalError, MAX_CURSORS, Recording, Start, reindex};
 use gannet::types::{Position, SemanticVersion};
@@ -55,7 +55,7 @@ fn a_cursor_that_was_removed_moves_no_other() {
         }
         assert_eq!(old.position(), ends[3], "where it was");
     };
-    // More often than the tag of a position can tell.
+    // More often than the tag of a position can count.
     for round in 0..70 {
         let mut old = recording.cursor("old").unwrap();
         old.move_to(ends[3]).unwrap();
@@ -73,7 +73,7 @@ fn a_cursor_that_was_removed_moves_no_other() {
     }
 }
 
-/// Moved all the while that it is removed, and the next one made in its place.
+/// Moved continuously while it is removed and created again in its place.
 #[test]
 fn a_cursor_that_is_being_removed_moves_no_other() {
     let (_dir, journal) = journal(&small());
@@ -188,7 +188,7 @@ fn sidecars_are_made_again_as_they_were() {
     assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
 }
 
-/// A bit that flips anywhere in a frame or in the body of padding is found, and the rest is whole.
+/// A bit that flips anywhere in a frame or in the body of padding is detected, and the rest is intact.
 #[test]
 fn every_bit_that_flips_is_found() {
     let (dir, journal) = journal(&small());

@@ -1,8 +1,8 @@
-//! Processes that append to a journal, read it and prune it, and are killed at any moment, opening and recovering
-//! included, while others go on: what `append` returned for is there, once and in order; what it did not return for is
-//! whole or absent; and a consumer with a named cursor misses nothing.
+//! Tests with processes that append to a journal, read it and prune it, and are killed at any moment, also while they
+//! open and recover it and while others continue. Messages for which `append` returned are there once and in order.
+//! Other messages are complete or absent. A consumer with a named cursor misses nothing.
 //!
-//! A batch of kills by default. The long run, which is a thousand:
+//! By default there is a small number of kills. The long run has a thousand:
 //!
 //! ```sh
 //! GANNET_TEST_JOURNAL_KILLS=1000 cargo test --release -p gannet --test journal -- --nocapture killed::
@@ -23,37 +23,38 @@ use gannet::types::Position;
 
 use crate::support::{all, eventually, message, read, small};
 
-/// Where the child works, as what, and as which one.
+/// The child's directory, its role, and its number.
 const DIR: &str = "GANNET_TEST_JOURNAL_DIR";
 const ROLE: &str = "GANNET_TEST_JOURNAL_ROLE";
 const NUMBER: &str = "GANNET_TEST_JOURNAL_NUMBER";
 
-/// How many processes are killed, if not a batch of them.
+/// The number of processes to kill, if not the default.
 const KILLS: &str = "GANNET_TEST_JOURNAL_KILLS";
-/// So many to a journal, which would grow too large otherwise.
+/// The number of kills per journal, which would grow too large otherwise.
 const BATCH: u64 = 60;
 
-/// What a child says before its numbers, and after what the harness says: no text has this.
+/// Separates what a child prints from the output of the test harness. No text contains it.
 const MARK: [u8; 8] = [0xff; 8];
-/// Bytes that are kept although the consumer is done with them.
+/// Bytes that are kept although the consumer has read them.
 const KEPT: u64 = 1 << 20;
-/// The messages of this process are by appenders from here on.
+/// Messages of this process have appender numbers from here on.
 const BYSTANDERS: u64 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Appender,
-    /// The only appender.
+    /// An exclusive appender.
     Exclusive,
     Tailer,
     Pruner,
 }
 
-/// Does nothing unless it is a process of its own, started by the test below. Works until it is killed.
+/// The entry point of a child process, started by the test below. It works until it is killed, and does nothing in
+/// other processes.
 #[test]
 fn child() {
     let (Some(dir), Ok(role)) = (std::env::var_os(DIR), std::env::var(ROLE)) else { return };
-    // Not by way of the buffer of the harness: what is said is said.
+    // Written without the harness's buffer, so that everything printed is visible.
     let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
     let mut say = move |number: u64| output.write_all(&number.to_le_bytes()).unwrap();
     match &*role {
@@ -66,7 +67,8 @@ fn child() {
     }
 }
 
-/// Prunes for ever: what the consumer is done with, but for so much. Says where the recording begins each time that it has changed.
+/// Prunes for ever what the consumer has read, except for a remainder. Prints where the recording begins each time that
+/// changes.
 fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
     say(u64::from_le_bytes(MARK));
     let request = Prune::by(&Retention::new().max_bytes(KEPT));
@@ -78,7 +80,7 @@ fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
                 start = pruned.start;
                 say(start.get().cast_unsigned());
             }
-            // All who had it open are killed, or somebody is just opening it.
+            // All processes that had it open were killed, or one is just opening it.
             Ok(_) | Err(JournalError::Recover { .. } | JournalError::InUse { .. }) => {}
             Err(error) => panic!("{error}"),
         }
@@ -86,10 +88,10 @@ fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
     }
 }
 
-/// Appends for ever, among others or alone, and says of which messages `append` has returned.
+/// Appends for ever, beside others or exclusively, and prints for which messages `append` has returned.
 fn append(dir: &Path, appender: u64, alone: bool, say: &mut impl FnMut(u64)) {
     let journal = Journal::open(dir).unwrap();
-    // In two steps now and then: killed in between, it is absent.
+    // Occasionally in two steps: a message whose process is killed in between is absent.
     macro_rules! append_with {
         ($handle:ident) => {
             for number in 0.. {
@@ -116,7 +118,7 @@ fn append(dir: &Path, appender: u64, alone: bool, say: &mut impl FnMut(u64)) {
     }
 }
 
-/// Reads on from where the cursor is, for ever, says where the messages are that it has read, and then moves the cursor.
+/// Reads from the cursor on, for ever. Prints where the messages are that it has read, and then moves the cursor.
 fn tail(dir: &Path, say: &mut impl FnMut(u64)) {
     let recording = Recording::open(dir).unwrap();
     let mut cursor = recording.cursor("consumer").unwrap();
@@ -135,7 +137,7 @@ fn tail(dir: &Path, say: &mut impl FnMut(u64)) {
     }
 }
 
-/// A child, and what it says. Killed when it is dropped.
+/// A child process and its output. It is killed when dropped.
 struct Process {
     child: Child,
     role: Role,
@@ -161,7 +163,7 @@ impl Process {
             let mut begins = Some(begins);
             while let Ok(length @ 1..) = output.read(&mut bytes) {
                 said.extend_from_slice(&bytes[..length]);
-                // An appender has begun with its first message, which it says next.
+                // An appender has started when it prints its first message.
                 let mark = if begins.is_some() { said.windows(8).position(|bytes| bytes == MARK) } else { None };
                 if mark.is_some_and(|mark| matches!(role, Role::Tailer | Role::Pruner) || said.len() > mark + 8)
                     && let Some(begins) = begins.take()
@@ -174,13 +176,13 @@ impl Process {
         Self { child, role, said: Some(said), begun }
     }
 
-    /// Waits for what it does first, for as long as a busy machine takes.
+    /// Waits for its first output, for as long as a busy machine needs.
     fn begin(&self) {
         let longest = std::time::Duration::from_secs(180);
         assert!(self.begun.recv_timeout(longest).is_ok(), "it ended by itself, or has not begun after three minutes");
     }
 
-    /// Kills it, and returns what it said.
+    /// Kills the process, and returns its output.
     fn kill(mut self) -> Vec<u64> {
         assert!(self.child.try_wait().unwrap().is_none(), "{:?} ended by itself", self.role);
         self.child.kill().unwrap();
@@ -193,7 +195,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Dead already, unless the test failed.
+        // It is dead already, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -203,16 +205,16 @@ fn sleep(period_ns: i64) {
     IdleStrategy::Sleep { period_ns }.idle_once();
 }
 
-/// What came of a batch.
+/// The results of a number of kills.
 #[derive(Debug, Default)]
 struct Figures {
     kills: u64,
-    /// Of them, so many before the process said anything.
+    /// How many of them were killed before they printed anything.
     while_opening: u64,
     appended: u64,
     read: u64,
     read_again: u64,
-    /// Bytes.
+    /// In bytes.
     pruned: u64,
 }
 
@@ -222,7 +224,8 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     // Before anything is pruned.
     journal.recording().unwrap().cursor("consumer").unwrap();
     drop(journal);
-    // How many messages `append` returned for, by appender; and where messages are that were read, by tailer.
+    // For each appender, the number of messages for which `append` returned; for each tailer, where the messages are
+    // that it read.
     let mut acknowledged: Vec<u64> = Vec::new();
     let mut tailed: Vec<Vec<u64>> = Vec::new();
     let (mut killed, mut pruned) = (0, 0);
@@ -240,7 +243,7 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
             Process::start(dir.path(), Role::Pruner, 0),
         ];
         acknowledged.resize(acknowledged.len() + 2, 0);
-        // The first is seen to append; the others may be killed at what they do before.
+        // The first is known to append. The others may be killed in what they do before.
         processes[0].begin();
         let mut order = vec![0, 1, 2, 3];
         order.rotate_left(random() as usize % 4);
@@ -263,7 +266,7 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
         if let Some(journal) = bystander {
             let mut appender = journal.appender().unwrap();
             let end = appender.append(&message(BYSTANDERS + round, 0)).unwrap();
-            // The dead are got past, and what comes behind them is read.
+            // The claims of dead appenders are released, and messages after them are read.
             eventually("it is recorded", || journal.recorded().unwrap() >= end);
             let mut tailer = journal.recording().unwrap().tailer(Start::End).unwrap();
             let last = tailer.previous().unwrap().unwrap();
@@ -277,7 +280,7 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     figures.pruned += start.get().cast_unsigned();
     let found = all(&recording);
     assert!(found.first().is_none_or(|(position, _)| *position >= start));
-    // Of each appender the first that is left; what is before went with what was pruned.
+    // The first message of each appender that is left. Earlier ones were pruned.
     let mut next = vec![None; acknowledged.len()];
     for (_, payload) in &found {
         let (appender, number) = read(payload).expect("whole");
@@ -289,7 +292,7 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
         }
     }
     for (appender, (&next, &acknowledged)) in next.iter().zip(&acknowledged).enumerate() {
-        // One more, which it was killed in front of saying.
+        // One more message, after which it was killed before it could print it.
         let is_all = next.is_none_or(|next| next == acknowledged || next == acknowledged + 1);
         assert!(is_all, "appender {appender}: up to {next:?}, and {acknowledged} were said");
         assert!(next.is_some() || acknowledged == 0 || start.get() > 0, "appender {appender}: {acknowledged} are gone");
@@ -302,8 +305,8 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     figures.appended += acknowledged.iter().sum::<u64>();
 }
 
-/// Each tailer read on where the one before had moved the cursor, and left nothing out. Of what is pruned since, the messages that the
-/// tailers saw are all that is known.
+/// Each tailer continued where the one before had moved the cursor, and missed nothing. For data pruned since, only the
+/// messages that the tailers saw are known.
 fn check_tailed(found: &[(Position, Vec<u8>)], tailed: &[Vec<u64>], cursor: Position, figures: &mut Figures) {
     let positions: Vec<u64> = found.iter().map(|(position, _)| position.get().cast_unsigned()).collect();
     let start = positions.first().copied().unwrap_or(0);
@@ -311,7 +314,7 @@ fn check_tailed(found: &[(Position, Vec<u8>)], tailed: &[Vec<u64>], cursor: Posi
     for read in tailed {
         let Some(first) = read.first() else { continue };
         assert!(read.is_sorted_by(|one, next| one < next), "in order");
-        // It goes on behind the last one's last message, or with that again.
+        // It continues after the last message of the tailer before, or with that message again.
         if seen.last() == Some(first) {
             figures.read_again += 1;
             seen.pop();
@@ -323,7 +326,7 @@ fn check_tailed(found: &[(Position, Vec<u8>)], tailed: &[Vec<u64>], cursor: Posi
     let left: Vec<u64> = seen.iter().copied().filter(|&position| position >= start).collect();
     let until = positions.partition_point(|position| seen.last().is_some_and(|last| position <= last));
     assert_eq!(left, positions[..until], "every message that is left and was passed was read");
-    // One may have been read again without a word.
+    // One message may have been read again without a print.
     let at = positions.partition_point(|&position| position < cursor.get().cast_unsigned());
     assert!(at == until || at + 1 == until, "the cursor is at message {at}, and {until} is next");
 }
@@ -344,7 +347,7 @@ fn what_append_returned_for_survives_any_kill() {
     assert!(figures.appended > 0, "somebody got to append");
 }
 
-/// So many exclusive appenders are killed by default.
+/// The number of exclusive appenders that are killed by default.
 const ALONE: u64 = 12;
 
 #[test]
@@ -358,7 +361,7 @@ fn what_an_exclusive_appender_returned_for_survives_any_kill() {
         // In every other round this process has the journal open as well, so that nothing is recovered.
         let bystander = (round % 2 == 0).then(|| Journal::open(dir.path()).unwrap());
         let process = Process::start(dir.path(), Role::Exclusive, round);
-        // In every fourth it may be killed at what it does before its first message.
+        // In every fourth round it may be killed before its first message.
         if round % 4 != 3 {
             process.begin();
         }
@@ -375,7 +378,7 @@ fn what_an_exclusive_appender_returned_for_survives_any_kill() {
         assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
         acknowledged.push(said.len() as u64);
         if let Some(journal) = bystander {
-            // At once: the locks went with the process.
+            // At once, since the locks were released with the process.
             let mut appender = journal.exclusive_appender().unwrap();
             let end = appender.append(&message(BYSTANDERS + round, 0)).unwrap();
             eventually("it is recorded", || journal.recorded().unwrap() >= end);

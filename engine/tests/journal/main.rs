@@ -1,4 +1,5 @@
-//! The journal from the outside: what is appended is read, in every way to read, by whoever may, after whatever happened.
+//! Tests of the journal's public interface: what is appended is read, in every way to read, by every permitted reader,
+//! after every kind of event.
 
 mod appending;
 mod archive;

@@ -1,10 +1,11 @@
-//! Segments while they are made: what makers left who were killed goes while the journal is in use, and with it nothing else.
+//! Tests of segments that are being made: files left by killed makers are removed while the journal is in use, and
+//! nothing else is.
 
 use gannet::journal::Journal;
 
 use crate::support::{all, eventually, journal, message, small};
 
-/// Two files as makers leave them: one that was not named, and one that was when the segment had its name already.
+/// Two files as killed makers leave them: one that was not renamed, and one whose segment had its name already.
 fn leave(dir: &std::path::Path) -> [std::path::PathBuf; 2] {
     eventually("the first segment has its name", || dir.join("0-0.rec").exists());
     let left = [dir.join("0-6553600.next.making-1-0x0"), dir.join("0-0.next")];
@@ -28,7 +29,7 @@ fn what_killed_makers_left_goes_while_the_journal_is_in_use() {
     };
     for _ in 0..2 {
         let left = leave(dir.path());
-        // With the next segment, and without any more appends behind that.
+        // With the next segment, and without further appends.
         let appended = append(400);
         eventually("what the dead left is removed", || left.iter().all(|left| !left.exists()));
         assert_eq!(all(&journal.recording().unwrap()).len(), appended);
@@ -36,7 +37,7 @@ fn what_killed_makers_left_goes_while_the_journal_is_in_use() {
         let ahead = dir.path().join(format!("0-{ahead}.next"));
         eventually("what is needed is there", || ahead.exists());
     }
-    // And by whoever opens it next.
+    // Also when the journal is opened next.
     drop(journal);
     drop(appender);
     let left = leave(dir.path());

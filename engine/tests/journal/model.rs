@@ -1,5 +1,5 @@
-//! A journal beside a plain list, under any sequence of appends, rolls, closes, kills, losses of power, prunes and seeks: whatever is done,
-//! the two say the same.
+//! Compares a journal with a plain list under random sequences of appends, rolls, closes, kills, losses of power,
+//! prunes and seeks. Both must agree after every step.
 
 use std::sync::Arc;
 
@@ -16,42 +16,42 @@ use crate::support::{eventually, rest, small};
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// Messages of this length.
+    /// Appends messages of this length.
     Append {
         length: usize,
         count: usize,
     },
-    /// A claim that is not committed.
+    /// Makes a claim that is not committed.
     Abort {
         length: usize,
     },
     Sync,
-    /// Close, and open again.
+    /// Closes the journal and opens it again.
     Reopen,
-    /// Go on with an exclusive appender, or with one that is none.
+    /// Continues with an exclusive appender, or with a shared one.
     Take {
         alone: bool,
     },
-    /// Kill whoever has it open, with a claim in progress or not.
+    /// Kills every process that has it open, with or without a claim in progress.
     Kill {
         claiming: bool,
     },
-    /// Take the power away: what becomes of each page that was not synced is drawn from this seed.
+    /// Loses power. The seed decides what happens to each page that was not synced.
     PowerLoss {
         seed: u64,
     },
-    /// Prune what is before this message, in thousandths of all that there are; or up to so many bytes.
+    /// Prunes what is before this message, in thousandths of all messages, or down to a number of bytes.
     Prune {
         thousandths: usize,
         bytes: Option<u64>,
-        /// When all is indexed, and may go.
+        /// Waits until everything is indexed and may be pruned.
         waits: bool,
     },
-    /// Read forwards and backwards from this message, in thousandths of all there are.
+    /// Reads forwards and backwards from this message, in thousandths of all messages.
     Seek {
         thousandths: usize,
     },
-    /// Consume so many messages from the cursor on, and commit them.
+    /// Consumes this many messages from the cursor on, and commits them.
     Consume {
         most: usize,
     },
@@ -109,17 +109,17 @@ impl Hand {
 struct Pair {
     storage: MemoryStorage,
     journal: Journal,
-    /// There but for the moment of a change.
+    /// `Some` except during a change.
     hand: Option<Hand>,
-    /// What was appended and is not pruned, and where.
+    /// What was appended and is not pruned, with positions.
     model: Vec<(Position, Vec<u8>)>,
-    /// How many were pruned, and where the rest begins.
+    /// The number of pruned messages, and the position where the rest begins.
     pruned: usize,
     start: Position,
-    /// How many of all are durable.
+    /// The number of all messages that are durable.
     durable: usize,
     appended: u64,
-    /// How many of all the consumer is done with, at the most: a loss of power may take its cursor back.
+    /// The greatest number of messages that the consumer may have handled. A loss of power may take its cursor back.
     consumed: usize,
 }
 
@@ -140,7 +140,7 @@ impl Pair {
         let frame = |length: usize| (32 + length).next_multiple_of(32) as i64;
         let last = length % max_payload;
         let whole = (length / max_payload) as i64;
-        // A message of whole fragments has no shorter one behind them.
+        // A message of full fragments has no shorter fragment after them.
         let framed = whole * frame(max_payload) + if last > 0 || length == 0 { frame(last) } else { 0 };
         self.model.push((Position::new(end.get() - framed), payload));
     }
@@ -187,7 +187,8 @@ impl Pair {
             }
             Operation::Reopen => {
                 let storage = self.storage.clone();
-                // Closed by its last handles: the ones that take their place are made first, so it goes on all the while.
+                // Closed by dropping the last handles. Their replacements are made first, so the recording continues
+                // throughout.
                 self.replace(storage);
             }
             Operation::Take { alone } => {
@@ -213,7 +214,7 @@ impl Pair {
                 };
                 let choose = |name: &str, _: usize| match random() % 4 {
                     0 => Crash::Lost,
-                    // No disk tears a word, and a position is one.
+                    // No disk tears a word, and a position is one word.
                     1 if name.ends_with(".cursors") => Crash::Torn(random() as usize % 4096 / 8 * 8),
                     1 => Crash::Torn(random() as usize % 4096),
                     _ => Crash::Kept,
@@ -222,12 +223,12 @@ impl Pair {
                 self.replace(found);
                 let mut tailer = self.journal.recording().unwrap().tailer(Start::Begin).unwrap();
                 let kept = rest(&mut tailer).len();
-                // What is pruned is durably so.
+                // Pruning is durable.
                 let least = self.durable.saturating_sub(self.pruned);
                 assert!((least..=self.model.len()).contains(&kept), "{kept} of {}", self.model.len());
                 self.model.truncate(kept);
                 self.durable = self.durable.min(self.pruned + kept);
-                // What takes the place of messages that are lost is new to the consumer.
+                // Messages that take the place of lost ones are new to the consumer.
                 self.consumed = self.consumed.min(self.pruned + kept);
             }
             Operation::Prune { thousandths, bytes, waits } => {
@@ -243,7 +244,7 @@ impl Pair {
                 let would = self.journal.prune(&request.dry_run()).unwrap();
                 assert_eq!(self.journal.recording().unwrap().start_position(), self.start, "nothing is done");
                 let done = self.journal.prune(&request).unwrap();
-                // The helper threads may have got further in between.
+                // The helper threads may have progressed in between.
                 assert!(done.start_before == self.start && done.start >= would.start, "{would:?} {done:?}");
                 assert!(done.start == self.start || done.start.get() % (256 << 10) == 0, "whole segments");
                 if bytes.is_none() {
@@ -285,7 +286,7 @@ impl Pair {
             }
             Operation::Consume { most } => {
                 let mut consumer = Consumer::open(&self.journal.recording().unwrap(), "model").unwrap();
-                // A cursor that went back with the power may be in front of what was pruned since.
+                // A cursor that a loss of power took back may be before data that was pruned since.
                 match consumer.next() {
                     Err(JournalError::Pruned { earliest, .. }) => {
                         assert_eq!((earliest, consumer.skip_pruned().unwrap()), (self.start, self.start));
@@ -296,7 +297,7 @@ impl Pair {
                     }
                 }
                 let mut next = self.model.partition_point(|(position, _)| *position < consumer.position());
-                // One that begins only now has everything that was not pruned before.
+                // A new consumer gets everything that was not pruned.
                 assert!(next == 0 || self.pruned + next <= self.consumed, "messages are passed over");
                 for _ in 0..most.min(self.model.len() - next) {
                     let record = consumer.next().unwrap().unwrap();
@@ -328,7 +329,7 @@ fn run(operations: &[Operation]) -> Pair {
     pair
 }
 
-/// Prunes between everything else, each of which has something to do.
+/// Prunes between all other steps, each of which has something to do.
 #[test]
 fn what_is_pruned_stays_so_whatever_happens() {
     use Operation::{Append, Kill, PowerLoss, Prune, Reopen, Seek, Sync, Take};
@@ -357,7 +358,7 @@ fn what_is_pruned_stays_so_whatever_happens() {
     assert!(pruned.iter().all(|&pruned| pruned > 600), "{pruned:?}");
 }
 
-/// Messages that a consumer was done with are lost with the power, and others take their place.
+/// Messages that a consumer has handled are lost with the power, and others take their place.
 #[test]
 fn a_consumer_misses_nothing_that_takes_the_place_of_what_was_lost() {
     use Operation::{Append, Consume, PowerLoss, Reopen, Sync};
@@ -380,8 +381,8 @@ fn a_consumer_misses_nothing_that_takes_the_place_of_what_was_lost() {
     }
 }
 
-/// Sequences that failed once: after a loss of power, numbers were wrong, or a torn message was delivered. What the helper threads do
-/// meanwhile is up to the machine, so each is run several times.
+/// Sequences that once failed: after a loss of power, sequence numbers were wrong, or a torn message was delivered. The
+/// timing of the helper threads varies, so each sequence is run several times.
 #[test]
 fn what_failed_once() {
     use Operation::{Abort, Append, Kill, PowerLoss, Reopen, Seek, Sync};

@@ -1,4 +1,4 @@
-//! Reading backwards, finding times, and cursors: against a plain list of what was appended, whatever that was.
+//! Compares reading backwards, finding times, and cursors with a plain list of what was appended.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use proptest::prelude::*;
 use crate::raw_access::RAW;
 use crate::support::{eventually, small};
 
-/// One message to append, and its time; or a claim that is not committed.
+/// A message to append with its time, or a claim that is not committed.
 #[derive(Clone, Debug)]
 enum Step {
     Message { length: usize, time: i64 },
     Abort { length: usize },
 }
 
-/// Times that come again, go back, and are missing.
+/// Times that repeat, go back, or are missing.
 fn time() -> impl Strategy<Value = i64> {
     prop_oneof![4 => 1_i64..40, 1 => Just(0), 1 => Just(i64::MAX), 1 => Just(-5)]
 }
@@ -33,11 +33,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Appended {
     journal: Journal,
-    /// Where each message begins, where the next one does, and its time.
+    /// Where each message begins, where the next one begins, and its time.
     messages: Vec<(Position, Position, i64)>,
 }
 
-/// A journal of `steps`, which are done again until there are several segments if it is `long`. Indexed or not: it must not matter.
+/// A journal of `steps`, which are repeated until there are several segments if it is `long`. Whether it is indexed
+/// must not matter.
 fn appended(steps: &[Step], long: bool, indexed: bool) -> Appended {
     let journal = Journal::create_in(Arc::new(MemoryStorage::new(RAW)), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
@@ -73,7 +74,8 @@ fn appended(steps: &[Step], long: bool, indexed: bool) -> Appended {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
-    /// The first message of a time or of a later one, however times are ordered, repeated or missing.
+    /// A seek to a time finds the first message of that time or of a later one, however times are ordered, repeated or
+    /// missing.
     #[test]
     fn a_time_leads_to_the_first_message_that_is_not_earlier(
         steps in proptest::collection::vec(step(), 1..80),
@@ -94,7 +96,7 @@ proptest! {
         }
     }
 
-    /// Steps forwards and back from anywhere are steps in a list.
+    /// Steps forwards and back from anywhere equal steps in a list.
     #[test]
     fn forwards_and_back_are_the_same_messages(
         steps in proptest::collection::vec(step(), 1..80),
@@ -130,8 +132,8 @@ proptest! {
         }
     }
 
-    /// Cursors stay where they are moved, over rolls, closes, kills and prunes, and lead to what is behind them: none is pruned past
-    /// unless it is forced, and then it is said.
+    /// Cursors stay where they are moved, over rolls, closes, kills and prunes, and lead to the next message. A cursor
+    /// is pruned past only by force, and that is reported.
     #[test]
     fn cursors_stay_where_they_were_moved_over_rolls_and_prunes(
         rounds in proptest::collection::vec(
@@ -154,7 +156,7 @@ proptest! {
             }
             let recording = journal.recording().unwrap();
             for (which, thousandths) in moves {
-                // Not back to what is pruned.
+                // It cannot be moved back to what is pruned.
                 let to = ((ends.len() - 1) * thousandths / 1_000).max(ends.partition_point(|&end| end < start));
                 recording.cursor(["one", "two", "three"][which]).unwrap().move_to(ends[to]).unwrap();
                 cursors[which] = to;
@@ -169,7 +171,8 @@ proptest! {
                 2 => {
                     eventually("it is indexed", || journal.indexed() == journal.tail());
                     let slowest = cursors.iter().map(|&at| ends[at]).min().unwrap();
-                    // All that it may, but for the segment of the end, once the helper thread has given that its name.
+                    // Everything that may be pruned, except for the segment of the end once the helper thread has
+                    // renamed it.
                     let whole = |position: Position| position.get() / (256 << 10) * (256 << 10);
                     let expected = Position::new(whole(slowest).min(whole(journal.tail())).max(start.get()));
                     let request = Prune::by(&Retention::new().max_bytes(1));
@@ -181,7 +184,7 @@ proptest! {
                     start = expected;
                 }
                 _ => {
-                    // Nobody is left of those who had it open.
+                    // All processes that had it open are gone.
                     storage = storage.after_kill();
                     journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
                 }

@@ -1,4 +1,5 @@
-//! Pruning: what goes and what stays, who keeps it from going, who is told, and what a crash in the middle leaves.
+//! Tests of pruning: what is removed and what stays, what prevents it, who is informed, and what a crash in the middle
+//! leaves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use crate::support::{Watched, all, eventually, journal, message, read, rest, sma
 
 const SEGMENT: i64 = 256 << 10;
 
-/// Appends messages whose times are their numbers, in microseconds, and waits until they are indexed.
+/// Appends messages whose times are their numbers in microseconds, and waits until they are indexed.
 fn fill(journal: &Journal, numbers: std::ops::Range<u64>) {
     let mut appender = journal.appender().unwrap();
     for number in numbers {
@@ -57,7 +58,7 @@ fn segments_go_from_the_start_and_numbers_stay() {
     );
     assert!(names.contains(&"0-786432.rec".to_owned()) && names.contains(&"0-786432.index".to_owned()));
 
-    // Nothing of the rest has changed.
+    // Nothing else has changed.
     let kept: Vec<_> = before.iter().filter(|(position, _)| *position >= done.start).cloned().collect();
     let first = before.len() - kept.len();
     for recording in [journal.recording().unwrap(), recording.clone(), Recording::open(dir.path()).unwrap()] {
@@ -87,7 +88,8 @@ fn segments_go_from_the_start_and_numbers_stay() {
         assert_eq!(recording.prune_totals().unwrap().segments, 3);
     }
 
-    // Whoever was in front of it reads what he has mapped, and is told then where to go on; whoever was behind it is not.
+    // A tailer before the pruned range reads what it has mapped, and then gets the position where to continue; a tailer
+    // behind the range is not affected.
     let error = loop {
         match old.next() {
             Ok(record) => assert!(record.is_some(), "there is more"),
@@ -100,7 +102,7 @@ fn segments_go_from_the_start_and_numbers_stay() {
     assert_eq!(rest(&mut old), kept);
     assert_eq!(read(late.next().unwrap().unwrap().payload()), Some((0, 4_500)));
 
-    // And it goes on, here and when it is opened again.
+    // The recording continues, here and after it is opened again.
     fill(&journal, 6_000..6_010);
     assert!(journal.recorded().unwrap() > end);
     journal.close().unwrap();
@@ -112,7 +114,7 @@ fn segments_go_from_the_start_and_numbers_stay() {
     journal.sync().unwrap();
     journal.close().unwrap();
 
-    // Sidecars made again say the same, numbers included.
+    // Rebuilt sidecars have the same content, sequence numbers included.
     let index = || {
         let names = Directory::at(dir.path()).names().unwrap();
         let mut files: Vec<_> = names
@@ -151,7 +153,7 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     assert!(!size.segments.is_empty() && size.segments.iter().all(|segment| segment.reason == PruneReason::Size));
     let less = plan(Prune::by(&Retention::new().max_bytes(5 * one)));
     assert_eq!(less.segments.len() + 1, size.segments.len());
-    // What is being made counts as well, once for each place: another segment goes for it.
+    // Files that are being made count as well, once for each place: another segment is pruned for them.
     let place = journal.tail().get() / SEGMENT * SEGMENT + 2 * SEGMENT;
     for maker in ["1-0x1", "2-0x1"] {
         let name = dir.path().join(format!("0-{place}.next.making-{maker}"));
@@ -166,10 +168,10 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     let free = plan(Prune::by(&Retention::new().min_free_bytes(u64::MAX)));
     assert!(free.segments.iter().all(|segment| segment.reason == PruneReason::FreeSpace));
     assert_eq!(free.segments.len(), age.segments.len());
-    // Each limit counts.
+    // Each limit applies.
     let policy = Retention::new().max_bytes(5 * one).max_age(core::time::Duration::from_secs(3600));
     assert_eq!(plan(Prune::by(&policy)).segments.len(), age.segments.len());
-    // All messages of the first two segments are before that.
+    // All messages of the first two segments are before that time.
     let times = age.segments[1].newest.unwrap();
     let time = plan(Prune::default().before_time(EpochNanos::new(times.get() + 1)));
     assert_eq!((time.segments.len(), time.segments[0].reason), (2, PruneReason::Time));
@@ -186,21 +188,21 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     let held = done.held.unwrap();
     assert_eq!((done.start.get(), &*held.cursor, held.position), (SEGMENT, "billing", billing.position()));
     assert_eq!(held.segments, age.segments.len() - 1);
-    // A cursor is made where the recording begins now.
+    // A new cursor starts where the recording now begins.
     assert_eq!(recording.cursor("new").unwrap().position().get(), SEGMENT);
     recording.remove_cursor("new").unwrap();
     billing.move_to(Position::new(2 * SEGMENT)).unwrap();
     assert_eq!(journal.prune(&everything).unwrap().start.get(), 2 * SEGMENT);
     let forced = journal.prune(&everything.force()).unwrap();
     assert_eq!((forced.start, forced.held), (age.start, None));
-    // Nobody moves a cursor but its consumer, who is told.
+    // Only its consumer moves a cursor, and the consumer gets the error.
     let lost = Recording::open(dir.path()).unwrap().cursor("billing").unwrap();
     assert_eq!(lost.position().get(), 2 * SEGMENT);
     let error = recording.tailer(Start::Position(lost.position())).unwrap_err();
     assert!(matches!(error, JournalError::Pruned { earliest, .. } if earliest == age.start), "{error}");
 }
 
-/// A time that has not come yet says nothing of how old the messages around it are.
+/// A time in the future says nothing about the age of the messages around it.
 #[test]
 fn a_message_from_the_future_keeps_nothing() {
     let (_dir, journal) = journal(&small());
@@ -215,7 +217,7 @@ fn a_message_from_the_future_keeps_nothing() {
     assert!(late > 0 && plan.start.get() > late + SEGMENT, "{late} {plan:?}");
     let rest = plan.rest.unwrap();
     assert_eq!((rest.base, rest.reason), (plan.start, KeepReason::InUse));
-    // Message by message, since the index says no more than that one was of the future.
+    // Message by message, since the index shows only that one of them was in the future.
     let recording = journal.recording().unwrap();
     for segment in &plan.segments {
         let within = |position: Position| (segment.base.get()..segment.base.get() + SEGMENT).contains(&position.get());
@@ -226,7 +228,7 @@ fn a_message_from_the_future_keeps_nothing() {
         assert_eq!(segment.reason, PruneReason::Age);
     }
 
-    // What is new behind it stays, wherever it is in its segment, and so does all that comes behind.
+    // New messages after it stay, wherever they are in their segment, and so does everything after them.
     let mut appender = journal.appender().unwrap();
     let recent = (appender.append_with(&message(2, 0), now).unwrap().get() - 1) / SEGMENT * SEGMENT;
     drop(appender);
@@ -289,7 +291,7 @@ fn the_helper_thread_keeps_to_a_policy() {
     assert!(kept.len() > 1_000 && kept.last() == Some(&11_999) && kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
     assert!(journal.trouble().is_none(), "it is told once");
     assert_eq!(recording.held_back().unwrap(), None);
-    // It is the journal's: whoever opens it keeps to it.
+    // It is part of the journal: every process that opens the journal applies it.
     journal.close().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     fill(&journal, 12_000..24_000);
@@ -353,7 +355,8 @@ fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
     assert!(journal.trouble().is_none());
 }
 
-/// Killed at any point, pruning leaves a recording that begins where it did or where it was going to, and the next one finishes.
+/// After a kill at any point, the recording begins where it did or where pruning was to end, and the next pruning
+/// completes it.
 #[test]
 fn pruning_can_be_killed_anywhere() {
     let storage = MemoryStorage::new(RAW);

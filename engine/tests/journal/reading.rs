@@ -1,4 +1,4 @@
-//! Reading: from everywhere, forwards and backwards, while it is written, and without permission to write.
+//! Tests of reading: from every position, forwards and backwards, during writes, and without permission to write.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn reading_backwards_is_reading_forwards_reversed() {
         backwards.reverse();
         assert_eq!(backwards, forwards);
         assert_eq!(rest(&mut tailer), forwards, "and forwards again");
-        // To and fro in the middle.
+        // Back and forth in the middle.
         tailer.seek(Start::Sequence(1_000)).unwrap();
         for _ in 0..3 {
             assert_eq!(tailer.next().unwrap().unwrap().payload(), forwards[1_000].1);
@@ -166,7 +166,7 @@ fn a_directory_that_may_only_be_read_suffices() {
     std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
 }
 
-/// Sidecars are lost, and the catalog says where the recording ends: as an archive leaves it.
+/// Without sidecars, and with a catalog that has the end of the recording, as an archive leaves it.
 #[test]
 fn a_recording_without_sidecars_is_read() {
     let (dir, journal) = journal(&small());
@@ -206,7 +206,7 @@ fn damage_names_its_place_and_the_rest_is_read() {
     let mut bytes = std::fs::read(&path).unwrap();
     let in_second: Vec<_> = before.iter().filter(|(start, _)| (262_144..524_288).contains(&start.get())).collect();
     let offset_of = |index: usize| (in_second[index].0.get() - 262_144) as usize;
-    // A length that cannot be, a header of elsewhere, a hole, and a bit of payload.
+    // An impossible length, a header of another place, a hole, and a changed bit of payload.
     bytes[offset_of(10)] = 1;
     bytes[offset_of(20) + 16] ^= 0xFF;
     bytes[offset_of(30)..offset_of(31)].fill(0);
@@ -234,7 +234,7 @@ fn damage_names_its_place_and_the_rest_is_read() {
     assert_eq!(read, expected);
 }
 
-/// What a tailer reads backwards from the end, and the damage that it is told of meanwhile.
+/// What a tailer reads backwards from the end, and the damage reported meanwhile.
 fn backwards(tailer: &mut Tailer) -> (Vec<(Position, Vec<u8>)>, Vec<Position>) {
     let (mut read, mut damages) = (Vec::new(), Vec::new());
     loop {
@@ -258,13 +258,13 @@ fn backwards(tailer: &mut Tailer) -> (Vec<(Position, Vec<u8>)>, Vec<Position>) {
     (read, damages)
 }
 
-/// Whatever is damaged, reading backwards gives up nothing that reading forwards does not.
+/// Whatever is damaged, reading backwards returns all messages that reading forwards does.
 #[test]
 fn damage_is_passed_over_backwards_too() {
     let (dir, journal) = journal(&small());
     let mut appender = journal.appender().unwrap();
     for number in 0..3_000 {
-        // Some of them in several frames.
+        // Some of them have several frames.
         let long = if number % 50 == 7 { vec![number as u8; 5_000] } else { message(0, number) };
         appender.append(&long).unwrap();
     }
@@ -298,7 +298,7 @@ fn damage_is_passed_over_backwards_too() {
         }
         let recording = Recording::open(dir.path()).unwrap();
         let mut tailer = recording.tailer(Start::End).unwrap().verifying();
-        // Without checksums nobody sees that the payload has changed.
+        // Without checksums the changed payload is not detected.
         let (read, damages) = backwards(&mut tailer);
         let seen: Vec<_> = read.iter().map(|one| one.0).collect();
         let positions: Vec<_> = expected.iter().map(|one| one.0).collect();
@@ -310,7 +310,8 @@ fn damage_is_passed_over_backwards_too() {
             assert_eq!(seen.len(), positions.len() + 1);
             assert_eq!(damages.len(), 4, "{damages:?}");
         }
-        // The last ones are there without a word of the damage in front of them; and so is what is behind it by position.
+        // The last messages are read without an error from the damage before them, and so is what is after it by
+        // position.
         let mut tailer = recording.tailer(Start::End).unwrap();
         assert_eq!(tailer.previous().unwrap().unwrap().payload(), before[2_999].1);
         assert_eq!(tailer.previous().unwrap().unwrap().payload(), before[2_998].1);
@@ -318,7 +319,7 @@ fn damage_is_passed_over_backwards_too() {
         let mut tailer = recording.tailer(Start::Position(before[2_998].0)).unwrap();
         assert_eq!(tailer.next().unwrap().unwrap().payload(), before[2_998].1);
     }
-    // With the last ones gone, its end is where it was; with a file gone, what is in front of that.
+    // Without the last messages, its end is where it was; without a file, what is before that file is read.
     change(2_998, &|bytes| bytes.fill(0xFF));
     let end = Recording::open(dir.path()).unwrap().stop_position().unwrap();
     let (base, offset) = (end.get() / 262_144 * 262_144, (before[2_999].0.get() % 262_144) as usize);
@@ -337,7 +338,7 @@ fn damage_is_passed_over_backwards_too() {
     assert_eq!(read.iter().map(|one| one.0).collect::<Vec<_>>(), left.map(|(_, one)| one.0).collect::<Vec<_>>());
 }
 
-/// A message that was begun and never completed is passed over, and what is behind it comes once.
+/// A message that was begun and never completed is skipped, and what is after it comes once.
 #[test]
 fn a_message_that_was_only_begun_is_passed_over_backwards() {
     let recording = crate::hostile::flagged(100, 300, |number| match number {

@@ -1,4 +1,4 @@
-//! Cases in which a journal once lost or invented something, each by the bug that it showed.
+//! Cases in which a journal once lost or invented messages, each named after its bug.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use gannet::types::Position;
 use crate::raw_access::RAW;
 use crate::support::{eventually, message, read, rest, small};
 
-/// What a file's name says about whether it holds frames.
+/// Whether a file holds frames, by its name.
 fn is_segment(name: &str) -> bool {
     name.ends_with(".rec") || name.ends_with(".next")
 }
 
-/// A journal that has lost all its frames with the power, and kept what speaks of them.
+/// A journal that lost all its frames with the power, and kept the files that describe them.
 fn without_its_frames() -> MemoryStorage {
     let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
@@ -27,7 +27,7 @@ fn without_its_frames() -> MemoryStorage {
     storage.after_power_loss(choose, Crash::Kept)
 }
 
-/// Sidecars that outlive the frames that they speak of led readers to wrong numbers, until the helper thread had indexed again.
+/// Sidecars that outlived their frames gave readers wrong sequence numbers until the helper thread had indexed again.
 #[test]
 fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
     let found = without_its_frames();
@@ -55,11 +55,11 @@ fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
     assert_eq!(tailer.sequence(), Some(60));
 }
 
-/// A control page that was not put on stable storage when the journal was recovered was lost with the power: the recording was taken for
-/// a stranger's, whose frames nobody has to prove, and a torn message was delivered as if it were whole.
+/// A control page that was not synced when the journal was recovered was lost with the power. The recording was then
+/// considered another writer's, whose frames are not verified, and a torn message was delivered as a whole one.
 #[test]
 fn a_second_loss_of_power_finds_what_the_first_recovery_said() {
-    // The page is kept, and says that the tail is in a segment that recovery removes.
+    // The page is kept, with a tail in a segment that recovery removes.
     let found = without_its_frames();
     for name in found.names().unwrap() {
         if name.ends_with(".next") {
@@ -74,7 +74,7 @@ fn a_second_loss_of_power_finds_what_the_first_recovery_said() {
     for number in 0..30 {
         appender.append(&message(0, 3 * number + 7)).unwrap();
     }
-    // The page's last state is lost unless it was put on stable storage; of the frames, every other page.
+    // The page's last state is lost unless it was synced; of the frames, every other page is lost.
     let choose = |name: &str, offset: usize| match offset / 4096 % 2 {
         0 if is_segment(name) => Crash::Kept,
         _ => Crash::Lost,

@@ -1,4 +1,5 @@
-//! Repair: every kind of harm is told with its place, put aside, and the rest can be read by anybody; done twice it does nothing.
+//! Tests of repair: every kind of damage is reported with its place and quarantined, and the rest can be read by any
+//! reader. A second repair does nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ fn numbers(dir: &Path) -> Vec<u64> {
     all(&recording).iter().map(|(_, payload)| read(payload).expect("whole").1).collect()
 }
 
-/// Harms a segment, and says what repair finds.
+/// Damages a segment, and returns what repair finds.
 fn harmed(dir: &Path, name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> Repaired {
     let path = dir.join(name);
     let mut bytes = std::fs::read(&path).unwrap();
@@ -52,7 +53,7 @@ fn harmed(dir: &Path, name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> Repaired {
     done
 }
 
-/// Also when its helper thread had no turn before it was told to end.
+/// Also when its helper thread did not run before it was stopped.
 #[test]
 fn a_journal_that_was_just_closed_is_whole() {
     for _ in 0..20 {
@@ -96,7 +97,7 @@ fn damage_is_put_aside_and_the_rest_is_read() {
         (at as u64, before[at].0)
     };
 
-    // A bit of a payload: its checksum tells.
+    // A bit of a payload, which its checksum detects.
     let (first, position) = lost_at(1_000);
     let at = (position.get() - 262_144) as usize + 40;
     let done = harmed(path, "0-262144.rec", |bytes| bytes[at] ^= 1);
@@ -108,7 +109,7 @@ fn damage_is_put_aside_and_the_rest_is_read() {
     let without = |lost: &[u64]| (0..TOTAL).filter(|number| !lost.contains(number)).collect::<Vec<_>>();
     assert_eq!(numbers(path), without(&[first]));
 
-    // A length, over the end of a term.
+    // A length that reaches beyond the end of a term.
     let (second, position) = lost_at(65_536 - 64);
     let at = (position.get() - 262_144) as usize;
     let done = harmed(path, "0-262144.rec", |bytes| bytes[at..at + 700].fill(0xEE));
@@ -117,7 +118,7 @@ fn damage_is_put_aside_and_the_rest_is_read() {
     let left = numbers(path);
     assert!(left.len() as u64 > TOTAL - 10 && !left.contains(&second) && left.contains(&(second - 1)));
 
-    // A file that is shorter than it must be, and one that is gone.
+    // A file that is too short, and one that is missing.
     let done = harmed(path, "0-524288.rec", |bytes| bytes.truncate(100_000));
     assert!(done.quarantined[0].damage.position.get() < 524_288 + 100_032);
     std::fs::remove_file(path.join("0-786432.rec")).unwrap();
@@ -127,7 +128,7 @@ fn damage_is_put_aside_and_the_rest_is_read() {
     let left = numbers(path);
     assert!(left.windows(2).all(|pair| pair[0] < pair[1]) && left.last() == Some(&(TOTAL - 1)));
     assert_eq!(std::fs::metadata(path.join("0-524288.rec")).unwrap().len(), 262_144);
-    // It is a journal as before.
+    // The journal works as before.
     let journal = Journal::open(path).unwrap();
     assert_eq!(journal.recovery().left_by, LeftBy::Close);
     journal.appender().unwrap().append(&message(0, TOTAL)).unwrap();
@@ -150,7 +151,7 @@ fn sidecars_and_unfinished_files_are_seen_to() {
     assert_eq!(recording.verify(|_| {}).unwrap().checked, recording.stop_position().unwrap());
 }
 
-/// Harms the catalog, has it repaired, and says what was done; everything that was in the journal is in it then.
+/// Damages the catalog, has it repaired, and returns what was done. All messages of the journal are there afterwards.
 fn harmed_catalog(dir: &Path, harm: impl FnOnce(&Path)) -> Repaired {
     let path = dir.join("archive.catalog");
     let descriptor = Recording::open(dir).unwrap().descriptor().clone();
@@ -209,12 +210,12 @@ fn a_catalog_that_is_lost_or_damaged_is_made_again() {
         told(dir);
     });
     assert_eq!(done.catalog.unwrap().kept_in, None);
-    // What can be, and is not: the term id, the lengths, the stream id, a letter of a text.
+    // Possible but wrong values: the term id, the lengths, the stream id, a letter of a text.
     for at in [64 + 57, 64 + 61, 64 + 76, 64 + 86] {
         let done = harmed_catalog(dir, |path| flip(path, at));
         assert!(done.catalog.unwrap().fault.contains("than the copy of its entry") || at != 64 + 76);
     }
-    // It is a journal as before.
+    // The journal works as before.
     let journal = Journal::open(dir).unwrap();
     assert_eq!(journal.recovery().left_by, LeftBy::Close);
     journal.appender().unwrap().append(&message(0, TOTAL)).unwrap();
@@ -234,7 +235,7 @@ fn without_a_copy_of_its_entry_a_recording_is_told_by_its_page_and_frames() {
     let descriptor = Recording::open(dir).unwrap().descriptor().clone();
     assert_eq!((descriptor.stream_id.get(), descriptor.session_id.get(), descriptor.mtu), (1, 1, Mtu::MAX));
 
-    // Where nothing tells, nothing is done.
+    // Where nothing shows the right value, nothing is done.
     std::fs::remove_file(dir.join("0.entry")).unwrap();
     std::fs::remove_file(dir.join("0.control")).unwrap();
     std::fs::remove_file(dir.join("archive.catalog")).unwrap();
@@ -243,7 +244,7 @@ fn without_a_copy_of_its_entry_a_recording_is_told_by_its_page_and_frames() {
     assert!(!dir.join("archive.catalog").exists());
 }
 
-/// Also of a recording that was pruned, and of one whose catalog has others.
+/// Also for a recording that was pruned, and for one whose catalog has other entries.
 #[test]
 fn a_catalog_is_made_again_with_where_recordings_start_by_now() {
     let storage = MemoryStorage::new(RAW);
@@ -256,7 +257,7 @@ fn a_catalog_is_made_again_with_where_recordings_start_by_now() {
     let start = journal.prune(&Prune::by(&Retention::new().max_bytes(600 << 10))).unwrap().start;
     assert!(start.get() > 0);
     let left = all(&journal.recording().unwrap());
-    // Killed, so that nobody has said where it ends; and nobody repairs it while it is in use.
+    // Killed, so the end was not recorded; and it cannot be repaired while it is in use.
     let killed = storage.after_kill();
     let catalog = |storage: &MemoryStorage| storage.open("archive.catalog", 1, FileAccess::ReadWrite).unwrap();
     let mut other = Catalog::open(&killed, FileAccess::ReadWrite).unwrap();
@@ -329,7 +330,7 @@ fn what_kills_and_losses_of_power_leave_is_recovered() {
         assert!(messages.iter().enumerate().all(|(at, (_, payload))| read(payload) == Some((0, at as u64))));
         assert!(messages.len() >= 2_000);
     }
-    // Somebody else's recording, with bytes behind its end.
+    // Another writer's recording, with bytes after its end.
     let dir = closed();
     let recording = Recording::open(dir.path()).unwrap();
     let stop = recording.stop_position().unwrap();
@@ -341,7 +342,8 @@ fn what_kills_and_losses_of_power_leave_is_recovered() {
     assert_eq!(done.cut.unwrap().damage.position, Position::new(stop.get()));
 }
 
-/// What reads all the while goes on behind the damage: with the checksums that repair has made, not with those that it had mapped.
+/// A reader that reads throughout continues after the damage, with the checksums that repair has written and not with
+/// those that it had mapped.
 #[test]
 fn whoever_found_the_damage_goes_on_once_it_is_repaired() {
     use std::os::unix::fs::FileExt;

@@ -1,4 +1,4 @@
-//! Rolling by time of day: a cycle begins with a segment, and all else goes on.
+//! Tests of rolling by time of day: a cycle begins with a segment, and everything else works as usual.
 
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
         let end = appender.append(&message(0, number)).unwrap();
         eventually("the cycle ends", || journal.tail() > end && is_base(journal.tail().get()));
     }
-    // Nothing is rolled while there is nothing to roll: two more cycles pass, and the tail stays.
+    // Without messages there are no rolls: two more cycles pass, and the tail does not move.
     let tail = journal.tail();
     let now = second.number(gannet::time::SystemClock.epoch_nanos());
     eventually("time passes", || second.number(gannet::time::SystemClock.epoch_nanos()) > now + 2);
@@ -32,7 +32,7 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
 
     eventually("it is indexed", || journal.indexed() == journal.tail());
     let cycles = recording.cycles().unwrap();
-    // Three times time went on to another second; a message may come before the helper thread has seen that.
+    // The time reached another second three times. A message may come before the helper thread has noticed that.
     assert!(cycles.len() >= 2, "{cycles:?}");
     assert!(cycles.iter().map(|cycle| cycle.segments).sum::<usize>() >= 4, "{cycles:?}");
     assert!(cycles.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].position < pair[1].position));
@@ -44,7 +44,7 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
         tailer.seek(Start::Cycle(cycle.number)).unwrap();
         assert_eq!(tailer.position(), cycle.position);
     }
-    // Cycles that nothing is from lead to the next that something is from, or to the end.
+    // A cycle without messages leads to the next one with messages, or to the end.
     let (first, last) = (cycles.first().unwrap(), cycles.last().unwrap());
     for (number, expected) in
         [(first.number - 1, Some(first)), (i64::MIN, Some(first)), (last.number + 1, None), (i64::MAX, None)]
@@ -57,7 +57,7 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
     drop(appender);
     journal.close().unwrap();
     assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
-    // What was left in one cycle goes on in another.
+    // A message begun in one cycle is completed in another.
     eventually("time passes", || {
         let now = gannet::time::SystemClock.epoch_nanos();
         second.number(now) > Recording::open(dir.path()).unwrap().cycles().unwrap().last().unwrap().number + 1
@@ -68,7 +68,8 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
     assert_eq!(all(&journal.recording().unwrap()).len(), before);
 }
 
-/// The helper thread may not append beside it, and says that a cycle is due; once it is gone, that is the helper thread's again.
+/// The helper thread may not append beside an exclusive appender, and marks the cycle as due instead. Once the appender
+/// is gone, the helper thread rolls again.
 #[test]
 fn an_exclusive_appender_begins_cycles_itself() {
     let (_dir, journal) = journal(&small().roll(RollCycle::every(Duration::from_secs(1))));
@@ -106,11 +107,11 @@ fn a_journal_that_does_not_roll_by_time_has_no_cycles() {
     assert_eq!((tailer.position(), tailer.sequence()), (journal.tail(), Some(1)), "it stays where it is");
 }
 
-/// One message of a clock that was ahead does not hide the cycles behind it.
+/// One message from a clock that was ahead does not hide the cycles after it.
 #[test]
 fn cycles_go_on_behind_a_message_of_the_future() {
     const SEGMENT: i64 = 256 << 10;
-    // So long that none begins meanwhile.
+    // So long that no cycle begins meanwhile.
     let year = RollCycle::every(Duration::MAX);
     let (_dir, journal) = journal(&small().roll(year));
     let mut appender = journal.appender().unwrap();
@@ -127,7 +128,8 @@ fn cycles_go_on_behind_a_message_of_the_future() {
     assert_eq!(found, [(10, at(0), 4), (11, at(4), 2), (12, at(6), 4), (13, at(10), 1), (200, at(11), 1)]);
 }
 
-/// By the times of the messages, whatever the segments: a cycle's messages are those between it and the next.
+/// By the times of the messages and not by segments: a cycle's messages are those between its start and the next
+/// cycle's.
 #[test]
 fn cycles_are_told_by_the_times_of_messages() {
     let (_dir, journal) = journal(&small().roll(RollCycle::every(Duration::from_secs(10))));

@@ -1,7 +1,7 @@
-//! A file system that is full for real, or may only be read: an error that says so, nothing that was appended is harmed, reading goes
-//! on, and once there is room the journal does, too.
+//! Tests on a file system that is really full, or read-only. The error says so, appended messages are not harmed,
+//! reading continues, and the journal continues once there is space.
 //!
-//! Each scenario runs in a process of its own with a mount namespace of its own, so that nothing is left mounted when it ends.
+//! Each scenario runs in a process and a mount namespace of its own, so that nothing stays mounted when it ends.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -15,10 +15,11 @@ use gannet::journal::{Journal, LeftBy, Recording, Start};
 use crate::skip;
 use crate::support::{all, eventually, message, read, rest, small};
 
-/// Where the child finds its file system.
+/// The child's file system.
 const MOUNT: &str = "GANNET_TEST_JOURNAL_MOUNT";
 
-/// Runs the test `name` of this binary again, in a process that has had `script` mount something on the directory `$1`.
+/// Runs the test `name` of this binary again, in a process in which `script` has mounted something on the directory
+/// `$1`.
 fn with_mount(name: &str, script: &str) {
     let temp = tempfile::tempdir().unwrap();
     for folder in ["a", "b"] {
@@ -39,16 +40,16 @@ fn with_mount(name: &str, script: &str) {
     assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
 }
 
-/// Where to work, in the child.
+/// The directory to use in the child.
 fn mounted() -> Option<PathBuf> {
     std::env::var_os(MOUNT).map(PathBuf::from)
 }
 
-/// Takes up all space that there is, and returns what does.
+/// Takes all free space, and returns the file that holds it.
 fn fill(dir: &Path) -> PathBuf {
     let path = dir.join("ballast");
     let mut file = File::create(&path).unwrap();
-    // To the last byte: a page first, and what is left of one then.
+    // To the last byte: first in pages, then the rest of a page.
     for chunk in [&[1_u8; 4096][..], &[1]] {
         while file.write_all(chunk).is_ok() {}
     }
@@ -87,9 +88,9 @@ fn a_full_disk_refuses_appends_and_spares_what_is_there() {
     let recording = journal.recording().unwrap();
     assert_eq!(messages(&recording), number);
     assert!(recording.verify(|_| {}).unwrap().is_whole());
-    // Whoever opens it now is refused or served, and no harm done.
+    // A process that opens it now succeeds or gets an error, without harm.
     drop(Journal::open(&dir));
-    // An old segment, as if it had been moved elsewhere, makes room.
+    // Moving an old segment elsewhere makes space.
     let removed = ["0-262144.rec", "0-262144.index"];
     for name in removed {
         let outcome = fs::remove_file(dir.join(name));
@@ -110,7 +111,7 @@ fn a_full_disk_refuses_appends_and_spares_what_is_there() {
     space_that_others_take(&mount, &dir);
 }
 
-/// The same once more, with space that is taken and given back by somebody else.
+/// The same again, with space that another process takes and returns.
 fn space_that_others_take(mount: &Path, dir: &Path) {
     let journal = Journal::create(dir, &small()).unwrap();
     let mut appender = journal.appender().unwrap();
@@ -190,7 +191,7 @@ fn recovery_on_a_full_disk_cuts_nothing_before_it_can_keep_it() {
         appender.append(&message(0, number)).unwrap();
     }
     eventually("it is indexed", || journal.indexed() == journal.tail());
-    // As a loss of power would leave it: nobody has said that it was closed, and another machine start is on the page.
+    // As after a loss of power: the journal was not closed, and the page names another start of the machine.
     let tail = journal.tail();
     std::mem::forget(appender);
     std::mem::forget(journal);
@@ -209,7 +210,7 @@ fn recovery_on_a_full_disk_cuts_nothing_before_it_can_keep_it() {
     let error = Journal::open(&left).unwrap_err().to_string();
     assert!(error.contains(".cut") && error.contains("bytes left"), "{error}");
     assert_eq!(fs::read(left.join("0-0.rec")).unwrap(), bytes, "nothing was cut");
-    // Reading goes on meanwhile.
+    // Reading continues meanwhile.
     let mut tailer = Recording::open(&left).unwrap().tailer(Start::Begin).unwrap();
     assert_eq!(read(tailer.next().unwrap().unwrap().payload()), Some((0, 0)));
     fs::remove_file(ballast).unwrap();
@@ -235,7 +236,7 @@ fn a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere() {
     appender.append(&message(0, 0)).unwrap();
     let recording = Recording::open(&seen).unwrap();
     let mut tailer = recording.tailer(Start::Begin).unwrap();
-    // Over several segments, each message seen as soon as it was appended.
+    // Over several segments, with each message seen as soon as it was appended.
     for number in 0..4_000 {
         assert_eq!(read(tailer.next().unwrap().unwrap().payload()), Some((0, number)));
         appender.append(&message(0, number + 1)).unwrap();
@@ -245,7 +246,7 @@ fn a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere() {
     assert!(recording.verify(|_| {}).unwrap().is_whole());
     tailer.seek(Start::Sequence(2_000)).unwrap();
     assert_eq!(read(tailer.previous().unwrap().unwrap().payload()), Some((0, 1_999)));
-    // A look at what repair would do takes no permission to write, and says that nobody is kept out.
+    // A dry run of repair needs no permission to write, and reports that it holds no lock.
     let storage = || Arc::new(gannet::journal::storage::Directory::at(&seen));
     let moving = gannet::journal::repair(storage(), None, true, |_| {}).unwrap();
     assert!(moving.unlocked && moving.quarantined.is_empty(), "{moving:?}");
@@ -257,7 +258,7 @@ fn a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere() {
     assert!(!gannet::journal::repair(writable, None, true, |_| {}).unwrap().unlocked);
     let refused = gannet::journal::repair(storage(), None, false, |_| {}).map(drop).unwrap_err();
     assert!(refused.to_string().contains("Read-only file system"), "{refused}");
-    // Whoever would write is told why not.
+    // Processes that want to write get the reason why they cannot.
     let refused = [
         Journal::open(&seen).map(drop).unwrap_err(),
         Journal::create(seen.join("deeper"), &small()).map(drop).unwrap_err(),

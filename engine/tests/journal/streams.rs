@@ -1,5 +1,5 @@
-//! Streams that are recorded, replayed, and gone over to: driver, publisher, recorder, replayer and subscriber are one thread, so
-//! that a test says what happens after what.
+//! Tests of recorded, replayed and merged streams. Driver, publisher, recorder, replayer and subscriber are one thread,
+//! so that a test controls the order of events.
 #![expect(clippy::disallowed_types, reason = "looks for a free port")]
 
 use std::net::UdpSocket;
@@ -27,7 +27,7 @@ use crate::support::message;
 const IPC: &str = "aeron:ipc?term-length=64k|mtu=1408";
 const STREAM: i32 = 1001;
 
-/// A driver and a client that the test's own thread runs.
+/// A driver and a client that the test's thread runs.
 struct Rig {
     driver: MediaDriver,
     client: Client,
@@ -41,7 +41,7 @@ impl Rig {
         config.timeouts.client_liveness = Duration::from_secs(600);
         config.timeouts.publication_unblock = Duration::from_secs(700);
         config.timeouts.timer_interval = Duration::from_millis(20);
-        // A thread that does not run for a while is no reason to give a stream up.
+        // Streams do not time out when a busy machine does not run the thread for a while.
         config.timeouts.image_liveness = Duration::from_secs(600);
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let context = Context::new().dir(driver.dir()).driver_timeout(Duration::from_secs(600));
@@ -54,7 +54,7 @@ impl Rig {
         self.client.invoke();
     }
 
-    /// Runs everything until something is there.
+    /// Runs everything until `poll` returns something.
     fn until<T>(&mut self, what: &str, mut poll: impl FnMut(&mut Self) -> Option<T>) -> T {
         let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
         loop {
@@ -89,7 +89,7 @@ impl Rig {
         Recorder::new_in(Arc::new(storage.clone()), subscription, options).unwrap()
     }
 
-    /// Publishes messages by number, and runs the recorder whenever there is no room.
+    /// Publishes numbered messages, and runs the recorder whenever there is no room.
     fn publish(
         &mut self,
         publication: &mut ExclusivePublication,
@@ -117,7 +117,7 @@ impl Rig {
         (recorder, publication)
     }
 
-    /// The same with a few messages, of which some are recorded.
+    /// The same with a few messages, some of which are recorded.
     fn begun(&mut self, storage: &MemoryStorage) -> (Recorder, ExclusivePublication) {
         let (mut recorder, publication) = self.recording(storage, 10);
         self.until("begun", |_| {
@@ -127,7 +127,7 @@ impl Rig {
         (recorder, publication)
     }
 
-    /// Runs the recorder until it has ended a stream, and says what it was.
+    /// Runs the recorder until it has ended a stream, and returns that stream.
     fn ended(&mut self, recorder: &mut Recorder) -> RecordedStream {
         self.until("ended", |_| {
             recorder.do_work();
@@ -135,7 +135,7 @@ impl Rig {
         })
     }
 
-    /// Records messages of a publication of its own, from its first to its last.
+    /// Records messages of a new publication, from the first to the last.
     fn record(&mut self, storage: &MemoryStorage, channel: &str, stream_id: i32, messages: u64) -> RecordedStream {
         let mut recorder = self.recorder(storage, channel, stream_id, small());
         let mut publication = self.publication(channel, stream_id);
@@ -145,7 +145,7 @@ impl Rig {
     }
 }
 
-/// The channel of a publication that goes on where a recording ends.
+/// The channel of a publication that continues where a recording ends.
 fn going_on(recording: &Recording, end: Position) -> String {
     let initial = recording.descriptor().initial_term_id;
     let length = recording.descriptor().term_length;
@@ -161,7 +161,7 @@ fn small() -> RecorderOptions {
     RecorderOptions::new().segment_length(128 << 10)
 }
 
-/// The message of a number: every fiftieth has several frames.
+/// The message with a number. Every fiftieth has several frames.
 fn content(number: u64) -> Vec<u8> {
     let mut content = message(0, number);
     if number % 50 == 49 {
@@ -170,7 +170,7 @@ fn content(number: u64) -> Vec<u8> {
     content
 }
 
-/// The number of a message that is whole.
+/// The number of a message that is complete.
 fn number_of(payload: &[u8]) -> u64 {
     let number = u64::from_le_bytes(payload[8..16].try_into().unwrap());
     assert_eq!(payload, content(number), "message {number}");
@@ -191,7 +191,7 @@ fn numbers(recording: &Recording) -> Vec<u64> {
     numbers
 }
 
-/// Frames as they stand somewhere: where, how much they take up, and their bytes; of padding the header alone.
+/// Frames in a log or segment: position, length in the log, and bytes; for padding only the header.
 type Frames = Vec<(i64, usize, Vec<u8>)>;
 
 fn take_frames(subscription: &mut Subscription, frames: &mut Frames) -> usize {
@@ -215,8 +215,8 @@ fn take_frames(subscription: &mut Subscription, frames: &mut Frames) -> usize {
     taken
 }
 
-/// Every frame is in the segment where it belongs, byte for byte, padding's header included, and the
-/// descriptor says what was recorded.
+/// Every frame is in its segment, byte for byte, padding's header included, and the descriptor states what was
+/// recorded.
 #[test]
 fn a_stream_is_recorded_frame_for_frame() {
     let mut rig = Rig::new();
@@ -287,9 +287,9 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     assert_eq!(recording.descriptor().session_id, session_id);
     assert_eq!(recording.stop_position(), Some(stream.recorded()));
 
-    // Nobody reads its subscription any more, or would wait for it.
+    // The application no longer reads its subscription, which would hold the stream up otherwise.
     drop(recorder);
-    // A stream that begins elsewhere does not fit; it goes on all the same, and the recording is as it was.
+    // A stream that begins elsewhere does not fit the recording. The stream continues, and the recording is unchanged.
     for (channel, what) in [(IPC.to_owned(), "initial term id"), (again, "position")] {
         let mut recorder = rig.recorder(&storage, IPC, STREAM, small().extend(RecordingId::new(0)));
         let mut publication = rig.publication(&channel, STREAM);
@@ -307,8 +307,8 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     assert_eq!((other.descriptor().recording_id.get(), numbers(&other).len()), (1, 3));
 }
 
-/// An untethered recorder that was too slow, and hears in one turn that its image went and that it came again: under the same id, at
-/// another place.
+/// An untethered recorder that was too slow learns in one turn that its image was gone and is back, under the same id
+/// at another position.
 #[test]
 fn an_image_that_comes_again_has_a_recording_of_its_own() {
     let mut rig = Rig::new();
@@ -332,7 +332,7 @@ fn an_image_that_comes_again_has_a_recording_of_its_own() {
             .is_some_and(|stream| Some(stream.recorded()) == publication.position())
             .then(|| streams[0].clone())
     });
-    // The driver runs, and the other subscriber; the client does not.
+    // The driver and the other subscriber run; the client does not.
     let (counters, counter) = (rig.client.counters(), image.subscriber_position_id());
     let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
     let mut number = 10;
@@ -381,7 +381,7 @@ fn a_recording_is_nobody_else_s_while_it_is_made() {
     Journal::open_in(Arc::new(storage), None).unwrap().close().unwrap();
 }
 
-/// A full disk ends a recording with its reason; what was recorded is there, and the stream goes on.
+/// A full disk ends a recording with that reason. What was recorded is there, and the stream continues.
 #[test]
 fn a_full_disk_ends_the_recording_and_not_the_stream() {
     let mut rig = Rig::new();
@@ -397,7 +397,7 @@ fn a_full_disk_ends_the_recording_and_not_the_stream() {
     assert!(end.get() >= 128 << 10 && numbers.len() > 100, "{} messages up to {end}", numbers.len());
 }
 
-/// One on which not even the first segment has room is told of as well: the recording is there, it is empty, and it has ended.
+/// A recording without space for its first segment is reported as well: it exists, is empty, and has ended.
 #[test]
 fn a_recording_for_which_there_is_no_room_at_all_is_named_and_ended() {
     let mut rig = Rig::new();
@@ -416,7 +416,7 @@ fn a_recording_for_which_there_is_no_room_at_all_is_named_and_ended() {
     storage.limit_space(u64::MAX);
     assert!(repair(Arc::new(storage.clone()), None, true, |_| {}).unwrap().was_whole(), "nobody was killed");
 
-    // What could not be gone on with ends where it did.
+    // A recording that could not be extended ends where it did.
     let first = rig.record(&storage, IPC, STREAM + 1, 10);
     let (id, end) = (first.recording_id.unwrap(), first.recorded());
     storage.limit_space(0);
@@ -430,8 +430,8 @@ fn a_recording_for_which_there_is_no_room_at_all_is_named_and_ended() {
     assert_eq!(open(&storage, Some(id)).stop_position(), Some(end));
 }
 
-/// Killed at any time, a recorder leaves whole frames: what was recorded is there, what it had begun is not, and the recording can
-/// be gone on with.
+/// A recorder killed at any time leaves complete frames: what was recorded is there, what it had begun is not, and the
+/// recording can be extended.
 #[test]
 fn what_a_killed_recorder_had_begun_is_cleared_away() {
     let mut rig = Rig::new();
@@ -443,10 +443,10 @@ fn what_a_killed_recorder_had_begun_is_cleared_away() {
         recorded.filter(|&recorded| Some(recorded) == publication.position())
     });
     let killed = storage.after_kill();
-    // A block that was being copied: all of it but for the words that commit it.
+    // A block that was being copied: all of it except the words that commit it.
     let base = open(&killed, None).descriptor().layout().base(end);
     let offset = (end.get() - base.get()) as usize;
-    // Under either name: it gets its own a moment after the first frame.
+    // Under either name, since it is renamed a moment after the first frame.
     let names = ["rec", "next"].map(|suffix| format!("0-{base}.{suffix}"));
     let segment = names.iter().find_map(|name| killed.open(name, 128 << 10, FileAccess::ReadWrite).ok()).unwrap();
     segment.bytes(RAW).put_bytes(offset + 8, &[0xEE; 3000]);
@@ -459,7 +459,7 @@ fn what_a_killed_recorder_had_begun_is_cleared_away() {
     assert_eq!(numbers(&journal.recording().unwrap()), (0..500).collect::<Vec<_>>());
 }
 
-/// Frames of a replay, with the session and the stream that the recording has.
+/// Frames of a replay, with the session id and stream id of the recording.
 fn as_recorded(frames: Frames, recording: &Recording) -> Frames {
     let descriptor = recording.descriptor();
     let readdress = |(position, occupied, mut bytes): (i64, usize, Vec<u8>)| {
@@ -470,7 +470,7 @@ fn as_recorded(frames: Frames, recording: &Recording) -> Frames {
     frames.into_iter().map(readdress).collect()
 }
 
-/// Replays, and returns the frames that a subscriber has of it.
+/// Replays, and returns the frames that a subscriber receives.
 fn replayed(rig: &mut Rig, recording: &Recording, channel: &str, options: ReplayOptions) -> Frames {
     let mut subscription = rig.subscription(channel, 2002);
     let mut replayer = Replayer::new(&rig.client, recording.clone(), channel, 2002, options).unwrap();
@@ -515,7 +515,7 @@ fn a_replay_is_the_recording_frame_for_frame() {
     for channel in ["aeron:ipc".to_owned(), udp()] {
         let all = replayed(&mut rig, &recording, &channel, ReplayOptions::new());
         assert!(as_recorded(all, &recording) == frames, "over {channel}");
-        // From where a frame begins in the middle, up to another.
+        // From the start of a frame in the middle to that of another.
         let (from, to) = (frames[700].0, frames[1100].0);
         let options =
             ReplayOptions::new().from(Start::Position(from.into())).end(ReplayEnd::Before(Start::Position(to.into())));
@@ -529,8 +529,8 @@ fn a_replay_is_the_recording_frame_for_frame() {
     assert!(matches!(error, ReplayError::Channel { .. }), "{error}");
 }
 
-/// What an archive recorded is replayed as it would, its checksums in place of session ids or not: frame for frame, from its start in
-/// the middle of a term, over IPC and UDP.
+/// A recording of an archive is replayed as the archive would, with or without checksums in place of session ids: frame
+/// by frame, from its start in the middle of a term, over IPC and UDP.
 #[test]
 fn what_an_archive_recorded_is_replayed() {
     let mut rig = Rig::new();
@@ -548,7 +548,7 @@ fn what_an_archive_recorded_is_replayed() {
                 let base = recording.descriptor().layout().base(Position::new(position));
                 let from = (position - base.get()) as usize;
                 let mut expected = segments.files[&format!("3-{base}.rec")][from..from + bytes.len()].to_vec();
-                // What a checksum stands for.
+                // The value that a checksum replaced.
                 expected[12..16].copy_from_slice(&descriptor.session_id.to_le_bytes());
                 assert_eq!(bytes, &expected, "at {position} over {channel}");
                 position += *occupied as i64;
@@ -558,7 +558,8 @@ fn what_an_archive_recorded_is_replayed() {
     }
 }
 
-/// A stream has no gaps: whatever reads a recording into one ends in front of a frame whose bits have flipped, unless it is not to look.
+/// A stream has no gaps: everything that reads a recording into a stream ends before a frame with changed bits, unless
+/// verification is off.
 #[test]
 fn bits_that_flipped_are_not_replayed() {
     let mut rig = Rig::new();
@@ -567,7 +568,8 @@ fn bits_that_flipped_are_not_replayed() {
     let recording = open(&storage, None);
     let whole = as_recorded(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()), &recording);
     let padding = whole.iter().position(|(_, occupied, bytes)| *occupied > bytes.len().next_multiple_of(32)).unwrap();
-    // Of a payload, of a payload that begins a run, and of what nobody else looks at: the reserved value of padding.
+    // A bit of a payload, of a payload that begins a run, and of something that is not otherwise read: the reserved
+    // value of padding.
     for (frame, byte) in [(700, 40), (0, 40), (padding, 24)] {
         let place = Position::new(whole[frame].0);
         let base = recording.descriptor().layout().base(place);
@@ -596,7 +598,7 @@ fn bits_that_flipped_are_not_replayed() {
         assert!(matches!(&error, MergeError::Journal(JournalError::Damaged(same)) if same == damage), "{error}");
         assert_eq!(merge.position(), place);
 
-        // As it is.
+        // Without verification.
         let unseen = replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new().verify(false));
         let mut expected = whole.clone();
         expected[frame].2[byte] ^= 4;
@@ -610,14 +612,14 @@ fn bits_that_flipped_are_not_replayed() {
     }
     assert!(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()).len() == whole.len(), "whole again");
 
-    // Where no checksums are, none can be compared.
+    // Without checksums nothing can be verified.
     for name in storage.names().unwrap().iter().filter(|name| name.ends_with(".index")) {
         storage.remove(name).unwrap();
     }
     assert_eq!(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()).len(), whole.len());
 }
 
-/// A replay follows a recording that goes on, and ends where that ends.
+/// A replay follows a recording that grows, and ends where the recording ends.
 #[test]
 fn a_replay_follows_its_recording() {
     let mut rig = Rig::new();
@@ -649,7 +651,7 @@ fn a_replay_follows_its_recording() {
     assert_eq!((Some(replayer.position()), received), (end, (0..1010).collect()));
 }
 
-/// The pace is that of the recording, times a factor: the frames that are due are published, and no others.
+/// The pace is that of the recording times a factor: frames that are due are published, and no others.
 #[test]
 fn a_replay_keeps_the_recorded_pace() {
     const SECOND: i64 = 1_000_000_000;
@@ -677,7 +679,7 @@ fn a_replay_keeps_the_recorded_pace() {
         let start = MonotonicNanos::new(77);
         let second = |number: i64| (number as f64 * SECOND as f64 / scale) as i64;
         for number in 0..5 {
-            // Just before the second is over, and when it is: nothing is due before, and all of it then.
+            // Just before the second is over, and when it is over: nothing is due before, and everything then.
             let due = starts[number as usize + 1];
             for (now, expected) in [(second(number) - 1, starts[number as usize]), (second(number), due)] {
                 if now < 0 {
@@ -701,11 +703,11 @@ fn a_replay_keeps_the_recorded_pace() {
             (replayer.state() == ReplayState::Done).then_some(())
         });
     }
-    // By time, too: the third second begins where it was recorded.
+    // Also by time: the third second begins where it was recorded.
     let from = Start::Time(EpochNanos::new(1_700_000_000 * SECOND + 2 * SECOND));
     let replayer = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, ReplayOptions::new().from(from));
     assert_eq!(replayer.unwrap().position().get(), starts[2]);
-    // And a tailer, whose records say when they were recorded, in whatever order they are read.
+    // Also with a tailer, whose records have the times at which they were recorded, in whatever order they are read.
     let at = |second: i64| EpochNanos::new(1_700_000_000 * SECOND + second * SECOND);
     for second in 0..5 {
         for time in [at(second), EpochNanos::new(at(second).get() - 1)] {
@@ -776,7 +778,7 @@ fn a_replay_keeps_the_pace_of_a_clock_that_was_set_back() {
     }
 }
 
-/// A generator of numbers that a seed says.
+/// A pseudo-random generator with a seed.
 struct Random(u64);
 
 impl Random {
@@ -786,7 +788,7 @@ impl Random {
     }
 }
 
-/// Whatever happens after what: a late joiner has every message from where it began, once and in order.
+/// In whatever order events happen, a late joiner gets every message from its start on, once and in order.
 fn merges(rig: &mut Rig, seed: u64, channel: &str, stream_id: i32) {
     const MESSAGES: u64 = 1500;
     let mut random = Random(seed);
@@ -866,7 +868,7 @@ fn a_late_joiner_misses_nothing_over_udp() {
     }
 }
 
-/// What nobody recorded cannot be handed over, and is not passed over in silence.
+/// Messages that were not recorded cannot be delivered, and are not skipped silently.
 #[test]
 fn a_gap_between_history_and_the_live_stream_is_an_error() {
     let mut rig = Rig::new();
@@ -898,7 +900,7 @@ fn a_gap_between_history_and_the_live_stream_is_an_error() {
     assert!(merge.is_at_end_of_recording() && fragments >= 50);
 }
 
-/// A recorder that was killed records no more either, though nobody says so.
+/// A recorder that was killed records no more, though it does not report that.
 #[test]
 fn a_gap_behind_a_recorder_that_was_killed_is_an_error() {
     let mut rig = Rig::new();
@@ -934,7 +936,7 @@ impl Rig {
         self.client
     }
 
-    /// A recorded stream of messages that goes on, and a merge of it that was handed over what is recorded, and is in this state.
+    /// A recorded stream that continues, and a merge of it that has delivered what is recorded and is in this state.
     fn merge(&mut self, storage: &MemoryStorage, state: MergeState) -> (ReplayMerge, Recorder, ExclusivePublication) {
         let (mut recorder, publication) = self.begun(storage);
         let mut merge = ReplayMerge::new(open(storage, None), Start::Begin, IPC, STREAM).unwrap();
@@ -947,7 +949,7 @@ impl Rig {
     }
 }
 
-/// Runs a client until something is there.
+/// Runs a client until `poll` returns something.
 fn until<T>(client: &Client, what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
     loop {
@@ -960,7 +962,7 @@ fn until<T>(client: &Client, what: &str, mut poll: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// Whoever waits for the live stream would wait in vain.
+/// Without the error, the application would wait for the live stream for ever.
 #[test]
 fn a_merge_says_that_the_driver_was_lost() {
     for (subscribes, live) in [(false, false), (true, false), (true, true)] {
@@ -969,7 +971,7 @@ fn a_merge_says_that_the_driver_was_lost() {
         let state = if live { MergeState::Live } else { MergeState::Joining };
         let (mut merge, recorder, publication) = rig.merge(&storage, state);
         if !live {
-            // Nobody publishes what it waits for.
+            // Nothing is published that it could wait for.
             drop((recorder, publication));
             merge = ReplayMerge::new(open(&storage, None), Start::Begin, IPC, STREAM + 1).unwrap();
             merge.poll(&rig.client, |_| {}, 100).unwrap();
@@ -1004,7 +1006,8 @@ fn a_merge_that_was_handed_the_whole_stream_needs_no_driver() {
     assert_eq!((merge.state(), merge.position()), (MergeState::Ended, end));
 }
 
-/// As does one whose client has another driver by the time that it looks: the streams of that are others.
+/// The merge also reports this if its client has another driver by the time it checks: that driver's streams are
+/// different ones.
 #[test]
 fn a_merge_does_not_go_on_at_another_driver() {
     let mut rig = Rig::new();
@@ -1027,7 +1030,7 @@ fn a_merge_does_not_go_on_at_another_driver() {
     assert!(matches!(error, MergeError::DriverLost { position } if position == end), "{error}");
 }
 
-/// An untethered image that was too slow comes again, further on: what it has missed would be missing.
+/// An untethered image that was too slow is added again at a later position: the messages that it missed would be lost.
 #[test]
 fn a_merge_does_not_go_on_with_an_image_that_came_again() {
     let mut rig = Rig::new();
@@ -1073,7 +1076,7 @@ fn a_merge_does_not_go_on_with_an_image_that_came_again() {
     assert_eq!((fragments, merge.state(), merge.position()), (0, MergeState::Ended, end));
 }
 
-/// A fragment whose handler panics was handed over, and so were those before it.
+/// A fragment whose handler panics counts as delivered, and so do those before it.
 #[test]
 fn a_merge_hands_nothing_over_twice_when_its_handler_panics() {
     const MESSAGES: u64 = 200;
@@ -1105,7 +1108,7 @@ fn a_merge_hands_nothing_over_twice_when_its_handler_panics() {
     assert_eq!(received.last().map(|(number, _)| *number), Some(MESSAGES as i64 - 1));
 }
 
-/// Its subscribers are not gone: nobody can reach them.
+/// Its subscribers are not gone: they cannot be reached.
 #[test]
 fn a_replay_says_that_the_driver_was_lost() {
     for state in [ReplayState::Adding, ReplayState::Waiting, ReplayState::Replaying] {
@@ -1122,7 +1125,7 @@ fn a_replay_says_that_the_driver_was_lost() {
             });
         }
         if state == ReplayState::Replaying {
-            // As far as there is room for.
+            // As far as there is room.
             while replayer.do_work().unwrap() > 0 {}
             assert!(replayer.position().get() > 0);
         }

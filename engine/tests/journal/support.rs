@@ -1,4 +1,4 @@
-//! What the journal's tests share: small journals, messages that say what they are, and patience.
+//! Shared by the journal's tests: small journals, messages that identify themselves, and waiting.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use gannet::time::{Clock, SystemClock};
 use gannet::types::Position;
 use tempfile::TempDir;
 
-/// Four terms to a segment, and segments that are soon full.
+/// Segments of four terms, which are full soon.
 pub(crate) fn small() -> JournalOptions {
     JournalOptions::new().term_length(64 << 10).segment_length(256 << 10).mtu(1408)
 }
@@ -25,7 +25,7 @@ pub(crate) fn journal(options: &JournalOptions) -> (TempDir, Journal) {
     (dir, journal)
 }
 
-/// The `number`-th message of an appender: it says so, and has a length that goes with it.
+/// Message `number` of an appender. It contains both numbers, and its length follows from them.
 pub(crate) fn message(appender: u64, number: u64) -> Vec<u8> {
     let length = 16 + (number * 37 + appender * 11) % 300;
     let mut message: Vec<u8> = (0..length).map(|index| (index ^ number) as u8).collect();
@@ -34,14 +34,14 @@ pub(crate) fn message(appender: u64, number: u64) -> Vec<u8> {
     message
 }
 
-/// Whose message it is and which, if it is whole.
+/// The appender and the number of a message, if it is intact.
 pub(crate) fn read(payload: &[u8]) -> Option<(u64, u64)> {
     let number = |at: usize| Some(u64::from_le_bytes(payload.get(at..at + 8)?.try_into().ok()?));
     let (appender, number) = (number(0)?, number(8)?);
     (payload == message(appender, number)).then_some((appender, number))
 }
 
-/// Every message from a position on.
+/// Every message from the tailer's position on.
 pub(crate) fn rest(tailer: &mut Tailer) -> Vec<(Position, Vec<u8>)> {
     let mut messages = Vec::new();
     while let Some(record) = tailer.next().unwrap() {
@@ -55,7 +55,7 @@ pub(crate) fn all(recording: &Recording) -> Vec<(Position, Vec<u8>)> {
     rest(&mut recording.tailer(Start::Begin).unwrap())
 }
 
-/// Waits for a condition that another thread or process brings about.
+/// Waits for a condition that another thread or process fulfils.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
     let mut idle = IdleStrategy::Sleep { period_ns: 1_000_000 };
@@ -65,7 +65,8 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A storage in memory whose calls fail from some on, as if somebody had been killed, and which knows which files were opened.
+/// A storage in memory that records which files were opened, and whose calls fail from a certain one on, as if the
+/// process had been killed.
 #[derive(Debug)]
 pub(crate) struct Watched {
     inner: MemoryStorage,
@@ -74,7 +75,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// After so many calls nothing is done any more.
+    /// A storage that does nothing any more after `calls` calls.
     pub(crate) fn failing(inner: &MemoryStorage, calls: i64) -> Self {
         Self { inner: inner.clone(), left: AtomicI64::new(calls), opened: Mutex::default() }
     }

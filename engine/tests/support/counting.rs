@@ -1,4 +1,4 @@
-//! An allocator that counts, for each thread.
+//! An allocator that counts allocations per thread.
 #![allow(unsafe_code, reason = "counts what the system's allocator is asked for")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -33,7 +33,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often this thread asked for memory.
+/// The number of allocations of this thread.
 pub fn allocations() -> usize {
     ALLOCATIONS.get()
 }

@@ -1,16 +1,16 @@
-//! The files that Aeron wrote, out of `tests/written_by_aeron` (its README says how they are written down).
+//! The files that Aeron wrote, from `tests/written_by_aeron` (its README describes their text form).
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
 fn text(name: &str) -> String {
-    // From this crate's tests and from those of its neighbours.
+    // Used by this crate's tests and by those of its neighbours.
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/written_by_aeron").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The bytes of one file.
+/// The content of one file.
 pub(crate) fn reference_file(name: &str) -> Vec<u8> {
     let text = text(&format!("{name}.txt"));
     let mut lines = text.lines();
@@ -27,13 +27,13 @@ pub(crate) fn reference_file(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// What the C client said about the files.
+/// Facts that the C client reported about the files.
 pub(crate) struct Facts {
     numbers: HashMap<String, i64>,
 }
 
 impl Facts {
-    /// Reads them.
+    /// Reads the facts.
     pub(crate) fn read() -> Self {
         let text = text("facts.txt");
         let line = |line: &str| {
@@ -43,7 +43,7 @@ impl Facts {
         Self { numbers: text.lines().filter_map(line).collect() }
     }
 
-    /// One of them.
+    /// One fact, as a number.
     pub(crate) fn number(&self, name: &str) -> i64 {
         *self.numbers.get(name).unwrap_or_else(|| panic!("no fact is called {name}"))
     }

@@ -1,5 +1,5 @@
-//! How a test says that it could not run here: in its output, and in the file that `GANNET_SKIP_LOG` names, which the
-//! gate counts. Included by path from the tests of other crates too.
+//! Reports that a test could not run here: in its output, and in the file named by `GANNET_SKIP_LOG`, which the gate
+//! counts. Included by path from the tests of other crates too.
 
 use std::io::Write as _;
 
