@@ -157,8 +157,8 @@ impl ExclusivePublication {
         self.append(|appender| appender.replay(frames, length))
     }
 
-    /// Whether the publication still is what it was when its owner last used it: neither closed, nor added again by a client that has
-    /// reconnected.
+    /// Whether the publication has not changed since its owner last used it: it was neither closed, nor added again
+    /// after a reconnection.
     #[cfg(feature = "journal")]
     pub(crate) fn is_bound(&self) -> bool {
         self.shared.is_bound(self.generation)

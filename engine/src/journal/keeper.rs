@@ -35,7 +35,8 @@ const LOCK_INTERVAL_NS: i64 = 20_000_000;
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
 /// After a check that found nothing to prune, the pause is at least this many times as long as the check took.
 const PRUNE_PAUSE: i64 = 50;
-/// A clock that steps back by more than this is followed, in nanoseconds. After a smaller step, cycles go on as if there was none.
+/// The clock tolerance in nanoseconds. If the clock steps back by more than this, cycles follow it. After a smaller
+/// step, cycles continue as if there was none.
 const CLOCK_TOLERANCE_NS: i64 = 10_000_000_000;
 /// The delay between naming a segment and looking for files that killed makers of the next one left, in nanoseconds.
 const TIDY_DELAY_NS: i64 = 1_000_000_000;
@@ -418,9 +419,10 @@ fn roll_if_due_at(writer: &Arc<Writer>, time: EpochNanos) -> Result<bool, Journa
     let Some(roll) = writer.control.roll_cycle() else { return Ok(false) };
     let (known, now) = (writer.control.cycle(), roll.number(time));
     if now <= known {
-        // A clock that steps back begins no cycle.
+        // A clock that was set back begins no cycle.
         if roll.start_of(known).get().saturating_sub(time.get()) > CLOCK_TOLERANCE_NS {
-            // It was ahead when this cycle began. The next one must not wait until it is there again.
+            // The clock was ahead when this cycle began. The next cycle must not wait until the clock is at that time
+            // again.
             writer.control.set_cycle(now);
             let due = writer.control.due_cycle();
             due.store_relaxed(due.load_relaxed().min(now));

@@ -44,8 +44,8 @@ impl Recording {
     }
 
     /// The cycles that the existing segments belong to, each segment by its first message, in order. Empty if the
-    /// recording does not roll by time. Cycles without messages are missing. A segment that begins in a later cycle than
-    /// one behind it, because a clock was ahead, belongs to the cycle before.
+    /// recording does not roll by time. Cycles without messages are missing. If a segment begins in a later cycle than
+    /// one after it, because a clock was ahead, it counts for the cycle before.
     ///
     /// # Errors
     ///
@@ -74,9 +74,9 @@ impl Recording {
     }
 }
 
-/// Adds a segment with the cycle that it begins in.
+/// Adds a segment to the cycle that it begins in.
 fn add(cycles: &mut Vec<CycleInfo>, mut segment: CycleInfo) {
-    // By one cycle at the most, times go back without a wrong clock: those of appenders do not begin a cycle at once.
+    // Without a wrong clock, times go back by one cycle at most, since appenders do not begin a cycle all at once.
     while let Some(ahead) = cycles.pop_if(|last| last.number > segment.number.saturating_add(1)) {
         segment = CycleInfo { position: ahead.position, segments: ahead.segments + segment.segments, ..segment };
     }

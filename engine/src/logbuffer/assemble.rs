@@ -27,7 +27,8 @@ const MAX_KEPT_BYTES: usize = 256 << 20;
 /// 1,024 sessions, and at most 256 MiB in total. Beyond that, it drops the incomplete message of the session that was
 /// silent for longest, as if the subscriber had joined too late for it.
 ///
-/// A message of more than 16 MiB, which no publisher sends, is dropped too. [`Self::dropped`] counts what these limits cost.
+/// It also drops messages of more than 16 MiB, which no publisher sends. [`Self::dropped`] counts the messages dropped
+/// because of these limits.
 #[derive(Debug, Default)]
 pub struct FragmentAssembler {
     sessions: Sessions,
@@ -48,7 +49,7 @@ struct Sessions {
     kept_bytes: usize,
     /// Counts fragments, to order the sessions by their last one.
     clock: u64,
-    /// How many messages the limits cost.
+    /// The number of messages dropped because of the limits.
     dropped: u64,
 }
 

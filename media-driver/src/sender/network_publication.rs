@@ -582,7 +582,8 @@ impl NetworkPublication {
             && out.has_room()
             && let Some(resend) = self.resends.front().copied()
         {
-            // It may have waited for so long that its place in the log is another term's, or is being cleaned.
+            // The retransmit may have waited for so long that its range in the log is being cleaned, or belongs to a
+            // later term.
             if resend.position < self.oldest_resendable() {
                 self.resends.pop_front();
                 continue;
@@ -622,7 +623,7 @@ impl NetworkPublication {
         (position >= 0 && (self.oldest_resendable()..self.sent).contains(&position)).then_some(position)
     }
 
-    /// What begins before that is not sent again.
+    /// The lowest position from which frames are retransmitted.
     fn oldest_resendable(&self) -> i64 {
         self.sent - i64::from(self.term_length.get() / 2) - self.made_of.log.max_message_length() as i64
     }

@@ -264,14 +264,15 @@ impl Feed {
         }
     }
 
-    /// Whether a publication was gone before it was read to its end, as when the driver is. Asked when all of them have ended.
+    /// Whether a publication was closed before it was read to its end, as when the driver is gone. Called when all
+    /// publications have ended.
     fn was_cut_off(&self) -> bool {
         match self {
             Self::Live(_, publications) => {
                 let publications = lock(publications);
                 publications.cut_off || publications.images.iter().any(|image| !image.is_end_of_stream())
             }
-            // Its polls tell of a driver that was lost.
+            // Its polls return an error when the driver is lost.
             Self::Merged(_) => false,
         }
     }

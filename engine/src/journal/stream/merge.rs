@@ -28,7 +28,7 @@ const MOST_BEHIND: i64 = 32 << 20;
 /// The number of recorded bytes that one poll looks at.
 const RUN_LENGTH: usize = 64 << 10;
 
-/// The interval between two looks whether the recording's writers are alive, in nanoseconds.
+/// The interval in nanoseconds at which to check whether the recording's writers are alive.
 const LOOK_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// Why a merge failed.
@@ -84,7 +84,7 @@ pub enum MergeState {
     Joining,
     /// Delivers the live stream.
     Live,
-    /// The live stream has ended, or its image is gone, or the client has lost its driver.
+    /// The live stream has ended, its image is gone, or the client has lost its driver.
     Ended,
 }
 
@@ -117,7 +117,7 @@ pub struct ReplayMerge {
     near: i64,
     live: Live,
     state: MergeState,
-    /// When to look again whether the recording's writers are alive.
+    /// When to check next whether the recording's writers are alive.
     next_look: MonotonicNanos,
 }
 
@@ -181,7 +181,7 @@ impl ReplayMerge {
     /// Passes at most `limit` fragments to `handler`. Returns how many. The memory of a fragment may be overwritten as
     /// soon as the poll returns.
     ///
-    /// When the handler panics, the fragment that it was given counts as delivered.
+    /// If the handler panics, the fragment that was passed to it counts as delivered.
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl ReplayMerge {
         }
     }
 
-    /// Hands over the live stream.
+    /// Delivers fragments of the live stream.
     fn follow(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
         let Live::Subscribed(live) = &mut self.live else { return Ok(0) };
         let Subscribed { subscription, image: joined, .. } = live;
@@ -335,7 +335,7 @@ impl ReplayMerge {
         limit: usize,
     ) -> Result<usize, MergeError> {
         if self.handed != self.tailer.position() {
-            // The handler panicked in the middle of a run.
+            // The handler panicked before the end of a run.
             self.tailer.pass(self.handed);
         }
         let mut fragments = 0;
@@ -363,8 +363,8 @@ impl ReplayMerge {
     }
 }
 
-/// Delivers the frames of a run that begins at `position`. Returns how many. When a handler runs, the position is already behind the
-/// frame that it was given.
+/// Delivers the frames of a run that begins at `position`. Returns how many. `position` is moved past each frame before
+/// the handler is called with it.
 fn hand_over_frames(
     mut bytes: &[u8],
     position: &mut Position,

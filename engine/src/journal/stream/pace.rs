@@ -39,7 +39,8 @@ pub(super) struct Pace {
 enum Source {
     /// The reserved values of the frames, for a journal that stamps its messages.
     Stamps,
-    /// The times sidecar, for a recorded stream, and the last time of it. All of them are of one clock.
+    /// The times sidecar, for a recorded stream, with the last time read from it. All of these times come from one
+    /// clock.
     Times(Box<Times>, Option<i64>),
 }
 
@@ -67,7 +68,7 @@ impl Pace {
                 if let Some((last, time)) = last.zip(time).filter(|(last, time)| time < last)
                     && let Some((first, _)) = &mut self.anchor
                 {
-                    // The clock was set back. The recording goes on from where it was before.
+                    // The clock was set back. The replay continues without a pause.
                     *first = first.saturating_sub(last.saturating_sub(time));
                 }
                 *last = time.or(*last);

@@ -355,7 +355,7 @@ impl Replayer {
             let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, end, is_due)? else {
                 return Ok((runs, false));
             };
-            // Of another driver is a log that begins elsewhere.
+            // The log of another driver would begin at another position.
             if !publication.is_bound() {
                 return Err(self.lost());
             }

@@ -128,7 +128,8 @@ impl TimesWriter {
     /// Stores that the frames from `position` on, in the segment at `base`, are recorded at this time.
     pub(super) fn note(&mut self, base: Position, position: Position, time_ns: i64) {
         let is_current = self.file.as_ref().is_some_and(|file| file.base == base);
-        // A clock that is set back begins anew: it may take long until it is where it was.
+        // A time before the last one is stored as well, since a clock that was set back may take long to reach the last
+        // time again.
         let is_known = is_current && (0..RESOLUTION_NS).contains(&time_ns.saturating_sub(self.last_ns));
         if is_known || self.failed == Some(base) {
             return;

@@ -150,7 +150,8 @@ impl Tailer {
         }))
     }
 
-    /// Lets go of the segment's sidecar, if it is mapped: a repair may have replaced it, and the frames.
+    /// Unmaps the segment's sidecar, since a repair may have replaced it together with the frames. Returns whether it
+    /// was mapped.
     pub(super) fn forget_checksums(&mut self) -> bool {
         self.sidecars.remove(&self.identity.layout.base(self.position)).is_some()
     }

@@ -284,7 +284,7 @@ impl Core {
         }
     }
 
-    /// Refuses the command if the endpoint has as many sockets as it may have.
+    /// Refuses the command if the endpoint has the maximum number of sockets.
     pub(super) fn check_room_for_socket(&self, endpoint: EndpointId) -> Result<(), CommandError> {
         let sockets = self.network.endpoint(endpoint).map_or(0, |found| found.sockets.len());
         if sockets >= MAX_RECEIVE_TRANSPORTS {
