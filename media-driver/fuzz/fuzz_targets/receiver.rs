@@ -1,5 +1,5 @@
-//! Any datagrams to a driver with subscriptions that takes part in name resolution, between commands and as time passes: it goes on,
-//! and what it holds is bounded.
+//! Sends arbitrary datagrams to a driver with subscriptions and name resolution, between commands and as time passes.
+//! The driver continues, and its memory is bounded.
 #![no_main]
 
 #[path = "../../tests/support/raw_access.rs"]

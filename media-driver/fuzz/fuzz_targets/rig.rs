@@ -1,5 +1,5 @@
-//! A whole driver in memory, and what input makes of it: datagrams to its sockets, commands into its ring, messages, time. Both targets
-//! include this.
+//! A whole driver in memory, driven by the input: datagrams to its sockets, commands into its ring, messages, time.
+//! Both targets include this file.
 
 use gannet::counters::SystemCounter;
 use gannet::protocol::{ResolutionEntry, ResolutionWriter};
@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::raw_access::RAW;
 
 pub const STREAM: StreamId = StreamId::new(1001);
-/// How many logs, sockets and images a driver may have of what the input asks for.
+/// Limits on the logs, sockets and images that a driver may have because of the input.
 const MOST: usize = 4096;
 
 pub struct Rig {
@@ -22,7 +22,7 @@ pub struct Rig {
     peer: SocketAddr,
 }
 
-/// Input, taken from its front.
+/// The input, consumed from the front.
 pub struct Input<'a>(pub &'a [u8]);
 
 impl<'a> Input<'a> {
@@ -55,7 +55,7 @@ fn gossip() -> GossipConfig {
     }
 }
 
-/// What another driver says of itself and of a third.
+/// An announcement of another driver about itself and a third.
 pub fn names() -> Vec<u8> {
     let mut bytes = [0; 128];
     let mut writer = ResolutionWriter::new(&mut bytes);
@@ -85,7 +85,7 @@ impl Rig {
         self.client.turn(self.now_ns, &self.driver);
     }
 
-    /// What the input says, to its end. `template` is a frame that the driver would take, which the input changes.
+    /// The rest of the input as datagrams. `template` is a valid frame, which the input changes.
     pub fn play(&mut self, mut input: Input<'_>, templates: &[Vec<u8>]) {
         let mut positions = Vec::new();
         while !input.0.is_empty() {
@@ -97,7 +97,7 @@ impl Rig {
                 1..=3 => {
                     let template = usize::from(input.byte());
                     let mut frame = templates[template % templates.len()].clone();
-                    // Some of its bytes become others, and it some longer or shorter.
+                    // Some of its bytes are changed, and its length may change.
                     for _ in 0..input.byte() % 4 {
                         let at = usize::from(input.byte()) % frame.len();
                         frame[at] = input.byte();
@@ -114,7 +114,7 @@ impl Rig {
                 6 => {
                     let length = usize::from(input.byte()) * 40;
                     for publication in &mut self.client.publications {
-                        // Refused for want of room, most likely.
+                        // Most likely refused because of a limit.
                         let _ = publication.appender.offer(&vec![1; length]);
                     }
                 }
@@ -138,7 +138,7 @@ impl Rig {
         }
     }
 
-    /// Nothing goes back, and nothing grows without bounds.
+    /// Positions never go back, and nothing grows without bounds.
     fn check(&self, seen: &mut Vec<(i64, i64)>) {
         let (logs, sockets) = self.driver.held();
         assert!(logs < MOST && sockets < MOST && self.driver.counters_in_use() < MOST);

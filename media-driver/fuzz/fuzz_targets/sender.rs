@@ -1,5 +1,5 @@
-//! Any datagrams to a driver with publications, between messages and commands and as time passes: it goes on, and what it holds is
-//! bounded.
+//! Sends arbitrary datagrams to a driver with publications, between messages and commands and as time passes. The
+//! driver continues, and its memory is bounded.
 #![no_main]
 
 #[path = "../../tests/support/raw_access.rs"]
@@ -13,7 +13,7 @@ use rig::{Input, Rig, STREAM};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut rig = Rig::new();
-    // Sessions and terms that the input's frames can name.
+    // The session ids and term ids that frames of the input can have.
     let made_of = "session-id=7|init-term-id=2147483647|term-id=2147483647|term-offset=0|term-length=64k";
     rig.client.add_publication(&format!("aeron:udp?endpoint=10.0.0.2:40123|{made_of}"), STREAM);
     rig.client

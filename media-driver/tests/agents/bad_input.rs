@@ -1,4 +1,5 @@
-//! What strangers may put into datagrams, line by line: each is counted, refused or bounded. And bugs that peers of ours have shipped.
+//! What strangers may put into datagrams: each case is counted, refused or bounded. Also tests for bugs that other
+//! implementations have shipped.
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
@@ -52,7 +53,7 @@ impl Receiving {
         self.counters.get(SystemCounter::InvalidPackets)
     }
 
-    /// How far the image is.
+    /// The position of the image.
     fn rebuilt(&mut self) -> i64 {
         self.poll(2 * MS);
         self.receiver.images().next().expect("an image").rebuilt()
@@ -98,7 +99,7 @@ fn truncated_frames_are_counted() {
     }
 }
 
-/// A frame that says that it is longer than its datagram, or than its term has room for.
+/// A frame whose stated length exceeds its datagram, or the rest of its term.
 #[test]
 fn oversized_frames_are_counted() {
     let mut receiving = Receiving::new();
@@ -138,7 +139,7 @@ fn negative_lengths_are_counted() {
     assert_eq!((receiving.invalid(), receiving.rebuilt()), (3, 0));
 }
 
-/// A session that nobody has an image of is asked for its setup once, and its data goes nowhere.
+/// A session without an image is asked for its setup once, and its data is dropped.
 #[test]
 fn frames_of_a_foreign_session_touch_no_image() {
     let mut receiving = Receiving::new();
@@ -151,7 +152,7 @@ fn frames_of_a_foreign_session_touch_no_image() {
     assert_eq!((receiving.rebuilt(), receiving.invalid()), (0, 0));
 }
 
-/// A flood of setups: as many images are asked for as the stream may have, and what is beyond that is counted.
+/// A flood of setups: the receiver requests as many images as the stream may have, and counts further ones.
 #[test]
 fn a_flood_of_setups_is_bounded_and_counted() {
     let mut receiving = Receiving::new();
@@ -163,17 +164,17 @@ fn a_flood_of_setups_is_bounded_and_counted() {
     }
     assert_eq!(asked_for, 9, "ten, and one was there");
     assert_eq!(receiving.invalid(), i64::from(flood) - 9);
-    // A flood of data from sessions that are made up.
+    // A flood of data from invented sessions.
     let mut receiving = Receiving::new();
     (1..=flood).for_each(|session| receiving.hear(&data(SessionId::new(session), 0, 100)));
     let requests = receiving.poll(2 * MS);
     assert!((1..=256).contains(&requests), "requests for setups are bounded as well: {requests}");
-    // The image that was there still hears.
+    // The existing image still receives.
     receiving.hear(&data(SESSION, 0, 128));
     assert_eq!(receiving.rebuilt(), 160);
 }
 
-/// Whoever claims that the stream has ended while its data still comes is not believed beyond what has come.
+/// A sender that signals the end of the stream while its data still arrives is not believed beyond the received data.
 #[test]
 fn a_spoofed_end_of_stream_ends_nothing_before_all_of_it_is_there() {
     let heartbeat = |position: i64| {
@@ -187,20 +188,20 @@ fn a_spoofed_end_of_stream_ends_nothing_before_all_of_it_is_there() {
     };
     let mut receiving = Receiving::new();
     receiving.hear(&data(SESSION, 160, 128));
-    // It ends after what is missing: what is missing comes first.
+    // The end is after the missing data, so that is received first.
     receiving.hear(&heartbeat(320));
     assert_eq!((receiving.rebuilt(), receiving.words.condition()), (0, Condition::Live));
     receiving.hear(&data(SESSION, 0, 128));
     assert_eq!(receiving.rebuilt(), 320);
     assert_eq!(receiving.words.condition(), Condition::Ended { position: 320, revoked: false });
-    // An end far away is beyond what the image takes, and counted.
+    // An end far away is beyond what the image accepts, and is counted.
     let mut receiving = Receiving::new();
     receiving.hear(&heartbeat(40 * LENGTH));
     assert_eq!(receiving.counters.get(SystemCounter::FlowControlOverRuns), 1);
     assert_eq!(receiving.words.condition(), Condition::Live);
 }
 
-/// A sender with a publication, whose transport takes everything at once.
+/// A sender with a publication, whose transport accepts everything at once.
 struct Sending {
     sender: Sender,
     counters: NetworkCounters,
@@ -228,7 +229,7 @@ impl Sending {
         self.sender.on_datagram(at(now_ms * MS), SENDING, receiver_address(), &bytes[..length]);
     }
 
-    /// One turn; returns how much it did, and how many bytes of data left.
+    /// Runs one duty cycle. Returns the work count, and the number of bytes of data sent.
     fn turn(&mut self, now_ms: i64) -> (usize, usize) {
         let work = self.sender.poll_transmit(at(now_ms * MS), &mut self.batch);
         let mut sent = 0;
@@ -242,14 +243,14 @@ impl Sending {
         (work, sent)
     }
 
-    /// A turn at each of these milliseconds.
+    /// Runs a duty cycle at each of these milliseconds.
     fn turns(&mut self, at_ms: std::ops::Range<i64>) {
         for now in at_ms {
             self.turn(now);
         }
     }
 
-    /// Messages of a datagram each.
+    /// Publishes messages of one datagram each.
     fn publish(&mut self, count: usize) {
         for _ in 0..count {
             self.appender.offer(&[7; 1376]).unwrap();
@@ -262,7 +263,8 @@ impl Sending {
     }
 }
 
-/// A receiver that claims more than can be, or goes back, moves the limit by no more than half a term, and never backwards.
+/// A receiver whose position is impossibly far ahead, or goes back, moves the limit by at most half a term, and never
+/// backwards.
 #[test]
 fn status_messages_that_lie_are_refused_or_bounded() {
     let mut sending = Sending::new(FlowControlRules::Unicast);
@@ -291,7 +293,7 @@ fn status_messages_that_lie_are_refused_or_bounded() {
     assert_eq!(sending.publication().1, 4096 + 32_768);
 }
 
-/// However much is asked for again, nothing leaves that was not sent before: a NAK is no way around the limit.
+/// However much is NAKed, nothing is sent that was not sent before: a NAK cannot get around the limit.
 #[test]
 fn a_nak_for_everything_brings_nothing_that_was_not_sent() {
     let mut sending = Sending::new(FlowControlRules::Unicast);
@@ -310,7 +312,7 @@ fn a_nak_for_everything_brings_nothing_that_was_not_sent() {
     assert_eq!(sent, 2 * 1408);
 }
 
-/// A bug that a peer shipped: a status message half a term out of bounds was accepted.
+/// A bug in another implementation: a status message half a term out of bounds was accepted.
 #[test]
 fn peer_bug_a_status_message_half_a_term_out_of_bounds_is_refused() {
     let mut sending = Sending::new(FlowControlRules::Unicast);
@@ -319,7 +321,7 @@ fn peer_bug_a_status_message_half_a_term_out_of_bounds_is_refused() {
     assert_eq!(sending.publication(), (0, 0));
 }
 
-/// A bug that a peer shipped: when one receiver left, `min` forgot others that live.
+/// A bug in another implementation: when one receiver left, `min` forgot others that were alive.
 #[test]
 fn peer_bug_min_keeps_live_receivers_when_one_leaves() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
@@ -332,7 +334,7 @@ fn peer_bug_min_keeps_live_receivers_when_one_leaves() {
     for leaving in [11, 13] {
         sending.hear_status(10, &StatusMessage { end_of_stream: true, ..says(leaving, 0) });
     }
-    // Of the two that are left one moves on: the other holds the limit.
+    // Of the two remaining receivers one advances; the other holds the limit.
     sending.hear_status(11, &says(12, 2816));
     sending.turns(11..20);
     assert_eq!(sending.publication().1, 4096, "the slower one is still there");
@@ -340,7 +342,7 @@ fn peer_bug_min_keeps_live_receivers_when_one_leaves() {
     assert_eq!(sending.publication().1, 1408 + 4096);
 }
 
-/// A bug that a peer shipped: a sender with nothing to send reported work, and so its thread spun.
+/// A bug in another implementation: a sender with nothing to send reported work, so its thread spun.
 #[test]
 fn peer_bug_an_idle_sender_reports_no_work() {
     let mut sending = Sending::new(FlowControlRules::Unicast);

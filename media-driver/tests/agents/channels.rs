@@ -1,4 +1,4 @@
-//! Sender and receiver as channels with several sockets, and those that answer requests, need them.
+//! Sender and receiver with channels of several sockets, and with response channels.
 
 use std::net::SocketAddr;
 
@@ -27,7 +27,7 @@ fn address(host: u8) -> SocketAddr {
     ([10, 0, 0, host], 20_000).into()
 }
 
-/// Where setups go in this turn.
+/// The destinations of setups in this duty cycle.
 fn setups(sender: &mut Sender, now_ms: i64) -> Vec<SocketAddr> {
     let mut batch = TransmitBatch::new(64);
     sender.poll_transmit(at(now_ms * MS), &mut batch);
@@ -35,7 +35,7 @@ fn setups(sender: &mut Sender, now_ms: i64) -> Vec<SocketAddr> {
     sent.map(|sent| sent.to).collect()
 }
 
-/// An answer goes nowhere until somebody asks it to present itself, and then to whoever asked last.
+/// A response is sent nowhere until a receiver requests its setup, and then to the receiver that requested last.
 #[test]
 fn an_answer_goes_to_whoever_asks_for_it() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -61,7 +61,7 @@ fn an_answer_goes_to_whoever_asks_for_it() {
     assert_eq!(sender.next_event(), None, "once");
 }
 
-/// That an answer has its receiver is told later if the conductor has not taken what it was told before.
+/// If the conductor has not yet processed earlier events, it is told later that the response has its receiver.
 #[test]
 fn that_an_answer_is_heard_is_told_when_there_is_room() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -84,7 +84,7 @@ fn that_an_answer_is_heard_is_told_when_there_is_room() {
     assert_eq!(sender.next_event(), None, "once");
 }
 
-/// Who rejects a publication with several destinations is told of with the one behind which it is.
+/// A rejection of a publication with several destinations is reported with the destination of the rejecting receiver.
 #[test]
 fn a_rejection_names_its_destination() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -115,7 +115,7 @@ fn a_rejection_names_its_destination() {
     assert_eq!([rejected_by(3, 103), rejected_by(2, 102), rejected_by(9, 109)], [Some(73), Some(72), None]);
 }
 
-/// A request hears which session answers it; a publication that asks nothing hears nothing.
+/// A request learns which session responds to it; a publication that requests nothing learns nothing.
 #[test]
 fn a_request_hears_which_session_answers_it() {
     for asks in [true, false] {
@@ -132,7 +132,7 @@ fn a_request_hears_which_session_answers_it() {
     }
 }
 
-/// What a receiver says in this turn: through which socket, where to, and what.
+/// The frames that a receiver sends in this duty cycle: through which socket, where to, and what.
 fn said(receiver: &mut Receiver, now_ms: i64) -> Vec<(u32, SocketAddr, String)> {
     let mut batch = TransmitBatch::new(64);
     receiver.poll_transmit(at(now_ms * MS), &mut batch);
@@ -162,13 +162,13 @@ fn two_places() -> Receiver {
     receiver
 }
 
-/// The setup of a stream that asks for answers.
+/// The setup of a stream that requests responses.
 fn asking(session_id: SessionId) -> Setup {
     Setup { asks_for_response: true, ..setup(session_id) }
 }
 
-/// A stream that comes in at two places is one image, and both its senders are told everything, each through its
-/// place; a place that registers does so at once and every second.
+/// A stream that arrives at two destinations is one image. Both its senders get every control frame, each through its
+/// destination; a destination with a control address registers at once and every second.
 #[test]
 fn an_image_may_come_in_at_many_places() {
     let mut receiver = two_places();
@@ -194,7 +194,8 @@ fn an_image_may_come_in_at_many_places() {
     assert_eq!(receiver.next_event(), None, "what is closed hears nothing");
 }
 
-/// The sender of a request is told who answers with every timed report, until there is no need.
+/// The sender of a request is told the responding session with every timed status message, until that is no longer
+/// needed.
 #[test]
 fn a_requests_sender_is_told_who_answers() {
     let mut receiver = two_places();
@@ -216,7 +217,8 @@ fn a_requests_sender_is_told_who_answers() {
     assert_eq!(told(&mut receiver, 500), ["status"]);
 }
 
-/// Who waits for an answer asks its sender for a setup as soon as its session is known, and again when told.
+/// A subscription that waits for a response requests a setup from its sender as soon as the session is known, and again
+/// when told.
 #[test]
 fn a_session_that_is_wanted_by_name_is_asked_for() {
     let mut receiver = two_places();
@@ -228,7 +230,7 @@ fn a_session_that_is_wanted_by_name_is_asked_for() {
     assert_eq!(said(&mut receiver, 2), [(12, address(5), "ask 1002".to_owned())]);
 }
 
-/// Sessions that are made up are bounded, counted, and told of, now and then.
+/// Invented sessions are bounded, counted, and reported from time to time.
 #[test]
 fn a_flood_of_sessions_is_told_of() {
     let counters = NetworkCounters::heap();
@@ -252,7 +254,7 @@ fn a_flood_of_sessions_is_told_of() {
     assert_eq!(told[1..], [const { ReceiverEvent::TooManySessions(RECEIVING) }; 2], "twice in twenty seconds");
 }
 
-/// More receivers than one endpoint sends to are counted, and told of, now and then.
+/// Receivers beyond the limit of an endpoint are counted, and reported from time to time.
 #[test]
 fn a_crowd_of_receivers_is_told_of() {
     let counters = NetworkCounters::heap();
@@ -276,7 +278,7 @@ fn a_crowd_of_receivers_is_told_of() {
     assert_eq!(shown.load_acquire(), MAX_DESTINATIONS as i64);
 }
 
-/// A datagram of the stream, of a session.
+/// A datagram of a session of the stream.
 fn datagram(session_id: SessionId, term_offset: i32) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     DataHeader {
@@ -293,7 +295,7 @@ fn datagram(session_id: SessionId, term_offset: i32) -> Vec<u8> {
     bytes
 }
 
-/// Has the receiver make an image of the stream's session that has just presented itself.
+/// Has the receiver create an image for the session that has just sent its setup.
 fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
     receiver.on_datagram(at(0), PLACES[0], address(1), &write(|bytes| asking(SESSION).write(bytes)));
     assert!(matches!(receiver.next_event(), Some(ReceiverEvent::CreateImage { .. })));
@@ -303,7 +305,8 @@ fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
     receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
 }
 
-/// Trap 32: once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
+/// Trap 32: an image that leaves does not send its end when its session has another image, since the sender would take
+/// that one to leave.
 #[test]
 fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     let statuses = |receiver: &mut Receiver, now_ms| -> Vec<String> {
@@ -322,7 +325,7 @@ fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     }
 }
 
-/// Trap 36: what is sent again goes to every destination, whoever asked.
+/// Trap 36: a retransmit goes to every destination, whichever receiver requested it.
 #[test]
 fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -351,8 +354,8 @@ fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     assert_eq!(data_to(&mut sender), [address(2), address(3)]);
 }
 
-/// What the system refuses to send is sent again where there is one destination. One of several that it refuses is not waited for; that
-/// it has no room for one of them, which passes, is.
+/// Datagrams that the system refuses to send are sent again if there is one destination. With several, a refusal by one
+/// destination is not waited for, but a lack of buffer space for one, which is temporary, is.
 #[test]
 fn several_destinations_do_not_wait_for_one_that_is_refused() {
     let turns = |rules, outcome| {
@@ -386,8 +389,8 @@ fn several_destinations_do_not_wait_for_one_that_is_refused() {
     assert_eq!(turns(DestinationRules::Manual, Outcome::NoRoom), ([2, 2], 2));
 }
 
-/// Of a stream that the system does not send, as when the network is down, receivers are given up in time; and it keeps no thread awake,
-/// though each turn tries again.
+/// If the system sends nothing of a stream, as when the network is down, receivers time out. It keeps no thread awake,
+/// though each duty cycle tries again.
 #[test]
 fn what_is_refused_again_and_again_keeps_nobody_awake() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -416,7 +419,8 @@ fn what_is_refused_again_and_again_keeps_nobody_awake() {
     assert_eq!((turn(5_002, Outcome::Sent), words.sender_position()), ((0, 0), 64));
 }
 
-/// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
+/// Trap 41: status messages and NAKs are sent from the socket that receives the stream, since the sender receives from
+/// no other.
 #[test]
 fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     let mut receiver = two_places();
@@ -429,7 +433,7 @@ fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     assert!(of_the_stream.iter().any(|(_, _, what)| what == "nak 0+64"), "{reports:?}");
 }
 
-/// Trap 60: a session that is not known is asked for its setup once a second, however much comes of it.
+/// Trap 60: an unknown session is asked for its setup once a second, however many datagrams arrive from it.
 #[test]
 fn wire_trap_60_a_setup_is_asked_for_once_a_second() {
     let mut receiver = two_places();

@@ -1,5 +1,5 @@
-//! Sender and receiver, driven by hand: what each sends and takes, and how the two get a stream across a network that loses,
-//! repeats and reorders. No conductor, no sockets, no clock.
+//! Sender and receiver, driven by hand: what each sends and accepts, and how they transmit a stream over a network that
+//! loses, repeats and reorders datagrams. There is no conductor, no socket and no clock.
 
 mod bad_input;
 mod channels;

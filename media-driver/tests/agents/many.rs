@@ -1,4 +1,4 @@
-//! Many streams on one endpoint: what a turn hands over at once, and what it leaves alone.
+//! Many streams on one endpoint: what a duty cycle sends at once, and what it skips.
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
@@ -15,11 +15,11 @@ use gannet_driver::shared::{ImageWords, NetworkCounters};
 use crate::raw_access::RAW;
 use crate::support::*;
 
-/// More than one batch takes.
+/// More than one batch holds.
 const STREAMS: usize = 300;
 const BATCH: usize = 256;
 const WINDOW: i32 = 16_384;
-/// That of an image: half a term.
+/// The window of an image: half a term.
 const IMAGE_WINDOW: i64 = LENGTH / 2;
 
 fn session(number: usize) -> SessionId {
@@ -36,7 +36,7 @@ fn say(sender: &mut Sender, now: i64, number: usize, message: &StatusMessage) {
     sender.on_datagram(at(now), SENDING, receiver_address(), &bytes);
 }
 
-/// A sender with connected streams, and what publishes to them.
+/// A sender with connected streams, and their publishers.
 struct Streams {
     sender: Sender,
     counters: NetworkCounters,
@@ -64,7 +64,7 @@ impl Streams {
         Self { sender, counters, appenders, batch: TransmitBatch::new(BATCH) }
     }
 
-    /// One turn; returns how much it says that it did, and the lengths of what it handed over, all to one address.
+    /// Runs one duty cycle. Returns its work count, and the lengths of the datagrams, all to one address.
     fn turn(&mut self, now: i64) -> (usize, Vec<usize>) {
         let work = self.sender.poll_transmit(at(now), &mut self.batch);
         let mut lengths = Vec::new();
@@ -77,8 +77,8 @@ impl Streams {
     }
 }
 
-/// Heartbeats that are due are handed over together, one length all of them: what a transport makes few system calls of. They are no
-/// work that keeps a thread awake, and nor are status messages that say what is known.
+/// Heartbeats that are due are sent together, all of one length, so that a transport needs few system calls. They do
+/// not count as work that keeps a thread awake, and neither do status messages that repeat what is known.
 #[test]
 fn heartbeats_go_together_and_keep_nobody_awake() {
     let mut streams = Streams::new();
@@ -92,7 +92,7 @@ fn heartbeats_go_together_and_keep_nobody_awake() {
         assert!(!streams.sender.take_stirred());
         assert_eq!(streams.turn(now * MS), (0, vec![]));
     }
-    // Those that are due meanwhile wait for this moment.
+    // Heartbeats that become due meanwhile wait for this moment.
     assert_eq!(streams.turn(105 * MS), (0, vec![DATA_HEADER_LENGTH; BATCH]));
     assert_eq!(streams.turn(106 * MS), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
     assert_eq!(streams.counters.get(SystemCounter::HeartbeatsSent), 2 * STREAMS as i64);
@@ -100,8 +100,8 @@ fn heartbeats_go_together_and_keep_nobody_awake() {
     assert!(streams.sender.take_stirred(), "more room is news");
 }
 
-/// A stream that was left alone is found when something is published to it, whichever it is and however often: at once, or when all
-/// others have been looked at.
+/// A publication to a resting stream is found, whichever stream it is and however often: at once, or after all others
+/// were checked.
 #[test]
 fn a_stream_that_rests_is_woken_by_what_is_published() {
     let mut streams = Streams::new();
@@ -113,7 +113,7 @@ fn a_stream_that_rests_is_woken_by_what_is_published() {
     }
 }
 
-/// One that was silent for long is looked at less often, and found within a round of 64 per turn.
+/// A stream that was silent for long is checked less often, and found within a round of 64 per duty cycle.
 #[test]
 fn a_stream_that_was_silent_for_long_is_found_within_a_round() {
     let mut streams = Streams::new();
@@ -127,7 +127,8 @@ fn a_stream_that_was_silent_for_long_is_found_within_a_round() {
     }
 }
 
-/// What is last of each stream leaves behind what goes together, and goes together, too.
+/// The last datagram of each stream comes after those that are sent together, and is sent together with the others as
+/// well.
 #[test]
 fn short_datagrams_of_many_streams_go_behind_long_ones() {
     let mut streams = Streams::new();
@@ -139,23 +140,23 @@ fn short_datagrams_of_many_streams_go_behind_long_ones() {
     assert_eq!(streams.turn(1), (9, [vec![1280; 6], vec![640; 3]].concat()));
 }
 
-/// One message on each of many streams is one batch, and not many.
+/// One message on each of many streams makes one batch, not many.
 #[test]
 fn what_many_streams_have_is_handed_over_at_once() {
     let mut streams = Streams::new();
     (0..3).for_each(|_| _ = streams.turn(0));
-    // Those that are looked at next.
+    // The streams that are checked next.
     let next = 3 * 256 % STREAMS;
     streams.appenders[next..][..40].iter_mut().for_each(|appender| _ = appender.offer(&[7; 256]).unwrap());
     assert_eq!(streams.turn(1), (40, vec![288; 40]));
-    // And none of them rests any more.
+    // None of them rests any more.
     (0..STREAMS).for_each(|number| say(&mut streams.sender, 1, number, &status(288, WINDOW)));
     streams.appenders[next..][..40].iter_mut().for_each(|appender| _ = appender.offer(&[7; 256]).unwrap());
     assert_eq!(streams.turn(1), (40, vec![288; 40]));
 }
 
-/// Of streams that all have more than a batch takes, whoever finds no room is first in the next turn: each has its turn as soon as the
-/// others have had theirs, and not when all have been first.
+/// When each stream has more than a batch holds, the first stream without room comes first in the next duty cycle. So
+/// each stream has its turn as soon as the others had theirs, and not only after each of them was first.
 #[test]
 fn who_finds_no_room_is_first_in_the_next_turn() {
     let mut streams = Streams::new();
@@ -172,7 +173,7 @@ fn who_finds_no_room_is_first_in_the_next_turn() {
     assert_eq!(waited, 0);
 }
 
-/// A receiver with so many images, and the words of each.
+/// A receiver with `count` images, and the words of each.
 fn with_images(count: usize) -> (Receiver, Vec<ImageWords>) {
     let mut receiver = Receiver::new(NetworkCounters::heap(), 1);
     let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: count };
@@ -194,8 +195,8 @@ fn with_images(count: usize) -> (Receiver, Vec<ImageWords>) {
     (receiver, words)
 }
 
-/// What a receiver says of its images because time goes by leaves in one batch, and keeps nobody awake; heartbeats that come do not
-/// either. Data does, and is seen by an image that was left alone; and so is what its subscribers read.
+/// The timed frames of a receiver's images leave in one batch and keep no thread awake, and neither do arriving
+/// heartbeats. Data does, and is detected by a resting image, as is the progress of its subscribers.
 #[test]
 fn images_rest_until_something_comes_or_is_read() {
     let (mut receiver, words) = with_images(STREAMS);
@@ -217,7 +218,7 @@ fn images_rest_until_something_comes_or_is_read() {
         due += usize::from(reports > 0);
     }
     assert_eq!(due, 2, "200 ms apart, and a little more so that all leave together");
-    // More than a quarter of the window comes, and is read: said at once.
+    // More than a quarter of the window arrives and is read: reported at once.
     let log = log_of(LogKind::Exclusive, 7);
     let mut appender = ExclusiveAppender::new(&log, word(LENGTH)).unwrap();
     let mut message = [0; 1024];
@@ -232,7 +233,7 @@ fn images_rest_until_something_comes_or_is_read() {
     assert_eq!((receiver.poll_transmit(at(412 * MS), &mut batch), batch.len()), (0, 0));
     words[7].set_consumed(IMAGE_WINDOW / 4 + 32);
     assert_eq!((receiver.poll_transmit(at(412 * MS), &mut batch), batch.drain().count()), (1, 1));
-    // Something has come for another.
+    // Data has arrived for another image.
     let log = log_of(LogKind::Exclusive, 9);
     ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"here").unwrap();
     let mut message = [0; 64];
@@ -244,8 +245,8 @@ fn images_rest_until_something_comes_or_is_read() {
     assert_eq!(words[8].rebuilt(), 0);
 }
 
-/// However many images are due at once, as after a stall, each reports, and none at the expense of the others: a sender that hears nothing
-/// gives its receiver up. For as long as some are to report still, there is something to do.
+/// However many images are due at once, as after a stall, each sends its report, none at the expense of the others,
+/// since a sender that receives nothing times its receiver out. While some have yet to report, there is work.
 #[test]
 fn all_images_report_however_many_are_due_at_once() {
     const IMAGES: usize = 1_300;
@@ -267,7 +268,7 @@ fn all_images_report_however_many_are_due_at_once() {
     }
 }
 
-/// Questions about the round trip, however many, keep no image from reporting.
+/// However many round-trip requests arrive, every image still reports.
 #[test]
 fn questions_leave_room_for_reports() {
     let (mut receiver, _words) = with_images(1);

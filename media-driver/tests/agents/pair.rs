@@ -1,5 +1,5 @@
-//! A sender and a receiver with a bad network between them, and a conductor of few words: whatever the network does, the reader
-//! gets every message once and in order.
+//! A sender and a receiver with a bad network between them, and a minimal conductor. Whatever the network does, the
+//! reader gets every message once and in order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -18,14 +18,14 @@ use gannet_driver::shared::{Condition, ImageWords, NetworkCounters, PublicationW
 
 use crate::support::*;
 
-/// What the network does to datagrams.
+/// The behaviour of the network.
 #[derive(Clone, Copy)]
 struct Weather {
     lost: f64,
     repeated: f64,
-    /// How long a datagram takes, at least and at most, in microseconds.
+    /// Minimum and maximum delay of a datagram in microseconds.
     delay_us: (i64, i64),
-    /// How often the operating system takes nothing.
+    /// How often the operating system accepts nothing.
     refused: f64,
 }
 
@@ -88,7 +88,7 @@ impl Pair {
         }
     }
 
-    /// One turn of everybody, ten microseconds after the last.
+    /// One duty cycle of every agent, ten microseconds after the last.
     fn turn(&mut self) {
         self.now_us += 10;
         let now = at(self.now_us * 1000);
@@ -133,7 +133,7 @@ impl Pair {
         }
     }
 
-    /// What a conductor does for one publication and one image.
+    /// The conductor's work for one publication and one image.
     fn conduct(&mut self) {
         while let Some(event) = self.receiver.next_event() {
             let ReceiverEvent::CreateImage { endpoint, setup, control, .. } = event else { continue };
@@ -156,7 +156,7 @@ impl Pair {
     }
 }
 
-/// Sends numbered messages of all sizes through the weather, and compares what arrives.
+/// Sends numbered messages of all sizes over the network, and compares what arrives.
 fn carry_messages(seed: u64, weather: Weather, count: u32) {
     let mut pair = Pair::new(seed, weather);
     let mut waiting = VecDeque::new();
@@ -178,7 +178,7 @@ fn carry_messages(seed: u64, weather: Weather, count: u32) {
                 Err(_) => break,
             }
         }
-        // A publication has a publisher before it has a reader: those who come late miss what was before.
+        // A publication has a publisher before it has a reader: a late reader misses earlier messages.
         if pair.image.is_none() {
             continue;
         }
@@ -195,7 +195,7 @@ fn carry_messages(seed: u64, weather: Weather, count: u32) {
             );
         }
     }
-    // The end is told, and understood.
+    // The end is signalled, and received.
     let end = pair.log.producer_position().get();
     let ended = SenderCommand::EndPublication { registration_id: PUBLICATION, position: end, revoked: false };
     pair.sender.on_command(at(pair.now_us * 1000), ended);

@@ -1,4 +1,4 @@
-//! An image as its receiver has it: what it takes, what it says, and when it is at its end.
+//! An image in its receiver: what it accepts, what it sends, and when it ends.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
 use crate::support::*;
 
-/// Writes down what the image says.
+/// Records what the image sends.
 #[derive(Default)]
 struct Said(Vec<String>);
 
@@ -119,7 +119,7 @@ fn heartbeat(position: i64, end_of_stream: bool, revoked: bool) -> [u8; 32] {
     bytes
 }
 
-/// Trap 42: the first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
+/// Trap 42: the first status message is sent at once, with the window of a 64 KiB term; then one every 200 ms.
 #[test]
 fn trap_42_the_first_status_message_leaves_at_once() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -128,7 +128,7 @@ fn trap_42_the_first_status_message_leaves_at_once() {
     assert_eq!(receiving.poll(200_001), ["status 4096+32768"]);
 }
 
-/// Trap 5: what was before it joined is not asked for, and not taken.
+/// Trap 5: data from before the join position is neither requested nor accepted.
 #[test]
 fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -144,7 +144,8 @@ fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"bc".to_vec(), 8256));
 }
 
-/// Trap 43: a status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
+/// Trap 43: a status message has the position of the slowest subscriber, however much has arrived. A gap after that
+/// position does not hold it back.
 #[test]
 fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     let mut receiving = Receiving::new();
@@ -158,7 +159,8 @@ fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     assert_eq!(statuses(receiving.poll(200_002)), ["status 8992+32768"]);
 }
 
-/// Traps 44 and 45, and section 25.1 item 8: after more than a quarter window, strictly; the timed one repeats what was scheduled.
+/// Traps 44 and 45, and section 25.1 item 8: strictly after more than a quarter window; the timed message repeats the
+/// scheduled one.
 #[test]
 fn trap_44_and_45_status_messages_by_quarter_windows() {
     let mut receiving = Receiving::new();
@@ -209,8 +211,8 @@ fn frames_come_in_any_order() {
     assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (192, 192));
 }
 
-/// What comes in order is known to have come without a turn of the image, which is to look up when subscribers may be far enough for a
-/// status message. A gap and an end are to have a turn.
+/// Data that arrives in order is known without a duty cycle of the image. A cycle is needed to check whether
+/// subscribers have progressed enough for a status message, and for a gap or an end.
 #[test]
 fn what_comes_in_order_needs_no_turn() {
     const AWAY: Arrival = Arrival::Next(i64::MAX);
@@ -234,7 +236,7 @@ fn what_comes_in_order_needs_no_turn() {
     assert_eq!(receiving.messages(), b"abcd");
 }
 
-/// A lost datagram is asked for with its exact place, after a microsecond, and again after 100.
+/// A NAK gives the exact range of a lost datagram, after a microsecond, and again after 100.
 #[test]
 fn a_gap_is_asked_for() {
     let mut receiving = Receiving::new();
@@ -254,7 +256,7 @@ fn a_gap_is_asked_for() {
     assert_eq!(receiving.count(SystemCounter::NaksSent), 3);
 }
 
-/// Trap 47 and scenario 4: the loss of the last datagram is found by the next heartbeat.
+/// Trap 47 and scenario 4: the loss of the last datagram is detected with the next heartbeat.
 #[test]
 fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     let mut receiving = Receiving::new();
@@ -267,7 +269,7 @@ fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     assert_eq!(receiving.count(SystemCounter::HeartbeatsReceived), 1);
 }
 
-/// Traps 6 and 50: a gap ends with its term; the next term is looked at when this one is whole.
+/// Traps 6 and 50: a gap ends with its term; the next term is scanned when this one is complete.
 #[test]
 fn trap_50_one_term_at_a_time() {
     let mut receiving = Receiving::with(LENGTH - 128, |_| {});
@@ -281,7 +283,8 @@ fn trap_50_one_term_at_a_time() {
     assert_eq!(receiving.poll(5), ["nak 8:0+64"]);
 }
 
-/// Traps 8 and 27: padding counts for all it covers, and may end half a term past what was announced, and no further.
+/// Traps 8 and 27: padding counts for the whole range it covers. It may end up to half a term beyond what was
+/// announced.
 #[test]
 fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     let mut receiving = Receiving::new();
@@ -305,7 +308,7 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
 }
 
-/// Trap 46: what is judged by the last status message goes by the one that was sent, not by one that is due.
+/// Trap 46: limits follow the last status message that was sent, not one that is due.
 #[test]
 fn wire_trap_46_only_a_status_message_that_was_sent_moves_the_thresholds() {
     let mut receiving = Receiving::new();
@@ -322,8 +325,8 @@ fn wire_trap_46_only_a_status_message_that_was_sent_moves_the_thresholds() {
     assert_eq!((receiving.count(overruns), receiving.count(underruns)), (1, 1));
 }
 
-/// The sender has passed its limit by padding, and everything before that was lost: its heartbeat is past the threshold, and shows what is
-/// missing before it all the same. It is no sign of life.
+/// The sender has passed its limit by padding, and everything before that was lost. Its heartbeat is beyond the
+/// threshold, but still shows what is missing. It does not count as a sign of life.
 #[test]
 fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
     let mut receiving = Receiving::new();
@@ -336,7 +339,7 @@ fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
     assert_eq!(receiving.words.condition(), Condition::Live, "where it says to end has not been reached");
 }
 
-/// Traps 48 and 53: what comes before the last status message is no sign of life.
+/// Traps 48 and 53: data from before the last status message does not count as a sign of life.
 #[test]
 fn trap_48_and_53_underruns_are_no_sign_of_life() {
     let mut receiving = Receiving::new();
@@ -353,7 +356,8 @@ fn trap_48_and_53_underruns_are_no_sign_of_life() {
     assert_eq!(receiving.words.condition(), Condition::Silent);
 }
 
-/// Traps 54 and 55: the stream has ended when its sender says so and everything has come; then the image says that it leaves.
+/// Traps 54 and 55: the stream has ended when its sender signals that and everything has arrived. Then the image sends
+/// that it leaves.
 #[test]
 fn trap_55_it_ends_when_everything_has_come() {
     let mut receiving = Receiving::new();
@@ -385,7 +389,7 @@ fn trap_54_all_transports_have_to_end() {
     assert_eq!(receiving.poll(5), ["status 0+32768 leaving", "77: status 0+32768 leaving"]);
 }
 
-/// Five seconds after its sender fell silent the image does, too.
+/// Five seconds after its sender has become silent, the image does, too.
 #[test]
 fn a_silent_connection_is_told_nothing() {
     let mut receiving = Receiving::new();
@@ -394,7 +398,7 @@ fn a_silent_connection_is_told_nothing() {
     assert!(receiving.poll(5_300_000).is_empty());
 }
 
-/// A rejected image takes nothing, and says why every 200 ms.
+/// A rejected image accepts nothing, and sends the reason every 200 ms.
 #[test]
 fn a_rejected_image_says_why() {
     let mut receiving = Receiving::new();
@@ -408,7 +412,7 @@ fn a_rejected_image_says_why() {
     assert_eq!(receiving.words.condition(), Condition::Silent);
 }
 
-/// Without reliability a gap becomes padding at once, and readers go on behind it.
+/// Without reliability a gap becomes padding at once, and readers continue after it.
 #[test]
 fn without_reliability_gaps_are_filled() {
     let mut receiving = Receiving::with(0, |made_of| made_of.loss = LossRules::Fill);
@@ -423,7 +427,7 @@ fn without_reliability_gaps_are_filled() {
     assert_eq!(receiving.messages(), b"ad");
 }
 
-/// Trap 1 and section 12.3: a term before the first is dropped, and garbage counted.
+/// Trap 1 and section 12.3: a term before the first is dropped, and garbage is counted.
 #[test]
 fn what_cannot_be_of_the_stream_is_dropped() {
     let mut receiving = Receiving::new();
@@ -443,12 +447,12 @@ fn what_cannot_be_of_the_stream_is_dropped() {
     assert!(receiving.messages().is_empty());
 }
 
-/// What begins inside a frame that has come is not placed, wherever that frame is: somebody reads it, or will.
+/// A frame that begins inside an arrived frame is not inserted, wherever that is, since a subscriber may read there.
 #[test]
 fn a_datagram_that_begins_inside_a_frame_is_not_placed() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
-    // Zeroes, so that each of its slots looks empty; complete, and then behind a gap, and never scanned in between.
+    // Zeros, so that each of its slots looks empty: once in order, once after a gap, and never scanned in between.
     for (position, gap) in [(0, 0), (512, 64)] {
         receiving.take(1, &data(position + gap, &[0; 224]));
         for inside in [32, 64, 224] {
@@ -465,7 +469,7 @@ fn a_datagram_that_begins_inside_a_frame_is_not_placed() {
     }
 }
 
-/// A stream's subscribers see in its log how many transports feed it.
+/// The log shows a stream's subscribers how many transports feed it.
 #[test]
 fn the_log_says_how_many_transports_feed_it() {
     let mut receiving = Receiving::new();
@@ -479,7 +483,7 @@ fn the_log_says_how_many_transports_feed_it() {
     assert_eq!(receiving.log.metadata().active_transport_count(), 1);
 }
 
-/// A stream that comes to the end of its last term is received to its end.
+/// A stream that reaches the end of its last term is received completely.
 #[test]
 fn a_stream_is_received_up_to_its_last_position() {
     let end = TERM.max_position().get();

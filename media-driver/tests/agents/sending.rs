@@ -1,4 +1,4 @@
-//! A publication as its sender has it: setups, heartbeats, windows, what is sent again, and whom it believes.
+//! A publication in its sender: setups, heartbeats, windows, retransmits, and which receivers it believes.
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
@@ -11,7 +11,7 @@ use gannet_driver::shared::{NetworkCounters, PublicationWords};
 
 use crate::support::*;
 
-/// Takes everything, for one destination.
+/// Accepts everything, for one destination.
 #[derive(Default)]
 struct Taken {
     all: Vec<Outgoing>,
@@ -39,9 +39,9 @@ struct Sending {
     words: PublicationWords,
     shown: PublicationCounters,
     log: LogBuffers,
-    /// Up to where may be published.
+    /// The position up to which can be published.
     publisher_limit: OwnedWord<i64>,
-    /// Whether what is sent is answered for at once.
+    /// Whether sent datagrams are completed at once.
     completes: bool,
 }
 
@@ -81,7 +81,7 @@ impl Sending {
         taken.all
     }
 
-    /// What it does over a stretch of time, polled every millisecond, as one line per frame.
+    /// Records what it sends over a period, polled every millisecond, as one line per frame.
     fn story(&mut self, from_ms: i64, to_ms: i64) -> Vec<String> {
         let mut story = Vec::new();
         for now in from_ms..=to_ms {
@@ -120,19 +120,20 @@ impl Sending {
     }
 }
 
-/// Traps 21 and 22: setups until somebody answers, then heartbeats for the rest of its life.
+/// Traps 21 and 22: setups until a receiver answers, then heartbeats for the rest of its life.
 #[test]
 fn trap_21_and_22_setups_and_then_heartbeats() {
     let mut sending = Sending::new();
     assert_eq!(sending.story(0, 250), ["0 setup 7:0", "101 setup 7:0", "202 setup 7:0"]);
     sending.hear(250, &status(0, 4096));
     assert_eq!(sending.story(251, 452), ["251 heartbeat 7:0", "352 heartbeat 7:0"]);
-    // Everybody has gone long ago.
+    // All receivers timed out long ago.
     assert_eq!(sending.story(20_000, 20_100), ["20000 heartbeat 7:0"]);
     assert!(!sending.words.receivers().alive);
 }
 
-/// One that rests, is disturbed, and has sent everything rests again as soon as that is answered for, and not before.
+/// A resting publication that is disturbed and has sent everything rests again as soon as that is completed, and not
+/// before.
 #[test]
 fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
     let mut sending = Sending::new();
@@ -160,7 +161,7 @@ fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
     assert!(!sending.publication.goes_on_resting(&mut rest), "it is to be sent again");
 }
 
-/// Trap 23: a request for a setup is no sign of life, and says nothing about a position.
+/// Trap 23: a setup request is no sign of life, and has no position.
 #[test]
 fn trap_23_a_request_for_a_setup_is_no_liveness() {
     let mut sending = Sending::new();
@@ -171,19 +172,19 @@ fn trap_23_a_request_for_a_setup_is_no_liveness() {
     assert_eq!(sending.story(1, 150), ["101 setup 7:0"]);
 }
 
-/// Trap 4: a setup states the term of the sender's position, however far the publisher is ahead.
+/// Trap 4: a setup has the term of the sender's position, however far ahead the publisher is.
 #[test]
 fn wire_trap_04_setups_state_the_senders_term() {
     let start = LENGTH / 2;
     let mut sending = Sending::with(start, |_| {});
     while sending.log.producer_position().get() <= LENGTH {
-        // At the end of a term it is asked to try again.
+        // At the end of a term the publisher has to try again.
         let _ = sending.appender.offer(&[7; 1376]);
     }
     assert_eq!(sending.story(0, 0), ["0 setup 7:32768"]);
 }
 
-/// Traps 24 and 25: after everybody has gone, setups come on request only, and then until somebody lives.
+/// Traps 24 and 25: after all receivers are gone, setups are sent on request only, and then until a receiver is alive.
 #[test]
 fn trap_24_and_25_setups_on_request() {
     let mut sending = Sending::new();
@@ -199,7 +200,7 @@ fn trap_24_and_25_setups_on_request() {
     assert_eq!(setups(sending.story(6_511, 6_900)), ["6603 setup 7:0"], "one more, as its request stood");
 }
 
-/// Trap 26, and section 25.1 item 7: a window of 4096 lets three frames of 1056 go, then heartbeats.
+/// Trap 26, and section 25.1 item 7: a window of 4096 allows three frames of 1056, then heartbeats.
 #[test]
 fn trap_26_frames_go_whole_or_not_at_all() {
     let mut sending = Sending::new();
@@ -216,7 +217,7 @@ fn trap_26_frames_go_whole_or_not_at_all() {
     assert_eq!(sending.story(151, 151), ["151 data 3168+1056"]);
 }
 
-/// Small messages share a datagram as far as the MTU goes: three of 100 bytes are one of 480.
+/// Small messages share a datagram up to the MTU: three of 100 bytes make one of 480.
 #[test]
 fn small_messages_share_a_datagram() {
     let mut sending = Sending::new();
@@ -225,12 +226,12 @@ fn small_messages_share_a_datagram() {
     assert_eq!(sending.story(0, 0), ["0 data 0+480"]);
 }
 
-/// Traps 8 and 27: of padding the header is sent, and the position passes what it covers, and the limit with it.
+/// Traps 8 and 27: for padding only the header is sent. Position and limit pass the range it covers.
 #[test]
 fn trap_27_the_position_may_pass_the_limit_by_padding() {
     let start = 60_000;
     let mut sending = Sending::with(start, |_| {});
-    // It does not fit into what is left of the term.
+    // It does not fit into the rest of the term.
     assert_eq!(sending.appender.offer(&[7; 6000]), Err(OfferError::AdminAction));
     sending.hear(0, &status(start, 32));
     let story = sending.story(0, 1);
@@ -240,7 +241,7 @@ fn trap_27_the_position_may_pass_the_limit_by_padding() {
     assert_eq!(sending.story(101, 102), ["101 heartbeat 8:0"]);
 }
 
-/// Trap 29: who is silent is given up in turns without data only.
+/// Trap 29: silent receivers time out only in duty cycles without data.
 #[test]
 fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
@@ -260,7 +261,7 @@ fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
     assert_eq!(count.load_acquire(), 1);
 }
 
-/// Trap 30, and a bug that a peer shipped: a status message half a term out of bounds moves nothing.
+/// Trap 30, and a bug in another implementation: a status message half a term out of bounds moves nothing.
 #[test]
 fn trap_30_status_messages_far_off_are_refused() {
     let mut sending = Sending::with(2 * LENGTH, |_| {});
@@ -284,7 +285,7 @@ fn trap_30_status_messages_far_off_are_refused() {
     assert_eq!(sending.publication.limit(), 2 * LENGTH + half + 32, "exactly half a term is believed");
 }
 
-/// Trap 31: what the transport could not send is sent again, with everything behind it.
+/// Trap 31: datagrams that the transport could not send are sent again, with everything after them.
 #[test]
 fn trap_31_a_failed_send_is_repeated_from_there() {
     let mut sending = Sending::new();
@@ -304,7 +305,7 @@ fn trap_31_a_failed_send_is_repeated_from_there() {
     assert_eq!(sending.story(2, 2), ["2 data 1408+1408", "2 data 2816+1408"]);
 }
 
-/// A failure is not forgotten while later ranges are with the transport.
+/// A failure is remembered while later ranges are with the transport.
 #[test]
 fn after_a_failure_nothing_is_sent_until_all_is_answered() {
     let mut sending = Sending::new();
@@ -319,7 +320,8 @@ fn after_a_failure_nothing_is_sent_until_all_is_answered() {
     assert_eq!(sending.story(2, 2), ["2 data 0+1408", "2 data 1408+1408"]);
 }
 
-/// A NAK is answered from the log, bounded by MTU, and not again while it lingers; neither position nor limit move.
+/// A NAK is answered from the log, in datagrams up to the MTU, and not again during the linger. Neither position nor
+/// limit moves.
 #[test]
 fn naks_are_answered_from_the_log() {
     let mut sending = Sending::new();
@@ -341,7 +343,7 @@ fn naks_are_answered_from_the_log() {
     assert_eq!((sending.count(SystemCounter::NaksReceived), sending.shown.naks_received.load_acquire()), (3, 3));
 }
 
-/// Trap 35: only what is close behind the sender is sent again, and never what was not sent yet.
+/// Trap 35: only ranges close behind the sender position are retransmitted, and never data that was not sent yet.
 #[test]
 fn trap_35_old_and_future_ranges_are_not_sent_again() {
     let mut sending = Sending::new();
@@ -363,7 +365,7 @@ fn trap_35_old_and_future_ranges_are_not_sent_again() {
     assert!(later.story(0, 1).iter().all(|line| line.contains("setup")), "three terms ago");
 }
 
-/// NAKs for the whole window, again and again: what is sent again is bounded by the linger.
+/// NAKs for the whole window, again and again: retransmits are bounded by the linger.
 #[test]
 fn a_flood_of_naks_is_bounded() {
     let mut sending = Sending::new();
@@ -380,7 +382,7 @@ fn a_flood_of_naks_is_bounded() {
     assert_eq!(resends, 20);
 }
 
-/// Many ranges wait to be sent again while the stream goes on: by the time of their turn some are too old.
+/// Many retransmits are queued while the stream continues: some are too old when their turn comes.
 #[test]
 fn ranges_that_grow_old_while_they_wait_are_not_sent_again() {
     let mut sending = Sending::new();
@@ -414,7 +416,7 @@ fn ranges_that_grow_old_while_they_wait_are_not_sent_again() {
     assert!(-oldest <= half + LENGTH / 8, "{oldest}");
 }
 
-/// Reference, section 7.8 and trap 56: an ended stream says so, and cannot be joined.
+/// Reference, section 7.8 and trap 56: an ended stream signals its end, and cannot be joined.
 #[test]
 fn the_end_is_told_and_cannot_be_joined() {
     let mut sending = Sending::new();
@@ -430,7 +432,8 @@ fn the_end_is_told_and_cannot_be_joined() {
     assert!(sending.words.receivers().left && !sending.words.receivers().alive);
 }
 
-/// A receiver that left and was followed by another, or came back, does not end the time in which that one may ask for what it misses.
+/// A receiver that left does not end the time for retransmit requests of a receiver that follows it, or of itself after
+/// it came back.
 #[test]
 fn who_follows_a_receiver_that_left_may_ask_for_what_it_misses() {
     let mut sending = Sending::new();
@@ -439,7 +442,7 @@ fn who_follows_a_receiver_that_left_may_ask_for_what_it_misses() {
     assert!(sending.words.receivers().left);
     sending.hear(2, &StatusMessage { receiver_id: 9, ..status(0, 4096) });
     assert!(sending.words.receivers().alive && !sending.words.receivers().left);
-    // Whoever leaves says so several times.
+    // A leaving receiver says so several times.
     sending.hear(3, &StatusMessage { end_of_stream: true, ..status(0, 4096) });
     assert!(sending.words.receivers().alive && !sending.words.receivers().left);
     sending.hear(3, &StatusMessage { receiver_id: 9, end_of_stream: true, ..status(0, 4096) });
@@ -456,7 +459,7 @@ fn without_eos_the_end_is_not_told_unless_revoked() {
     assert_eq!(sending.story(101, 101), ["101 heartbeat 7:0 revoked"]);
 }
 
-/// A rejection is news once.
+/// A rejection is reported once.
 #[test]
 fn a_rejection_is_news_once() {
     let mut sending = Sending::new();
@@ -476,7 +479,7 @@ fn a_rejection_is_news_once() {
     assert_eq!(sending.count(SystemCounter::ErrorFramesReceived), 2);
 }
 
-/// Trap 40: with a minimum group size the publication has receivers, and not enough.
+/// Trap 40: with a minimum group size, the publication may have receivers, but too few.
 #[test]
 fn trap_40_too_small_a_group_is_not_enough() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 2 };
@@ -493,7 +496,7 @@ fn trap_40_too_small_a_group_is_not_enough() {
     assert!(!sending.words.receivers().left, "one of a group is not all");
 }
 
-/// With `ssc` and without receivers the position follows the fastest spy; nothing is sent of what it passes.
+/// With `ssc` and without receivers, the position follows the fastest spy. Nothing is sent of the passed range.
 #[test]
 fn spies_alone_keep_it_going() {
     let mut sending = Sending::with(0, |made_of| made_of.spies_simulate_connection = true);
@@ -504,7 +507,7 @@ fn spies_alone_keep_it_going() {
     assert_eq!(sending.log.producer_position().get(), 1408);
 }
 
-/// Trap 64: what comes may be told with the time of a turn before, which neither delays nor repeats anything.
+/// Trap 64: a datagram may be passed with the time of an earlier duty cycle, which neither delays nor repeats anything.
 #[test]
 fn wire_trap_64_a_clock_that_is_a_turn_behind_does_no_harm() {
     let mut sending = Sending::new();
@@ -519,7 +522,7 @@ fn wire_trap_64_a_clock_that_is_a_turn_behind_does_no_harm() {
     assert!(sending.words.receivers().alive);
 }
 
-/// A full batch costs nothing but time.
+/// A full batch only costs time.
 #[test]
 fn without_room_nothing_is_taken() {
     let mut sending = Sending::new();
@@ -533,7 +536,7 @@ fn without_room_nothing_is_taken() {
     assert_eq!(sending.story(1, 1), ["1 data 1408+1408", "1 data 2816+1408"]);
 }
 
-/// A stream that has come to the end of its last term is sent to its end, and shows that it is there for as long as it is kept.
+/// A stream that has reached the end of its last term is sent completely, and signals its end as long as it exists.
 #[test]
 fn a_stream_is_sent_up_to_its_last_position() {
     let end = TERM.max_position().get();

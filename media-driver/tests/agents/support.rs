@@ -40,7 +40,7 @@ pub(crate) fn receiver_address() -> SocketAddr {
     ([10, 0, 0, 2], 40_123).into()
 }
 
-/// A counter of this process's own.
+/// A counter in this process's memory.
 pub(crate) fn word(value: i64) -> OwnedWord<i64> {
     let word = CacheLines::new(1).word(0, 0);
     word.store_release(value);
@@ -107,7 +107,7 @@ pub(crate) fn image(log: &LogBuffers, join: i64) -> NewImage {
     }
 }
 
-/// What a receiver says that has read up to `position`.
+/// The status message of a receiver that has read up to `position`.
 pub(crate) fn status(position: i64, window: i32) -> StatusMessage {
     let at = Position::new(position);
     StatusMessage {
@@ -138,12 +138,12 @@ pub(crate) fn bytes(transmit: &Transmit) -> Vec<u8> {
     }
 }
 
-/// Everything that waits in a batch.
+/// All datagrams in a batch.
 pub(crate) fn drain(batch: &mut TransmitBatch) -> Vec<Vec<u8>> {
     batch.drain().map(|transmit| bytes(&transmit)).collect()
 }
 
-/// A stream presents itself at its beginning.
+/// The setup of a stream at its beginning.
 pub(crate) fn setup(session_id: SessionId) -> Setup {
     Setup {
         term_offset: 0,

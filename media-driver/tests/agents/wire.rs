@@ -1,4 +1,4 @@
-//! What sender and receiver put on the wire, byte for byte: known frames, as they come about.
+//! What sender and receiver put on the wire, compared byte for byte with known frames.
 
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{GroupTag, RttMeasurement, StatusMessage};
@@ -113,7 +113,7 @@ fn a_receivers_frames_are_those_of_the_reference() {
     assert_eq!(drain(&mut batch), [hex(error)]);
 }
 
-/// What a sender does not take.
+/// Frames that a sender ignores.
 #[test]
 fn what_is_no_frame_is_counted() {
     let counters = NetworkCounters::heap();

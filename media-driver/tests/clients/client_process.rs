@@ -1,5 +1,5 @@
-//! A client in a process of its own: this test program again, told what to do by its environment. It says on standard output,
-//! a line each, what happens to it.
+//! A client in a process of its own: this test program again, with its role in the environment. It prints its events to
+//! standard output, one per line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,22 +15,22 @@ use crate::driver_process::{self, PATIENCE};
 const DIR: &str = "GANNET_TEST_DIR";
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const STREAM: i32 = 1001;
-/// How long a client process lives at most, should nobody end it: longer than all of a test's waits together.
+/// The longest life of a client process, if nothing ends it: longer than all waits of a test together.
 const LIFETIME: Duration = PATIENCE.saturating_mul(10);
 
-/// A client process. Killed when dropped.
+/// A client process. It is killed when dropped.
 pub(crate) struct ClientProcess {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl ClientProcess {
-    /// Starts a client that subscribes and says what it receives.
+    /// Starts a client that subscribes and prints what it receives.
     pub(crate) fn subscriber(dir: &Path) -> Self {
         Self::start(dir, "client_process::subscribe")
     }
 
-    /// Starts a client that publishes a number every few milliseconds, and says so.
+    /// Starts a client that publishes a number every few milliseconds, and prints each.
     pub(crate) fn publisher(dir: &Path) -> Self {
         Self::start(dir, "client_process::publish")
     }
@@ -54,7 +54,7 @@ impl ClientProcess {
         kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// Waits for a line with `part` in it, passing over others, and returns it.
+    /// Waits for a line that contains `part`, and returns it. Other lines are skipped.
     pub(crate) fn await_line(&self, part: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut passed = Vec::new();
@@ -78,7 +78,7 @@ impl Drop for ClientProcess {
     }
 }
 
-/// A context for the driver of this process's test; none if this is not a process of its own.
+/// A context for the driver of this process's test. `None` in a process that is not a client process.
 fn context() -> Option<Context> {
     let context = driver_process::context(std::env::var_os(DIR)?.as_ref())
         .keepalive_interval(Duration::from_millis(100))
@@ -87,16 +87,16 @@ fn context() -> Option<Context> {
     Some(context)
 }
 
-/// The whole line at once, so that nothing comes in between.
+/// Writes the whole line at once, so that lines do not mix.
 fn say(line: &str) {
     let mut output = std::io::stdout().lock();
-    // Nobody listens any more when the test is over.
+    // The reader is gone when the test is over.
     if writeln!(output, "{line}").and_then(|()| output.flush()).is_err() {
         std::process::exit(0);
     }
 }
 
-/// Does nothing unless it is a process of its own, started by another test.
+/// The entry point of a client process started by another test. Does nothing in other processes.
 #[test]
 fn subscribe() {
     let Some(context) = context() else { return };
@@ -113,7 +113,7 @@ fn subscribe() {
     }
 }
 
-/// Does nothing unless it is a process of its own, started by another test.
+/// The entry point of a client process started by another test. Does nothing in other processes.
 #[test]
 fn publish() {
     let Some(context) = context() else { return };

@@ -1,5 +1,5 @@
-//! Clients in processes of their own, with a driver in another: stopped, waiting, reconnecting. Every wait has a deadline
-//! and every process is gone when its test ends.
+//! Clients in processes of their own, with a driver in another, that are stopped, wait and reconnect. Every wait has a
+//! deadline, and every process is gone when its test ends.
 #![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines")]
 
 mod client_process;

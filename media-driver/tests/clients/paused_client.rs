@@ -1,4 +1,4 @@
-//! A client that is stopped for longer than its driver waits, and goes on.
+//! A client that is stopped for longer than the driver's client timeout, and continues.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use rustix::process::Signal;
 use crate::client_process::ClientProcess;
 use crate::driver_process::{DriverProcess, await_that};
 
-/// A driver that gives a silent client up soon; so late, though, that one which a busy machine does not run for a while is not
-/// taken for it.
+/// A driver with a client timeout that is short, but long enough for a client that a busy machine does not run for a
+/// while.
 const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=8s", "-Daeron.publication.unblock.timeout=9s"];
 
-/// Stops a client until its driver has given it up, and for long enough for it to notice by its own clock.
+/// Stops a client until its driver has timed it out, and long enough for the client to detect it by its own clock.
 fn pause(client: &ClientProcess, driver: &DriverProcess) {
     let counters = driver.cnc().counters();
     client.signal(Signal::STOP);
@@ -21,7 +21,8 @@ fn pause(client: &ClientProcess, driver: &DriverProcess) {
     client.signal(Signal::CONT);
 }
 
-/// As a rule it looks at its clock first; one that was stopped just after that hears it from the driver.
+/// It usually checks its clock first. If it was stopped just after that check, it learns of the timeout from the
+/// driver.
 fn assert_is_told(client: &ClientProcess) {
     let told = client.await_line("event: ");
     let by_itself = told.contains("the client did not run for") && told.contains("the driver allows 8s");
@@ -52,7 +53,7 @@ fn a_publisher_that_was_stopped_is_told_and_publishes_again() {
     pause(&publisher, &driver);
     assert_is_told(&publisher);
     publisher.await_line("session epoch 1: 1 resources restored, 0 not");
-    // What it says of the first message after that may have been waiting to be said; the second is on the new stream.
+    // The first message after that may have been printed late; the second is on the new stream.
     publisher.await_line("published");
     let published = publisher.await_line("published");
     subscriber.await_line(&published.replace("published", "received"));

@@ -1,4 +1,4 @@
-//! A driver that is killed, or stopped, and started again under its clients.
+//! A driver that is killed or stopped, and restarted while its clients run.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::client_process::ClientProcess;
 use crate::driver_process::DriverProcess;
 
-/// The next driver takes a silent one for dead soon.
+/// The next driver soon considers a silent one dead.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=1000"];
 
 fn restart_after(signal: Signal, told: &str) {
@@ -19,7 +19,7 @@ fn restart_after(signal: Signal, told: &str) {
     driver.signal(signal);
     drop(driver.ended());
     if signal == Signal::KILL {
-        // A directory whose driver may still live is not taken over.
+        // A directory is not taken over while its driver may be alive.
         std::thread::sleep(Duration::from_millis(1_200));
     }
     let driver = DriverProcess::start(temp.path(), IMPATIENT);

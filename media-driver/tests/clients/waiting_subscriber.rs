@@ -11,8 +11,8 @@ use crate::driver_process::{DriverProcess, PATIENCE, await_that, context};
 
 #[test]
 fn a_sleeping_subscriber_is_woken_by_a_message() {
-    // By itself a subscriber wakes every 50 ms. A message comes when it has slept for 10 of them: unless it is woken, it sleeps
-    // on for 40. A busy machine may be slow to wake anybody, so there are as many messages as it takes.
+    // By itself a subscriber wakes every 50 ms. A message arrives after it has slept for 10 of them; if it is not
+    // woken, it sleeps for another 40. A busy machine may wake it late, so there are as many messages as necessary.
     const ASLEEP: Duration = Duration::from_millis(10);
     const SOON: Duration = Duration::from_millis(20);
     const IN_A_ROW: usize = 9;

@@ -1,11 +1,11 @@
-//! Publishers and clients that die in the middle of something, and what stands behind them goes on.
+//! Publishers and clients that die in the middle of an operation. Whatever is behind it continues.
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
 
 use crate::support::{Driver, IPC, drain, metadata, open};
 
-/// The reference's figures: a claim that was begun becomes padding of its length, one that was not begun too, each counted.
+/// The reference's figures: a claim becomes padding of its length, whether it was begun or not. Each is counted.
 #[test]
 fn a_dead_publishers_claim_becomes_padding() {
     let mut driver = Driver::new();
@@ -13,7 +13,7 @@ fn a_dead_publishers_claim_becomes_padding() {
     let publication = driver.add_publication(client, IPC);
     let (_, images) = driver.add_subscription(client, "aeron:ipc");
     let publisher = driver.publisher(&publication);
-    // The length is negative, as of a publisher that died while it wrote.
+    // The length is negative, as after a publisher that died while it wrote.
     std::mem::forget(publisher.try_claim(48).unwrap());
     publisher.offer(b"behind the dead").unwrap();
     let mut reader = driver.reader(&images[0]);
@@ -42,7 +42,7 @@ fn trap_52_an_exclusive_publication_is_left_alone_while_active() {
     std::mem::forget(publisher.try_claim(48).unwrap());
     driver.pass_with(60_000, |driver| driver.beat(client));
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 0);
-    // Once nobody holds it there is nobody to wait for.
+    // Once it has no owner, no publisher is waited for.
     driver.remove_publication(client, publication.correlation.registration(), false);
     driver.pass_with(1_000, |driver| driver.beat(client));
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1);
@@ -70,7 +70,7 @@ fn trap_53_a_publisher_that_died_before_it_rotated() {
     assert!(publisher.offer(b"goes on").is_ok());
 }
 
-/// A client that died while it wrote a command: the next command is carried out after the liveness timeout and a tick.
+/// A client that died while it wrote a command: the next command is processed after the liveness timeout and a tick.
 #[test]
 fn a_dead_clients_command_is_skipped() {
     let mut driver = Driver::new();
@@ -88,7 +88,7 @@ fn a_dead_clients_command_is_skipped() {
     assert_eq!(driver.events(), [format!("publication {id} of {id} limit #49 status -1")]);
 }
 
-/// One stream that is stuck holds up no other.
+/// A blocked stream holds up no other.
 #[test]
 fn other_streams_go_on_beside_a_blocked_one() {
     let mut driver = Driver::new();

@@ -1,4 +1,4 @@
-//! Counters that clients ask for.
+//! Counters that clients add.
 
 use gannet::counters::SystemCounter;
 use gannet::types::{CounterId, RegistrationId};
@@ -61,7 +61,8 @@ fn a_static_counter_is_made_once_and_outlives_its_client() {
     assert_eq!(driver.counter_lines(), ["47: static = 0"]);
 }
 
-/// Who is refused because no counter is left is seldom the one who has them: people are told who that is, now and then.
+/// The client that is refused because no counter is left seldom has most of them, so the driver reports from time to
+/// time which client has.
 #[test]
 fn whoever_has_the_most_counters_is_told_of_when_none_is_left() {
     let mut driver = Driver::with_counters(SystemCounter::ALL.len() + 12, |_| {});
@@ -94,8 +95,8 @@ fn a_counter_with_an_owner_is_no_static_one() {
     assert!(events[0].starts_with("error 11 "), "{events:?}");
 }
 
-/// Trap 35: a freed record rests before it is used again. Trap 36: of what it was only the key is gone. Trap 34: nothing
-/// between lower and higher ids is ever unused.
+/// Trap 35: a freed record rests before it is reused. Trap 36: only its key is cleared. Trap 34: there are no unused
+/// records between lower and higher ids.
 #[test]
 fn trap_34_to_36_freed_counters_rest_and_leave_no_hole() {
     let mut driver = Driver::new();

@@ -1,11 +1,11 @@
-//! Clients come to be known, live, close and die, and what they held goes with them.
+//! Clients register, stay alive, close and die, and their resources are released.
 
 use gannet::counters::SystemCounter;
 use gannet::types::{CounterId, RegistrationId};
 
 use crate::support::{Driver, IPC, open};
 
-/// Trap 29: a client is known from its first command that creates something, and not before.
+/// Trap 29: a client is registered by its first command that creates something, and not before.
 #[test]
 fn trap_29_a_client_without_resources_is_unknown_and_cannot_time_out() {
     let mut driver = Driver::new();
@@ -33,7 +33,7 @@ fn trap_32_a_heartbeat_is_found_by_key_and_by_registration() {
     assert_eq!((counter.owner_id, counter.value), (client, driver.now_ms()));
 }
 
-/// Trap 33: clients append to the label of their heartbeat; the driver never stores it again.
+/// Trap 33: clients append to the label of their heartbeat; the driver never writes it again.
 #[test]
 fn trap_33_what_a_client_appends_to_its_label_stays() {
     let mut driver = Driver::new();
@@ -107,7 +107,7 @@ fn a_keepalive_command_counts_as_a_heartbeat() {
     assert_eq!(driver.system(SystemCounter::ClientTimeouts), 0);
 }
 
-/// Trap 67: a step of the wall clock past the timeout ends clients; the driver itself goes on.
+/// Trap 67: a step of the wall clock beyond the timeout ends clients; the driver itself continues.
 #[test]
 fn trap_67_the_driver_survives_a_step_of_the_wall_clock() {
     let mut driver = Driver::new();
@@ -124,7 +124,8 @@ fn trap_67_the_driver_survives_a_step_of_the_wall_clock() {
     driver.add_publication(other, IPC);
 }
 
-/// Trap 62: a dead client may still store to what was its position; nothing else is there until the cool-down is over.
+/// Trap 62: a dead client may still store to its former position, so the record is not reused until the cool-down is
+/// over.
 #[test]
 fn trap_62_a_late_store_hits_a_dead_record() {
     let mut driver = Driver::new();
@@ -141,7 +142,7 @@ fn trap_62_a_late_store_hits_a_dead_record() {
     assert_eq!(driver.value(again[0].position), 0);
 }
 
-/// A client that dies while its publication's log is being made leaves nothing behind for ever.
+/// A client that dies while its publication's log is being created leaves nothing behind for good.
 #[test]
 fn a_client_that_dies_in_the_middle_of_an_add_leaves_nothing() {
     let mut driver = Driver::new();
@@ -189,7 +190,7 @@ fn trap_05_and_66_the_drivers_heartbeat() {
     assert_eq!(driver.ring.consumer_heartbeat().get(), -1);
 }
 
-/// Nothing is left after many clients have come and gone: no counter, no file, and ids are used again.
+/// Nothing is left after many clients have come and gone: no counter and no file, and ids are reused.
 #[test]
 fn a_thousand_clients_leave_nothing() {
     let mut driver = Driver::with_counters(128, |_| {});

@@ -1,11 +1,11 @@
-//! How publications end: drained, revoked, rejected. And what may still happen to them meanwhile.
+//! How publications end: drained, revoked, rejected; and what can happen to them meanwhile.
 
 use gannet::counters::SystemCounter;
 use gannet::types::Position;
 
 use crate::support::{Driver, IPC, drain, open};
 
-/// Trap 64: a draining publication takes new subscribers for as long as something is left to read.
+/// Trap 64: a draining publication accepts new subscribers as long as there is something to read.
 #[test]
 fn trap_64_a_draining_publication_takes_subscribers() {
     let mut driver = Driver::new();
@@ -23,7 +23,7 @@ fn trap_64_a_draining_publication_takes_subscribers() {
     assert_eq!(too_late.len(), 0, "it is drained");
 }
 
-/// Trap 65: revoking skips draining. The reference's order: success at once, on the tick the events, and in the log the
+/// Trap 65: revoking skips draining. The reference's order: success at once, the events on the tick, and in the log the
 /// revoked byte, the end of the stream and not connected.
 #[test]
 fn trap_65_a_revoked_publication_is_not_drained() {
@@ -68,8 +68,8 @@ fn a_revoked_publication_stays_until_its_last_holder_lets_go() {
     assert!(!first.path.exists() && anew.path.exists());
 }
 
-/// The reference's order: the error, the images, the success with the id that C clients send. Then nobody is admitted until
-/// the cool-down is over; then the same image comes again, at the consumer position.
+/// The reference's order: the error, the images, the success with the id that C clients send. No subscriber is then
+/// added until the cool-down is over; after that the same image is added again, at the consumer position.
 #[test]
 fn a_rejected_image_goes_and_comes_back() {
     let mut driver = Driver::with(|config| config.image_liveness_timeout_ns = 3_000_000_000);
@@ -98,7 +98,7 @@ fn a_rejected_image_goes_and_comes_back() {
     driver.pass_ms(2_000);
     let (_, none) = driver.add_subscription(client, "aeron:ipc?alias=eager");
     assert_eq!(none.len(), 0, "it admits nobody");
-    // A second rejection is told, takes nothing away, and starts the cool-down anew.
+    // A second rejection is reported, removes nothing, and restarts the cool-down.
     assert_eq!(driver.reject_image(image.get(), "").len(), 2);
     driver.pass_with(2_000, |driver| driver.beat(client));
     assert_eq!(driver.images().len(), 0);

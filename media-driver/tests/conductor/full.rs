@@ -1,5 +1,5 @@
-//! The driver has room for so many counters and no more, and each step of what is added may meet the end of it. What is refused leaves
-//! nothing behind, and what is made has all that it needs.
+//! The driver has a limited number of counters, and each step of an addition may exceed it. A refused addition leaves
+//! nothing behind, and a successful one has everything it needs.
 
 use gannet::command::{Command, Destination, Text};
 use gannet::counters::SystemCounter;
@@ -14,7 +14,7 @@ use crate::support::*;
 /// More counters than anything here needs.
 const ENOUGH: usize = 24;
 
-/// Plays the agents: whatever is to be let go of is let go of at once, and a wanted stream presents itself.
+/// Acts for the agents: resources are released at once, and the setup of a wanted stream arrives.
 fn play(driver: &mut Driver, presents: bool) {
     let mut wanted = Vec::new();
     loop {
@@ -53,7 +53,8 @@ fn play(driver: &mut Driver, presents: bool) {
     }
 }
 
-/// Adds something with room for ever more counters, then lets its client go. Returns with how many it was made.
+/// Repeats an addition with room for more and more counters, then drops its client. Returns the number with which it
+/// succeeded.
 fn sweep(add: impl Fn(&mut Driver) -> Vec<String>) -> Vec<usize> {
     let mut made = Vec::new();
     for spare in 0..ENOUGH {

@@ -1,5 +1,5 @@
-//! Anything at all in shared memory: commands of arbitrary bytes, counters and logs that other processes scribble on. The
-//! conductor never stops, and the streams of honest clients go on as if nothing had happened.
+//! Arbitrary content in shared memory: commands of arbitrary bytes, and counters and logs that other processes
+//! overwrite. The conductor never stops, and the streams of honest clients continue undisturbed.
 
 use gannet::command::{
     AddCounter, AddPublication, AddStaticCounter, AddSubscription, ClientClose, ClientKeepalive, Command, Destination,
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::support::{AddedPublication, Driver, IPC, metadata};
 
-/// A client that does everything right, and checks that it gets what it sent.
+/// A client that behaves correctly, and checks that it receives what it sent.
 struct Honest {
     client: ClientId,
     publication: AddedPublication,
@@ -32,7 +32,7 @@ impl Honest {
         Self { client, publication, publisher, reader, sent: 0, received: 0 }
     }
 
-    /// Sends and receives a good part of a term.
+    /// Sends and receives a large part of a term.
     fn exchange(&mut self, driver: &mut Driver) {
         driver.beat(self.client);
         let mut received = self.received;
@@ -56,7 +56,7 @@ impl Honest {
     }
 }
 
-/// The channels that hostile clients use, good and bad.
+/// The channels that hostile clients use, valid and invalid.
 const CHANNELS: [&str; 10] = [
     "aeron:ipc?term-length=64k",
     "aeron:ipc?term-length=64k|mtu=64",
@@ -141,7 +141,7 @@ fn command() -> impl Strategy<Value = (i32, Vec<u8>)> {
     )
 }
 
-/// A command that is right, one that is broken somewhere, or no command at all.
+/// A valid command, one with an error in it, or none at all.
 fn garbage() -> impl Strategy<Value = (i32, Vec<u8>)> {
     let broken = (command(), any::<prop::sample::Index>(), any::<u8>(), 0..3_u8).prop_map(
         |((type_id, mut bytes), at, byte, kind)| {
@@ -161,8 +161,9 @@ fn garbage() -> impl Strategy<Value = (i32, Vec<u8>)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Arbitrary bytes as commands. Their ids are small, so that they hit each other's resources often, and the honest client's
-    /// by no accident: who knows another client's id can speak for it, as the protocol has it.
+    /// Arbitrary bytes as commands. Their ids are small, so that they often hit each other's resources, but not by
+    /// accident those of the honest client: any process that knows a client's id can act for it, by design of the
+    /// protocol.
     #[test]
     fn garbage_in_the_ring_harms_nobody(commands in prop::collection::vec(garbage(), 1..120)) {
         let mut driver = Driver::new();
@@ -179,7 +180,7 @@ proptest! {
         }
         driver.pass_with(40_000, |driver| driver.beat(honest.client));
         honest.exchange(&mut driver);
-        // Of all the others at most static counters are left.
+        // Of all other clients at most static counters are left.
         let left = driver.counter_lines();
         let own = left.iter().filter(|line| {
             line.contains("pub-") || line.contains("sub-pos") || line.contains("client-heartbeat")
@@ -188,7 +189,7 @@ proptest! {
         prop_assert_eq!(driver.log_files().len(), 1);
     }
 
-    /// A client scribbles on its own position counters, on its own log's metadata and terms, at any time.
+    /// A client overwrites its own position counters, and the metadata and terms of its own log, at any time.
     #[test]
     fn scribbling_on_counters_and_logs_harms_nobody(
         strokes in prop::collection::vec((0..5_usize, 0..64_usize, any::<i64>(), any::<bool>()), 1..200),
@@ -214,8 +215,8 @@ proptest! {
             }
             driver.beat(vandal);
             honest.exchange(&mut driver);
-            // Not until nothing is left to do: a stream whose publisher and subscriber say that they are ever further is cleaned
-            // for ever, a little in each duty cycle.
+            // Not until there is no work left: a stream whose publisher and subscriber keep reporting higher positions
+            // is cleaned for ever, a little in each duty cycle.
             driver.pass_briefly_ms(500);
         }
         driver.events();
@@ -236,7 +237,7 @@ proptest! {
     }
 }
 
-/// Heartbeats of any value: at worst their own client is given up, or never.
+/// Heartbeats of any value: at worst their own client times out, or never does.
 #[test]
 fn heartbeats_of_any_value_concern_their_client_only() {
     let mut driver = Driver::new();
@@ -251,7 +252,7 @@ fn heartbeats_of_any_value_concern_their_client_only() {
     }
 }
 
-/// A ring full of commands is worked off one per duty cycle, and streams move in between.
+/// A full ring is processed at one command per duty cycle, and streams progress in between.
 #[test]
 fn a_flood_of_commands_does_not_stop_streams() {
     let mut driver = Driver::new();

@@ -1,4 +1,4 @@
-//! Clients choose the ids of their commands, and nothing keeps them from choosing one that the driver uses, or another client has used.
+//! Clients choose the ids of their commands, and may choose one that the driver uses, or that another client has used.
 
 use gannet::command::{AddPublication, AddSubscription, Command, Destination, Text};
 use gannet::protocol::Setup;
@@ -28,12 +28,12 @@ fn publish(driver: &mut Driver, client: ClientId, id: CorrelationId, channel: &s
     }))
 }
 
-/// The id of the command that would come next.
+/// The id of the next command.
 fn next_id(driver: &Driver) -> CorrelationId {
     CorrelationId::new(driver.correlation().get() + 1)
 }
 
-/// While names of silent peers are looked up, commands of any id are answered for themselves.
+/// While names of silent peers are looked up, commands of any id get their own answers.
 #[test]
 fn no_command_is_taken_for_a_lookup_of_the_drivers_own() {
     let mut driver = Driver::with_network();
@@ -52,7 +52,7 @@ fn no_command_is_taken_for_a_lookup_of_the_drivers_own() {
     driver.add_publication(client, IPC);
 }
 
-/// A name that is looked up for a client which has gone meanwhile says nothing to another one that uses the same id.
+/// A lookup for a client that is gone does not affect another client that uses the same id.
 #[test]
 fn an_answer_for_a_client_that_is_gone_is_nobody_elses() {
     let mut driver = Driver::with_network();
@@ -71,7 +71,7 @@ fn an_answer_for_a_client_that_is_gone_is_nobody_elses() {
     assert!(lines.iter().any(|line| line.contains("rcv-channel") && line.contains(" 127.0.0.2:40123")), "{lines:?}");
 }
 
-/// While the log of an image is being made, no command gets it, whatever its id.
+/// While the log of an image is being created, no command gets it, whatever its id.
 #[test]
 fn the_log_of_an_image_is_no_commands() {
     let mut driver = Driver::with_network();
@@ -109,7 +109,7 @@ fn the_log_of_an_image_is_no_commands() {
     assert_eq!(driver.images().len(), 1);
 }
 
-/// Trap 26: the id of a log names one file. An image never gets an id that a client has under which it holds something, or waits.
+/// Trap 26: the id of a log names one file. An image never gets an id under which a client has a resource or waits.
 #[test]
 fn trap_26_an_image_has_an_id_of_its_own() {
     for (waits, channel) in [(false, IPC), (true, IPC), (false, NUMBERED), (true, NUMBERED)] {

@@ -1,4 +1,4 @@
-//! Who is given an image of the network, and who is not any more. The receiver is played by the test.
+//! Which subscribers get an image from the network, and which no longer do. The test acts as the receiver.
 
 use gannet::counters::SystemCounter;
 use gannet::protocol::Setup;
@@ -13,7 +13,7 @@ use crate::support::*;
 
 const CHANNEL: &str = "aeron:udp?endpoint=localhost:40123";
 
-/// A client that subscribes, and the endpoint that comes of it.
+/// A client that subscribes, and the resulting endpoint.
 fn subscribed() -> (Driver, ClientId, RegistrationId, EndpointId) {
     let mut driver = Driver::with_network();
     let client = driver.client();
@@ -23,8 +23,8 @@ fn subscribed() -> (Driver, ClientId, RegistrationId, EndpointId) {
     (driver, client, subscription, endpoint)
 }
 
-/// The receiver hears no more of a stream whose last subscription went. One that comes a moment later gets another image,
-/// and not the old one, in which nothing would ever arrive.
+/// The receiver stops receiving a stream after its last subscription is removed. A subscription added a moment later
+/// gets another image, and not the old one, which would never receive anything.
 #[test]
 fn who_subscribes_again_at_once_gets_an_image_that_is_fed() {
     let (mut driver, client, subscription, endpoint) = subscribed();
@@ -44,7 +44,8 @@ fn who_subscribes_again_at_once_gets_an_image_that_is_fed() {
     assert!(!removed.contains(&format!("RemoveImage({:?})", second.registration_id)), "{removed:?}");
 }
 
-/// Who comes while others still read what is left of an ended stream reads that, too, and nobody does when all was read.
+/// A subscription that is added while others still read the rest of an ended stream reads that rest too; none does
+/// after it is read.
 #[test]
 fn who_comes_while_a_stream_drains_reads_what_is_left() {
     let (mut driver, client, subscription, endpoint) = subscribed();
@@ -66,7 +67,7 @@ fn who_comes_while_a_stream_drains_reads_what_is_left() {
     driver.remove_subscription(client, subscription);
 }
 
-/// How long an untethered subscriber of an image may stay behind, and then away, is what the subscription's channel states.
+/// The timeouts of an untethered subscriber of an image come from the subscription's channel.
 #[test]
 fn an_image_is_as_patient_as_its_subscription_states() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
@@ -125,7 +126,7 @@ fn an_untethered_subscriber_is_measured_by_the_window_that_there_is() {
     assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
 }
 
-/// Whether the pages of an image's log are faulted in by their first use is what its oldest subscription states.
+/// Whether the pages of an image's log are faulted in on first use is decided by its oldest subscription.
 #[test]
 fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
     for (stated, expected) in [("", 1), ("|sparse=false", 0), ("|sparse=true", 1)] {
@@ -141,7 +142,7 @@ fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
     }
 }
 
-/// A group in which the sender reaches further than its receivers say that they do is counted, for people to see.
+/// A group whose sender reaches further than its receivers report is counted, for operators.
 #[test]
 fn a_receiver_that_may_not_reach_its_sender_is_counted() {
     let multicast = "aeron:udp?endpoint=224.20.30.39:40123|interface=127.0.0.1";
@@ -161,8 +162,8 @@ fn a_receiver_that_may_not_reach_its_sender_is_counted() {
     }
 }
 
-/// A session that presents itself once more while its image is being made, as it does when its only subscription goes and comes again
-/// meanwhile, has one image.
+/// A session whose setup arrives again while its image is being created, as after its only subscription was removed and
+/// added again, has one image.
 #[test]
 fn a_session_that_presents_itself_twice_has_one_image() {
     let (mut driver, _, _, endpoint) = subscribed();
@@ -181,7 +182,8 @@ fn a_session_that_presents_itself_twice_has_one_image() {
     assert_eq!((made.len(), refused), (1, 2), "{others:?}");
 }
 
-/// A subscription that goes while its image is being made leaves nothing of it behind, and no error that anybody would look into.
+/// A subscription that is removed while its image is being created leaves nothing of the image, and no error that needs
+/// attention.
 #[test]
 fn an_image_that_nobody_wants_any_more_is_given_up_in_silence() {
     let (mut driver, client, subscription, endpoint) = subscribed();
@@ -198,8 +200,8 @@ fn an_image_that_nobody_wants_any_more_is_given_up_in_silence() {
     assert!(told.last().is_some_and(|told| told.starts_with("RemoveEndpoint")), "{told:?}");
 }
 
-/// Whoever sends decides how many images there are to be, and how long their logs: they are made one after the other, and a client's command
-/// waits for one of them at most.
+/// Senders determine the number of images and the lengths of their logs. These logs are created one after another, and
+/// a client's command waits for at most one of them.
 #[test]
 fn a_command_does_not_wait_for_the_logs_of_many_images() {
     let (mut driver, client, _, endpoint) = subscribed();
@@ -221,7 +223,7 @@ fn a_command_does_not_wait_for_the_logs_of_many_images() {
     assert_eq!(driver.images().len(), 8, "the others follow");
 }
 
-/// However long status messages are apart, time is reckoned with.
+/// Whatever the interval of status messages, timeouts take it into account.
 #[test]
 fn an_image_drains_whatever_its_status_message_timeout() {
     let mut driver = Driver::with(|config| config.network.status_message_timeout_ns = i64::MAX);

@@ -1,13 +1,13 @@
-//! How far publishers may go, and what happens to what subscribers are done with.
+//! Publisher limits, and the cleaning of what subscribers have consumed.
 
 use gannet::logbuffer::OfferError;
 use gannet::types::Position;
 
 use crate::support::{Driver, IPC, drain, fill, open};
 
-/// The reference's figures: no subscriber, the limit is the position; the last one gone at 480 with the producer at 800, the
-/// limit is 480, the log is not connected, and the next one joins at 480 and finds the first 480 bytes zeroed. Trap 75: what
-/// the last subscriber read just before it was removed is not forgotten.
+/// The reference's figures: without a subscriber, the limit is the position. After the last one left at 480 with the
+/// producer at 800, the limit is 480, the log is not connected, and the next subscriber joins at 480 and finds the
+/// first 480 bytes zeroed. Trap 75: what the last subscriber read just before it was removed counts.
 #[test]
 fn trap_75_the_last_subscriber_is_sampled_when_it_leaves() {
     let mut driver = Driver::new();
@@ -37,7 +37,7 @@ fn trap_75_the_last_subscriber_is_sampled_when_it_leaves() {
     assert_eq!(drain(&mut driver.reader(&images[0])), 2, "what nobody had read is still there");
 }
 
-/// Trap 63: a limit without subscribers is where the furthest one had got.
+/// Trap 63: without subscribers the limit is the position that the furthest one had reached.
 #[test]
 fn trap_63_the_limit_falls_to_the_furthest_subscriber() {
     let mut driver = Driver::new();
@@ -76,7 +76,7 @@ fn trap_48_and_49_the_limit_is_tested_before_a_message_and_moves_in_steps() {
     assert_eq!(driver.value(publication.limit), 4096 + 544);
 }
 
-/// Trap 50 and the whole of cleaning: what lies behind the slowest subscriber is zero, and nothing in front of it is.
+/// Trap 50 and all of cleaning: everything behind the slowest subscriber is zero, and nothing ahead of it is cleaned.
 #[test]
 fn trap_50_cleaning_follows_the_slowest_subscriber() {
     let mut driver = Driver::new();
@@ -110,7 +110,8 @@ fn a_position_shows_within_a_tick_even_if_nobody_reads() {
     assert_eq!(Position::new(driver.value(counter)), position);
 }
 
-/// The reference's figures for the end of a stream: the last message ends exactly there, every later offer is refused.
+/// The reference's figures for the end of a stream: the last message ends exactly there, and every later offer is
+/// refused.
 #[test]
 fn a_stream_ends_at_its_last_position() {
     let mut driver = Driver::new();
@@ -132,7 +133,7 @@ fn a_stream_ends_at_its_last_position() {
     assert!(!publication.path.exists());
 }
 
-/// A log that starts late is laid out as the reference lays it out.
+/// A log that starts late has the same layout as the reference's.
 #[test]
 fn a_position_in_the_channel_is_where_everything_starts() {
     let mut driver = Driver::new();
@@ -147,7 +148,7 @@ fn a_position_in_the_channel_is_where_everything_starts() {
     assert_eq!(std::fs::metadata(&publication.path).unwrap().len(), 397_312);
 }
 
-/// Of very many publications those that rest are not looked at all the time, but soon enough; and those that do not are.
+/// Of very many publications, resting ones are not checked all the time, but soon enough; active ones are.
 #[test]
 fn among_very_many_a_limit_moves_as_well() {
     let mut driver = Driver::new();

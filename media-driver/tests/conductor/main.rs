@@ -1,4 +1,4 @@
-//! The conductor, driven by hand: what clients are told, in which order, and what becomes of their streams.
+//! The conductor, driven by hand: the events for clients, their order, and the state of their streams.
 
 mod blocked;
 mod client_counters;

@@ -1,4 +1,4 @@
-//! Publications and subscriptions of UDP channels as the conductor has them; sender and receiver are played by the test.
+//! UDP publications and subscriptions in the conductor. The test acts as sender and receiver.
 
 use gannet::command::{Command, Destination, Event, RemoveDestinationById, Text};
 use gannet::counters::SystemCounter;
@@ -18,7 +18,7 @@ use crate::support::*;
 const CHANNEL: &str = "aeron:udp?endpoint=localhost:40123|term-length=64k";
 const SPY: &str = "aeron-spy:aeron:udp?endpoint=localhost:40123";
 
-/// What the sender shares with the conductor about the publication that was added last.
+/// The state that the sender shares with the conductor for the publication that was added last.
 fn words(driver: &mut Driver) -> PublicationWords {
     let mut words = None;
     while let Some(command) = driver.conductor.poll_sender_command() {
@@ -33,7 +33,7 @@ fn connect(words: &PublicationWords) {
     words.set_receivers(Receivers { alive: true, enough: true, left: false });
 }
 
-/// Who spies on a channel reads its publications from where the sender is, and holds publishers back.
+/// A spy reads a channel's publications from the sender's position, and holds publishers back.
 #[test]
 fn spies_hold_publishers_back() {
     let mut driver = Driver::with_network();
@@ -64,8 +64,8 @@ fn spies_hold_publishers_back() {
     assert!(others.is_empty(), "another spelling is another channel");
 }
 
-/// With `ssc` a spy alone keeps a publication going, and the sender follows it; what was read when the last publisher
-/// went is what the spy loses.
+/// With `ssc` a spy alone keeps a publication connected, and the sender follows it. The spy loses what was unread when
+/// the last publisher was removed.
 #[test]
 fn a_spy_alone_simulates_a_connection() {
     let mut driver = Driver::with_network();
@@ -111,7 +111,7 @@ fn an_untethered_spy_is_left_behind() {
     assert_eq!(driver.value(images[0].position), 32 << 10, "where the sender is");
 }
 
-/// Whoever compares a publisher's position with its limit finds both of one time, not of two ticks.
+/// A publisher's position and limit can be compared: both are from one moment, not from two ticks.
 #[test]
 fn a_position_shows_with_its_limit_and_soon_while_that_rests() {
     let mut driver = Driver::with_network();
@@ -154,7 +154,7 @@ fn run(driver: &mut Driver, bytes: &[u8]) -> String {
     driver.events().remove(0)
 }
 
-/// A subscription with `control-mode=manual` has no socket of its own, and one for each place that is added.
+/// A subscription with `control-mode=manual` has no socket of its own, but one for each added destination.
 #[test]
 fn places_come_and_go() {
     let mut driver = Driver::with_network();
@@ -201,8 +201,8 @@ fn places_come_and_go() {
     assert_eq!(left, Vec::<String>::new());
 }
 
-/// A place is given up that was stated like that, or is there: not another of the same group, and also where its name leads elsewhere by
-/// now, or nowhere.
+/// A destination is removed by the text it was added with, or by its address. Another one of the same group is not
+/// removed, and a name that has changed since, or no longer resolves, does not matter.
 #[test]
 fn the_place_that_is_meant_is_given_up() {
     let mut driver = Driver::with_network();
@@ -242,7 +242,8 @@ fn the_place_that_is_meant_is_given_up() {
     assert!(answer.starts_with("error 9") && removed.is_empty(), "{answer}");
 }
 
-/// A destination is taken away that was stated like that, or is there: also where its name leads elsewhere by now, or nowhere.
+/// A destination is removed by the text it was added with, or by its address, even if its name resolves differently
+/// now.
 #[test]
 fn the_destination_that_is_meant_is_taken_away() {
     let mut driver = Driver::with_network();
@@ -287,7 +288,7 @@ fn the_destination_that_is_meant_is_taken_away() {
     assert_eq!(asked, 0, "no name of theirs is looked up any more");
 }
 
-/// Ports that are left open come from the range that the driver was given, and are not given twice.
+/// Wildcard ports come from the configured range, and are not used twice.
 #[test]
 fn open_ports_come_from_the_range() {
     let mut driver = Driver::with(|config| config.network.receiver_ports = (20_001, 20_002));
@@ -305,7 +306,7 @@ fn open_ports_come_from_the_range() {
     assert!(lines.contains("127.0.0.1:20001") && lines.contains("127.0.0.1:20002"), "{lines}");
 }
 
-/// A publication that states where it sends from has taken no port of the range, and gives none back.
+/// A publication that states its local port takes none from the range, and returns none to it.
 #[test]
 fn a_port_that_was_not_taken_is_not_given_back() {
     let mut driver = Driver::with(|config| config.network.sender_ports = (20_001, 20_002));
@@ -326,7 +327,7 @@ fn a_port_that_was_not_taken_is_not_given_back() {
     assert!(refusal.contains("20001 to 20002"), "{refusal}");
 }
 
-/// What asks, and what answers, must be there.
+/// The subscription of a request, and the request of a response, must exist.
 #[test]
 fn answers_need_requests() {
     let mut driver = Driver::with_network();
@@ -347,7 +348,7 @@ fn answers_need_requests() {
     driver.add_publication(client, &format!("{CHANNEL}|response-correlation-id={answer}"));
 }
 
-/// What is stated of socket buffers is what the endpoint has.
+/// The endpoint has the socket buffers that the channel states.
 #[test]
 fn buffers_must_match_those_of_a_shared_endpoint() {
     let mut driver = Driver::with_network();
@@ -366,7 +367,7 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
-/// Who shares a publication agrees with whether spies simulate a connection, stated or not.
+/// All users of a publication must agree on whether spies simulate a connection, be it stated or by default.
 #[test]
 fn who_shares_a_publication_agrees_on_what_spies_simulate() {
     let mut driver = Driver::with_network();
@@ -385,7 +386,7 @@ fn who_shares_a_publication_agrees_on_what_spies_simulate() {
     assert!(refusal.starts_with("error 11") && refusal.contains("ssc"), "{refusal}");
 }
 
-/// A datagram must fit into the send buffer that was asked for, whoever asked.
+/// A datagram must fit into the requested send buffer, whichever publication requested it.
 #[test]
 fn an_mtu_must_fit_into_the_send_buffer() {
     let network = |system: i32, driver: u64| {
@@ -418,8 +419,8 @@ fn an_mtu_must_fit_into_the_send_buffer() {
     system.add_exclusive_publication(client, open);
 }
 
-/// Trap 61: a receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
-/// endpoint or by a later one, with a window of its own or the driver's.
+/// Trap 61: a receiver window must fit into the requested receive buffer, whether the first subscription of an endpoint
+/// or a later one requested it, with a window of its own or the driver's.
 #[test]
 fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
     let network = |system: i32, driver: u64| {
@@ -450,7 +451,7 @@ fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
     refused(&mut network(1 << 20, 4096), "aeron:udp?endpoint=127.0.0.1:1|rcv-wnd=8k", "4096");
 }
 
-/// What is being closed says so until it is gone.
+/// A command for a resource that is being closed gets an error that says so until it is gone.
 #[test]
 fn what_is_being_closed_says_so() {
     let mut driver = Driver::with_network();
@@ -471,7 +472,8 @@ fn what_is_being_closed_says_so() {
     assert_eq!(values(&driver), ["1", "1"]);
 }
 
-/// A socket is opened when those are closed that are in its way, whatever their channels are called; others are not waited for.
+/// A socket is opened after the closing of those that conflict with it, whatever their channels look like; it does not
+/// wait for others.
 #[test]
 fn a_socket_is_opened_once_its_port_is_free() {
     for (channel, waits) in [
@@ -491,7 +493,7 @@ fn a_socket_is_opened_once_its_port_is_free() {
         let command = driver.add_subscription_command(client, channel);
         driver.send(&command);
         driver.settle();
-        // What the channel means.
+        // The result of resolving the channel.
         driver.release_newest_request();
         assert_eq!(driver.held(), if waits { 1 } else { 2 }, "{channel}");
         if waits {
@@ -503,7 +505,7 @@ fn a_socket_is_opened_once_its_port_is_free() {
     }
 }
 
-/// What the sender is told, beside publications.
+/// Commands to the sender, apart from those for publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());
     commands
@@ -512,13 +514,13 @@ fn told(driver: &mut Driver) -> Vec<String> {
         .collect()
 }
 
-/// Has a request carried out that comes of no command, and its answer looked at.
+/// Executes a request that no command caused, and processes its reply.
 pub(crate) fn look_up(driver: &mut Driver) {
     driver.cycle();
     driver.cycle();
 }
 
-/// What is silent has its name looked up again, and is sent to where that leads now.
+/// The name of a silent peer is looked up again, and datagrams go to its new address.
 #[test]
 fn names_are_looked_up_again() {
     let mut driver = Driver::with_network();
@@ -557,7 +559,7 @@ fn names_are_looked_up_again() {
     );
 }
 
-/// A client is told through which of its destinations a receiver has rejected its publication, as far as that is known.
+/// A client is told through which of its destinations a receiver has rejected its publication, if that is known.
 #[test]
 fn rejections_name_destinations() {
     let mut driver = Driver::with_network();
@@ -581,7 +583,8 @@ fn rejections_name_destinations() {
     }
 }
 
-/// Whoever can send to a publication chooses ids and reasons: its clients hear of each rejection, and the error log does not grow with them.
+/// Any sender of status messages chooses ids and reasons of rejections. Clients are told of each one, but the error log
+/// does not grow with them.
 #[test]
 fn a_flood_of_rejections_is_few_entries_of_the_error_log() {
     let mut driver = Driver::with_network();
@@ -613,7 +616,7 @@ fn a_flood_of_rejections_is_few_entries_of_the_error_log() {
     }
 }
 
-/// A destination whose name leads nowhere is kept, and looked up until it does.
+/// A destination whose name does not resolve is kept, and looked up until it does.
 #[test]
 fn destinations_may_be_names() {
     let mut driver = Driver::with_network();
@@ -635,7 +638,8 @@ fn destinations_may_be_names() {
     assert_eq!(told(&mut driver).iter().filter(|told| told.starts_with("TellIfSilent")).count(), 2);
 }
 
-/// A publication has so many destinations and no more: one more is refused, until another is removed, by its address or its id.
+/// A publication has a maximum number of destinations. A further one is refused until another is removed, by its
+/// address or its id.
 #[test]
 fn destinations_are_bounded() {
     let mut driver = Driver::with_network();
@@ -681,7 +685,7 @@ fn destinations_are_bounded() {
     assert_eq!(kept, MAX_DESTINATIONS + 2);
 }
 
-/// What is said of receivers that are not sent to names their channel, and always says the same.
+/// The report about receivers beyond the limit names their channel, and always has the same text.
 #[test]
 fn a_crowd_of_receivers_is_one_entry() {
     let mut driver = Driver::with_network();
@@ -696,7 +700,7 @@ fn a_crowd_of_receivers_is_one_entry() {
     assert_eq!(driver.system(SystemCounter::Errors), 2);
 }
 
-/// What the receiver is told of endpoints and of images.
+/// Commands to the receiver about endpoints and images.
 pub(crate) fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
     let (mut endpoints, mut images, mut others) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(command) = driver.conductor.poll_receiver_command() {
@@ -722,7 +726,7 @@ pub(crate) const SETUP: Setup = Setup {
     group: false,
 };
 
-/// Has a session present itself at an endpoint, and returns the image that comes of it.
+/// Has a session's setup arrive at an endpoint, and returns the resulting image.
 pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -> Option<NewImage> {
     let source = ([10, 0, 0, 9], 20_000).into();
     let event = ReceiverEvent::CreateImage { endpoint, transport: endpoint, setup, source, control: source };
@@ -731,7 +735,7 @@ pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -
     receiver_told(driver).1.pop()
 }
 
-/// Trap 19: publishers may go a window past the sender, and never over what is not clean.
+/// Trap 19: publishers may go a window beyond the sender, and never into a range that is not clean.
 #[test]
 fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     let mut driver = Driver::with_network();
@@ -747,7 +751,7 @@ fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
         while !matches!(publisher.offer(&[0xAB; 1_000]), Err(OfferError::BackPressured)) {}
         let (limit, sent) = (driver.value(publication.limit), words.sender_position());
         assert_eq!(limit, sent + window);
-        // All that a message may take which begins below the limit is zero beyond what was published.
+        // Everything that a message may take that begins below the limit is zero beyond what was published.
         let published = log.producer_position().get();
         for position in (published..limit + 8_192).step_by(32) {
             let word = log.term((position / term % 3) as usize).word_at::<i32>((position % term) as usize);
@@ -759,7 +763,8 @@ fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     assert!(words.sender_position() > 20 * term);
 }
 
-/// Trap 52: a sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
+/// Trap 52: a sender may state in its setup that it has a group of receivers, whatever its address. NAKs are then
+/// delayed as in a group.
 #[test]
 fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     for (stated, says_group, is_group) in
@@ -775,7 +780,7 @@ fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     }
 }
 
-/// Trap 58: receivers of one driver have ids of their own, and none has 0.
+/// Trap 58: each receiver of a driver has an id of its own, and none has 0.
 #[test]
 fn wire_trap_58_receivers_have_ids_of_their_own() {
     let mut ids = std::collections::HashSet::new();
@@ -795,7 +800,8 @@ fn wire_trap_58_receivers_have_ids_of_their_own() {
     }
 }
 
-/// Trap 62: datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
+/// Trap 62: datagrams longer than a window could never be received. A sender of such datagrams gets no image, and the
+/// error log says so.
 #[test]
 fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
     let mut driver = Driver::with_network();
@@ -808,7 +814,7 @@ fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
     assert!(present(&mut driver, endpoint, Setup { mtu: 4_096, ..SETUP }).is_some());
 }
 
-/// Strangers choose what they present: the error log does not grow with it, and tells how long it has gone on.
+/// Strangers choose the content of setups: the error log does not grow with it, and shows how long it has gone on.
 #[test]
 fn a_flood_of_refused_sessions_is_one_entry_of_the_error_log() {
     let mut driver = Driver::with_network();
@@ -826,7 +832,8 @@ fn a_flood_of_refused_sessions_is_one_entry_of_the_error_log() {
     assert_eq!((driver.error_texts(), driver.system(SystemCounter::Errors)), (told, 2));
 }
 
-/// A session whose log finds no room presents itself ten times a second; a log is tried once a second, and one that is shorter at once.
+/// A session whose log has no room sends ten setups a second. Creating a log is tried once a second, and at once for a
+/// shorter one.
 #[test]
 fn a_log_for_which_there_is_no_room_is_not_tried_ten_times_a_second() {
     let mut driver = Driver::with_network();
@@ -855,7 +862,7 @@ fn a_log_for_which_there_is_no_room_is_not_tried_ten_times_a_second() {
     assert!(present(&mut driver, endpoint, SETUP).is_some(), "there is room for a shorter one");
 }
 
-/// Whoever sends makes the driver make logs, which must leave room for those of publications.
+/// Senders cause the driver to create logs, which must leave room for those of publications.
 #[test]
 fn images_have_so_many_bytes_together_and_no_more() {
     let log_bytes = 3 * TermLength::MIN.get() as u64 + 4096;
@@ -894,7 +901,7 @@ fn wire_trap_63_states_change_with_the_timer() {
     assert!((3_000..=5_000).contains(&after), "{after} ms: a tick to notice, two seconds, a tick to end");
 }
 
-/// Which receiver holds a publication is shown from the first time on, until the publication is gone.
+/// The receiver that holds a publication is shown from the first time on, until the publication is gone.
 #[test]
 fn who_holds_a_publication_is_shown() {
     let mut driver = Driver::with_network();
@@ -923,7 +930,7 @@ fn who_holds_a_publication_is_shown() {
     assert_eq!(line(&driver), None);
 }
 
-/// What is wrong with a channel decides about the code.
+/// The kind of error in a channel determines the error code.
 #[test]
 fn channels_are_refused_with_the_references_codes() {
     let mut driver = Driver::with_network();
@@ -969,12 +976,12 @@ fn channels_are_refused_with_the_references_codes() {
         let command = driver.add_subscription_command(client, channel);
         refused(&mut driver, command, channel, code);
     }
-    // Where it sends its status messages is where it is known from; the port that it listens at is the system's choice.
+    // It is identified by where it sends its status messages; the system chooses the port it listens at.
     driver.add_subscription(client, "aeron:udp?control=127.0.0.1:40456");
     assert!(receiver_told(&mut driver).0.len() == 1);
 }
 
-/// What is wrong with a destination decides about the code.
+/// The kind of error in a destination determines the error code.
 #[test]
 fn destinations_are_refused_with_the_references_codes() {
     let mut driver = Driver::with_network();

@@ -1,11 +1,12 @@
-//! Publications and subscriptions are added, linked and removed, in the order of events and counters that clients rely on.
+//! Publications and subscriptions are added, linked and removed, with events and counters in the order that clients
+//! rely on.
 
 use gannet::logbuffer::OfferError;
 use gannet::types::CounterId;
 
 use crate::support::{Driver, IPC, drain};
 
-/// The reference's first IPC publication: counters 46 to 48, the heartbeat announced before the publication.
+/// The reference's first IPC publication: counters 46 to 48, with the heartbeat announced before the publication.
 #[test]
 fn the_first_publication_of_a_client() {
     let mut driver = Driver::new();
@@ -35,7 +36,7 @@ fn an_exclusive_publication_is_named_so() {
     assert!(driver.counter_lines()[0].contains("pub-pos (exclusive): 2 "));
 }
 
-/// Trap 24: the subscription is announced before its images, and it has one per publication, oldest first.
+/// Trap 24: the subscription is announced before its images, and has one per publication, oldest first.
 #[test]
 fn trap_24_a_subscription_is_ready_before_its_images() {
     let mut driver = Driver::new();
@@ -55,7 +56,7 @@ fn trap_24_a_subscription_is_ready_before_its_images() {
     );
 }
 
-/// Trap 24, the other way: the publication is announced before the images that it makes.
+/// Trap 24, the other way: the publication is announced before the images that it causes.
 #[test]
 fn trap_24_a_publication_is_ready_before_its_images() {
     let mut driver = Driver::new();
@@ -74,7 +75,7 @@ fn trap_24_a_publication_is_ready_before_its_images() {
     );
 }
 
-/// Trap 39: a subscriber position refers to its image. Trap 40: it holds the join position when it is announced.
+/// Trap 39: a subscriber position refers to its image. Trap 40: it has the join position when it is announced.
 #[test]
 fn trap_39_and_40_the_position_counter_of_a_subscriber() {
     let mut driver = Driver::new();
@@ -92,7 +93,7 @@ fn trap_39_and_40_the_position_counter_of_a_subscriber() {
     assert_eq!(counter.label.to_string(), expected);
 }
 
-/// Trap 26: an IPC image has the id of its publication and its file, also where the publication is shared.
+/// Trap 26: an IPC image has the id of its publication and its file, even if the publication is shared.
 #[test]
 fn trap_26_an_image_is_the_publications_own_file() {
     let mut driver = Driver::new();
@@ -110,7 +111,7 @@ fn trap_26_an_image_is_the_publications_own_file() {
     assert_eq!((images[0].correlation, &images[0].path), (publication.original.get(), &publication.path));
 }
 
-/// Trap 25: whoever removes a subscription is not told that its images are gone.
+/// Trap 25: a client that removes a subscription is not told that its images are unavailable.
 #[test]
 fn trap_25_removing_a_subscription_announces_no_image() {
     let mut driver = Driver::new();
@@ -140,7 +141,7 @@ fn a_message_goes_from_publisher_to_subscriber() {
     assert_eq!(reader.position(), position);
 }
 
-/// Twenty times around a log: limits, cleaning and rotation keep up, and nobody reads a byte that was not written.
+/// Twenty times around a log: limits, cleaning and rotation keep up, and no reader gets a byte that was not written.
 #[test]
 fn a_stream_goes_around_its_log() {
     let mut driver = Driver::new();

@@ -1,4 +1,4 @@
-//! What is refused, with which code, and that nothing is left behind.
+//! Refused commands and their error codes. Nothing is left behind.
 
 use gannet::command::{Command, Destination, RemoveDestinationById, Text};
 use gannet::counters::SystemCounter;
@@ -32,7 +32,7 @@ fn channels_are_refused_with_the_references_codes() {
         ("aeron:ipc?session-id=tag:7", 11),
         ("aeron:ipc?init-term-id=1|term-id=2", 11),
         ("aeron:ipc?sparse=maybe", 11),
-        // Nobody opens sockets here.
+        // No sockets are opened here.
         ("aeron:udp?endpoint=localhost:40123", 11),
         ("aeron:udp?endpoint=localhost:0", 11),
         ("aeron:udp?endpoint=localhost:40123|control-mode=response", 11),
@@ -199,7 +199,7 @@ fn trap_22_a_removal_without_flags_is_accepted() {
     assert_eq!(driver.events(), ["success 4711"]);
 }
 
-/// Trap 19: whatever a channel holds, the answer fits a record.
+/// Trap 19: whatever a channel contains, the answer fits into a record.
 #[test]
 fn trap_19_long_texts_are_cut() {
     let mut driver = Driver::new();
@@ -214,7 +214,7 @@ fn trap_19_long_texts_are_cut() {
     assert!(driver.error_texts().iter().all(|text| text.len() < 5_000));
 }
 
-/// Trap 70: no room is an answer with its own code, and nothing is left behind.
+/// Trap 70: a lack of room has an error code of its own, and nothing is left behind.
 #[test]
 fn trap_70_and_74_a_log_that_cannot_be_made_leaves_nothing() {
     let mut driver = Driver::new();
@@ -254,7 +254,7 @@ fn trap_74_a_publication_without_counters_leaves_nothing() {
     }
 }
 
-/// Without a counter for it an image is not given to anybody; everything else goes on.
+/// Without a counter for it, an image is given to no subscriber; everything else continues.
 #[test]
 fn a_subscription_without_a_counter_has_no_image() {
     let mut driver = Driver::with_counters(46 + 3, |_| {});

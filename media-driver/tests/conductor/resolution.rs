@@ -1,4 +1,4 @@
-//! Names of channels that the driver's own resolver knows: by what other drivers tell, and by a table.
+//! Names in channels that the driver's own resolver knows, from other drivers or from a table.
 
 use gannet::channel_uri::HostAndPort;
 use gannet::counters::{SystemCounter, type_id};
@@ -37,7 +37,7 @@ fn gossip(bootstrap: &str, max_names: usize) -> ResolverConfig {
     }))
 }
 
-/// What another driver says of itself.
+/// The announcement of another driver about itself.
 fn hear(driver: &mut Driver, name: &str, address: [u8; 4]) {
     let mut bytes = [0; 256];
     let mut writer = ResolutionWriter::new(&mut bytes);
@@ -52,7 +52,7 @@ fn now(driver: &Driver) -> MonotonicNanos {
     MonotonicNanos::new(driver.now_ms() * 1_000_000)
 }
 
-/// One turn of the resolver; returns how many datagrams it had to send.
+/// Runs one duty cycle of the resolver. Returns how many datagrams it had to send.
 fn turn(driver: &mut Driver) -> usize {
     let mut batch = TransmitBatch::new(100);
     let now = now(driver);
@@ -83,7 +83,7 @@ fn channels_lead_to_drivers_by_their_names() {
         "one for each channel in these tests"
     );
     assert_eq!(driver.system(SystemCounter::NameResolverMaxTime), 1_000);
-    // A name that nobody tells is the operating system's.
+    // A name that no driver announces is resolved by the operating system.
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40126");
     let (refused, none) = {
         let command = driver.add_subscription_command(client, "aeron:udp?endpoint=nobody:40127");
@@ -115,7 +115,7 @@ fn more_names_than_are_wanted_are_told_of() {
     assert!(errors.iter().any(|text| text.contains("gannet.max.resolver.names")), "{errors:?}");
 }
 
-/// Who is told first is looked up off the conductor, again and again while it is not heard of.
+/// The bootstrap neighbors are looked up off the conductor, again and again until they are heard of.
 #[test]
 fn who_is_told_first_is_looked_up() {
     let mut driver = driver(gossip("seed.example:8051", 10));
@@ -153,7 +153,7 @@ fn who_is_told_first_is_looked_up() {
     assert!(line(&driver, "Bootstrap neighbor").ends_with("= 1"));
 }
 
-/// A name of the table stands for its first host, for its second, or for none, as its counter says.
+/// A name of the table resolves to its first host, to its second, or to none, as its counter says.
 #[test]
 fn a_table_says_what_names_stand_for() {
     let row = |name: &str, initial_host: &str, re_resolution_host: &str| TableRow {

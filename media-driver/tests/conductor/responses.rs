@@ -1,4 +1,4 @@
-//! Request and response: a subscription that waits for the one publication that answers a request.
+//! Request and response: a subscription that waits for the one publication that responds to a request.
 
 use crate::support::{Driver, IPC};
 
@@ -18,7 +18,7 @@ fn a_response_subscription_gets_the_session_that_answers_it() {
     assert_eq!(images.len(), 1, "{images:?}");
     assert_eq!(images[0].subscription, subscription);
     assert!(images[0].session != request.session && images[0].session != stranger.session);
-    // Bound for good: a second answer is refused, as the reference's driver does it.
+    // Bound for good: a second response is refused, as in the reference's driver.
     let command = driver.add_publication_command(answerer, &channel, true);
     let events = driver.run(&command);
     assert!(events.len() == 1 && events[0].starts_with("error 11 "), "{events:?}");
@@ -38,7 +38,8 @@ fn publications_with_different_response_ids_are_not_shared() {
     assert!(prototype.original != plain.original);
 }
 
-/// A prototype only holds the place of publications that will answer. The reference gives it to nobody who was there before.
+/// A prototype only stands for publications that will respond. As in the reference, no existing subscription is linked
+/// to it.
 #[test]
 fn a_prototype_is_not_given_to_waiting_subscribers() {
     let mut driver = Driver::new();

@@ -1,4 +1,4 @@
-//! Who may share a publication, and which sessions a stream may have.
+//! Which publications can be shared, and which sessions a stream may have.
 
 use gannet_driver::mailbox::SenderCommand;
 
@@ -53,7 +53,8 @@ fn a_publication_is_gone_with_its_last_holder() {
     assert_eq!(driver.log_files().len(), 0);
 }
 
-/// A client that dies gives back each of its holds, of which it may have several on one publication, and no more than those.
+/// A client that dies releases each of its links, of which it may have several to one publication, and no more than
+/// those.
 #[test]
 fn a_dead_client_gives_back_all_of_its_holds() {
     let mut driver = Driver::with_network();

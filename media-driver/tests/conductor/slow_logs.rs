@@ -1,4 +1,4 @@
-//! Logs are made and deleted elsewhere, and that takes its time. Nothing else waits for it.
+//! Logs are created and deleted by another thread, which takes time. Nothing else waits for it.
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ fn other_streams_go_on_while_a_log_is_made() {
 
 const OTHER_STREAM: &str = "aeron:ipc?term-length=64k|alias=other";
 
-/// A command that adds a publication on another stream than usual.
+/// A command that adds a publication on a stream other than the usual.
 fn on_stream(driver: &Driver, client: ClientId, channel: &'static str, stream: i32) -> Command<'static> {
     Command::AddPublication(AddPublication {
         client_id: client,
@@ -47,7 +47,7 @@ fn on_stream(driver: &Driver, client: ClientId, channel: &'static str, stream: i
     })
 }
 
-/// The events without those of clients that become known.
+/// The events, without those about new clients.
 fn told(driver: &mut Driver) -> Vec<String> {
     driver.events().into_iter().filter(|event| !event.starts_with("counter ")).collect()
 }
@@ -56,7 +56,7 @@ fn begins(events: &[String], beginnings: &[String]) -> bool {
     events.len() == beginnings.len() && events.iter().zip(beginnings).all(|(event, start)| event.starts_with(start))
 }
 
-/// While one client waits for a log, others subscribe, publish and take back, and what they have added is there for it.
+/// While one client waits for a log, others subscribe, publish and remove, and what they added is there for it.
 #[test]
 fn a_slow_log_holds_up_its_own_client_alone() {
     let mut driver = Driver::new();
@@ -84,7 +84,7 @@ fn a_slow_log_holds_up_its_own_client_alone() {
     assert!(begins(&events, &expected), "{events:?}");
 }
 
-/// One client's commands take effect in the order in which it sent them; but it may go, and show itself.
+/// A client's commands take effect in the order in which it sent them. But it may close, and send keepalives.
 #[test]
 fn a_client_s_own_commands_stay_behind_its_log() {
     let mut driver = Driver::new();
@@ -107,7 +107,8 @@ fn a_client_s_own_commands_stay_behind_its_log() {
     assert!(begins(&events, &starts), "{events:?}");
 }
 
-/// Two clients that add the same publication share it, however close together they come; and a session is one publication's alone.
+/// Two clients that add the same publication share it, however close together; and a session id belongs to one
+/// publication.
 #[test]
 fn what_may_be_the_same_publication_waits_for_it() {
     let mut driver = Driver::with_network();
@@ -135,7 +136,7 @@ fn what_may_be_the_same_publication_waits_for_it() {
     assert!(begins(&events, &starts) && events[1].contains("session"), "{events:?}");
 }
 
-/// Sessions that are chosen while logs are made differ, whoever they are for.
+/// Session ids that are chosen while logs are being created differ, whichever client they are for.
 #[test]
 fn sessions_of_publications_in_the_making_are_taken() {
     let mut driver = Driver::new();
@@ -159,7 +160,7 @@ fn sessions_of_publications_in_the_making_are_taken() {
     assert!(sessions.iter().all(|session| !next[0].contains(&session.to_string())), "{next:?} and {sessions:?}");
 }
 
-/// What a client has asked for and goes before it has it is not made, whether it said so or died.
+/// The request of a client that is gone before it is executed is dropped, whether the client closed or died.
 #[test]
 fn what_a_client_that_goes_has_asked_for_is_given_up() {
     for (channel, says_so) in [(IPC, true), (IPC, false), ("aeron:udp?endpoint=127.0.0.1:40123|term-length=64k", true)]
@@ -183,7 +184,8 @@ fn what_a_client_that_goes_has_asked_for_is_given_up() {
     }
 }
 
-/// A client that dies while what its channel means is found out, or while its socket is opened, leaves nothing, and does not come back.
+/// A client that dies while its channel is resolved, or while its socket is opened, leaves nothing behind, and is not
+/// registered again.
 #[test]
 fn what_a_client_that_died_waits_for_brings_it_not_back() {
     for answered in 0..2 {
@@ -204,7 +206,7 @@ fn what_a_client_that_died_waits_for_brings_it_not_back() {
     }
 }
 
-/// An endpoint stays while a publication that is to use it waits for its log.
+/// An endpoint stays while a publication that will use it waits for its log.
 #[test]
 fn an_endpoint_is_kept_for_a_publication_in_the_making() {
     let mut driver = Driver::with_network();
@@ -226,7 +228,7 @@ fn an_endpoint_is_kept_for_a_publication_in_the_making() {
     assert_eq!(driver.sockets.len(), 1);
 }
 
-/// No more logs are made at once than have room, and all come in the end.
+/// No more logs are created at once than there is room for, and all are created in the end.
 #[test]
 fn logs_that_are_made_at_once_are_bounded() {
     let mut driver = Driver::new();
@@ -241,7 +243,7 @@ fn logs_that_are_made_at_once_are_bounded() {
     assert_eq!(told(&mut driver).len(), clients.len());
 }
 
-/// A log in the making is one of those that there may be, also for whoever sends from elsewhere.
+/// A log that is being created counts towards the limit, also for images.
 #[test]
 fn a_log_in_the_making_counts() {
     let mut driver = Driver::with(|config| config.capacity.publications = 1);
@@ -262,7 +264,8 @@ fn a_log_in_the_making_counts() {
     assert!(told.iter().any(|told| told.starts_with("RefuseImage")) && driver.held() == 1, "{told:?}");
 }
 
-/// However much a client sends behind a log, nothing of it is refused: what is too much stays in the ring, and others' with it.
+/// However much a client sends behind a log, nothing of it is refused: the excess stays in the ring, with that of
+/// others.
 #[test]
 fn a_flood_behind_a_log_stays_in_the_ring() {
     let mut driver = Driver::new();
@@ -287,7 +290,7 @@ fn a_flood_behind_a_log_stays_in_the_ring() {
     assert!(sent > 128, "{sent}: the ring and more");
     assert_eq!(driver.events(), Vec::<String>::new(), "neither done nor refused");
     driver.release_requests();
-    // A cycle may find no more than the ring's end, and does nothing then.
+    // A duty cycle may find only the ring's end, and do no work.
     driver.settle();
     let events = driver.events();
     assert_eq!(events.iter().filter(|event| event.starts_with("counter ")).count(), sent + 1, "{events:?}");
@@ -328,7 +331,7 @@ fn mapped_bytes_go_up_and_down() {
     assert_eq!(driver.system(SystemCounter::BytesCurrentlyMapped), 0);
 }
 
-/// A log that is not sparse is faulted in before anybody uses it, by whoever makes it.
+/// A log that is not sparse is faulted in by the thread that creates it, before it is used.
 #[test]
 fn pages_are_faulted_in_where_the_channel_asks_for_it() {
     for (channel, expected) in

@@ -1,4 +1,5 @@
-//! Names are looked up elsewhere, and a name server may take its time or say nothing. Whoever needs none does not wait for it.
+//! Names are looked up by another thread, and a name server may be slow or not answer. Commands without names do not
+//! wait for it.
 
 use gannet::command::{Command, Destination, Text};
 use gannet::types::{ClientId, RegistrationId};
@@ -21,7 +22,7 @@ fn wait(driver: &mut Driver, client: ClientId) -> RegistrationId {
     command.correlation_id().registration()
 }
 
-/// Trap 31: while one client waits for a name, others add, publish, take back and close.
+/// Trap 31: while one client waits for a name, others add, publish, remove and close.
 #[test]
 fn trap_31_a_slow_name_holds_up_its_own_client_alone() {
     let mut driver = silent_driver();
@@ -45,7 +46,7 @@ fn trap_31_a_slow_name_holds_up_its_own_client_alone() {
     assert!(events[1].starts_with(&format!("subscription {waits} status ")), "{events:?}");
 }
 
-/// One client's commands take effect in the order in which it sent them, whichever of them waits.
+/// A client's commands take effect in the order in which it sent them, whichever of them waits.
 #[test]
 fn a_client_s_own_commands_stay_in_order() {
     let mut driver = silent_driver();
@@ -70,7 +71,7 @@ fn a_client_s_own_commands_stay_in_order() {
     assert_eq!(told(driver.events()), ids.map(|id| format!("subscription {id}")));
 }
 
-/// Keepalives and the end of a client wait for nothing; what it waited for is not made any more.
+/// Keepalives and the end of a client wait for nothing. What the client waited for is not created any more.
 #[test]
 fn a_client_that_goes_waits_no_more() {
     let mut driver = silent_driver();
@@ -89,7 +90,8 @@ fn a_client_that_goes_waits_no_more() {
     assert_eq!((driver.events(), driver.counter_lines()), (Vec::new(), Vec::new()));
 }
 
-/// Names whose lookups are answered out of order find the commands that wait for them, and many that wait leave requests for logs.
+/// Lookups that are answered out of order are matched with the commands that wait for them, and many waiting commands
+/// leave room for requests for logs.
 #[test]
 fn lookups_are_bounded_and_answered_in_any_order() {
     let mut driver = silent_driver();
@@ -112,7 +114,7 @@ fn lookups_are_bounded_and_answered_in_any_order() {
     assert_eq!(added, ids);
 }
 
-/// Whoever sends very much behind a name that nobody answers for has the rest refused, and others are served.
+/// A client that sends very much behind a name without an answer has the rest refused, and others are served.
 #[test]
 fn nobody_is_held_up_by_what_another_sends_behind_a_slow_name() {
     let mut driver = silent_driver();
@@ -136,7 +138,8 @@ fn nobody_is_held_up_by_what_another_sends_behind_a_slow_name() {
     assert!(driver.error_texts().is_empty(), "whoever may try again is no matter for people");
 }
 
-/// However many clients wait for names that nobody answers for, those who need none are served, and those who need one may try again.
+/// However many clients wait for names without an answer, clients without names are served, and those with names may
+/// try again.
 #[test]
 fn nobody_is_held_up_by_many_who_wait_for_names() {
     let mut driver = silent_driver();
@@ -164,7 +167,7 @@ fn nobody_is_held_up_by_many_who_wait_for_names() {
     wait(&mut driver, client);
 }
 
-/// An id that a command waits under is taken.
+/// The id of a waiting command counts as used.
 #[test]
 fn an_id_that_waits_is_in_use() {
     let mut driver = silent_driver();
@@ -177,7 +180,7 @@ fn an_id_that_waits_is_in_use() {
     assert!(events[0].starts_with("error "), "{events:?}");
 }
 
-/// Room that others have taken meanwhile is not there any more.
+/// Room that other commands have taken meanwhile is gone.
 #[test]
 fn bounds_hold_for_those_who_waited() {
     let mut driver = Driver::with(|config| config.capacity.subscriptions = 1);
@@ -191,7 +194,8 @@ fn bounds_hold_for_those_who_waited() {
     assert!(events[0].starts_with("error ") && events[0].contains("subscriptions"), "{events:?}");
 }
 
-/// Of two who share an endpoint that has room for one more place, one gets it, whoever began to wait first.
+/// Of two clients that share an endpoint with room for one more destination, one gets it, whichever began to wait
+/// first.
 #[test]
 fn an_endpoint_has_no_more_places_than_it_may_because_names_are_slow() {
     const MANY: &str = "aeron:udp?control-mode=manual|tags=1";
@@ -220,7 +224,7 @@ fn an_endpoint_has_no_more_places_than_it_may_because_names_are_slow() {
     assert_eq!(sockets, MAX_RECEIVE_TRANSPORTS);
 }
 
-/// Peers that are silent have their names looked up one after the other, and leave the way to commands.
+/// Names of silent peers are looked up one after another, and leave room for commands.
 #[test]
 fn names_of_silent_peers_are_looked_up_one_at_a_time() {
     let mut driver = Driver::with_network();

@@ -1,6 +1,6 @@
-//! A conductor driven by hand: its buffers are in this process's own memory, its clock is a number, and its requests are
-//! carried out when the test says so. Events are shown as text, one line each, so that a test states what clients are told and
-//! in what order.
+//! A conductor driven by hand: its buffers are in this process's memory, its clock is a number, and its requests are
+//! executed when the test says so. Events are shown as text, one line each, so that a test states which events clients
+//! get and in which order.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,52 +30,52 @@ use tempfile::TempDir;
 
 use crate::raw_access::RAW;
 
-/// The stream that tests use unless they say otherwise.
+/// The default stream id of tests.
 pub(crate) const STREAM: StreamId = StreamId::new(1001);
 
 /// Small terms, so that tests wrap quickly.
 pub(crate) const IPC: &str = "aeron:ipc?term-length=64k";
 
 const MILLISECOND_NS: i64 = 1_000_000;
-/// Where the clocks start.
+/// The initial time of the clocks.
 const START_MS: i64 = 1_000_000;
 
-/// The driver's conductor and everything around it.
+/// The driver's conductor with its surroundings.
 pub(crate) struct Driver {
     pub(crate) conductor: Conductor,
     pub(crate) ring: ManyToOneRingBuffer,
     pub(crate) counters: CountersReader,
     receiver: Receiver,
     errors: AtomicBuffer,
-    /// The clock that never steps.
+    /// The monotonic clock.
     now_ms: i64,
-    /// How far the wall clock was set off it.
+    /// The offset of the wall clock.
     step_ms: i64,
-    /// Requests that wait for the test to have them carried out.
+    /// Requests that wait until the test executes them.
     held: Option<Vec<Request>>,
-    /// Whether requests for new logs alone wait.
+    /// Whether only requests for new logs wait.
     holds_logs_only: bool,
-    /// Lookups that the name server does not answer yet.
+    /// Lookups that the name server has not answered.
     unanswered: Option<Vec<Request>>,
-    /// The sockets that are open.
+    /// The open sockets.
     pub(crate) sockets: HashSet<EndpointId>,
-    /// What names lead to, where there is a network.
+    /// The addresses of names, if there is a network.
     pub(crate) names: Option<HashMap<&'static str, IpAddr>>,
     directory: TempDir,
 }
 
-/// What a client keeps of a publication.
+/// A client's record of a publication.
 pub(crate) struct AddedPublication {
-    /// The command's id.
+    /// The correlation id of the command.
     pub(crate) correlation: CorrelationId,
-    /// The publication's own.
+    /// The registration id of the publication.
     pub(crate) original: RegistrationId,
     pub(crate) session: i32,
     pub(crate) limit: CounterId,
     pub(crate) path: PathBuf,
 }
 
-/// What a client keeps of an image.
+/// A client's record of an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub(crate) correlation: i64,
@@ -95,7 +95,7 @@ impl Driver {
         Self::with_counters(1024, change)
     }
 
-    /// A driver on a machine with the interfaces 127.0.0.1, where `localhost` leads, and 127.0.0.2.
+    /// A driver on a machine with the interfaces 127.0.0.1, which `localhost` resolves to, and 127.0.0.2.
     pub(crate) fn with_network() -> Self {
         let mut driver = Self::with(|_| {});
         driver.names = Some(HashMap::from([("localhost", Ipv4Addr::LOCALHOST.into())]));
@@ -138,7 +138,7 @@ impl Driver {
         ClientId::new(self.correlation().get())
     }
 
-    /// One duty cycle at the present time; returns how much it did.
+    /// Runs one duty cycle at the present time, and returns its work count.
     pub(crate) fn cycle(&mut self) -> usize {
         let now = MonotonicNanos::new(self.now_ms * MILLISECOND_NS);
         let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms()));
@@ -159,7 +159,7 @@ impl Driver {
         work
     }
 
-    /// Duty cycles until there is nothing more to do.
+    /// Runs duty cycles until there is no more work.
     pub(crate) fn settle(&mut self) {
         for _ in 0..10_000 {
             if self.cycle() == 0 {
@@ -169,31 +169,31 @@ impl Driver {
         panic!("the conductor never rests");
     }
 
-    /// Puts a command into the ring.
+    /// Writes a command into the ring.
     pub(crate) fn send(&mut self, command: &Command<'_>) {
         let mut bytes = vec![0; command.encoded_length()];
         command.encode(&mut bytes).unwrap();
         self.send_raw(command.type_id(), &bytes);
     }
 
-    /// Puts anything into the ring.
+    /// Writes arbitrary bytes into the ring.
     pub(crate) fn send_raw(&mut self, type_id: i32, bytes: &[u8]) {
         self.ring.write(type_id, bytes).unwrap();
     }
 
-    /// Sends a command, lets it be carried out, and returns what clients are told, in order.
+    /// Sends a command, has it processed, and returns the events for clients in order.
     pub(crate) fn run(&mut self, command: &Command<'_>) -> Vec<String> {
         self.send(command);
         self.settle();
         self.events()
     }
 
-    /// What clients have been told since they were last asked.
+    /// The events for clients since the last call.
     pub(crate) fn events(&mut self) -> Vec<String> {
         self.events_with(show)
     }
 
-    /// The same, shown otherwise.
+    /// The same in another form.
     pub(crate) fn events_with<T>(&mut self, mut show: impl FnMut(&Event<'_>) -> T) -> Vec<T> {
         let mut shown = Vec::new();
         loop {
@@ -207,12 +207,12 @@ impl Driver {
         }
     }
 
-    /// Lets time pass in steps of at most a tick, with a tick and what follows from it in each.
+    /// Advances time in steps of at most a tick, with a tick and its consequences in each.
     pub(crate) fn pass_ms(&mut self, ms: i64) {
         self.pass_with(ms, |_| {});
     }
 
-    /// The same, with something to be done before each step, such as storing heartbeats.
+    /// The same, with a call before each step, for example to store heartbeats.
     pub(crate) fn pass_with(&mut self, ms: i64, mut before: impl FnMut(&mut Self)) {
         let end = self.now_ms + ms;
         while self.now_ms < end {
@@ -222,13 +222,13 @@ impl Driver {
         }
     }
 
-    /// Lets time pass, with a single duty cycle after it.
+    /// Advances time, with a single duty cycle after it.
     pub(crate) fn pass_briefly_ms(&mut self, ms: i64) {
         self.now_ms += ms;
         self.cycle();
     }
 
-    /// The time by the wall clock.
+    /// The time of the wall clock.
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms + self.step_ms
     }
@@ -237,30 +237,30 @@ impl Driver {
         self.step_ms += step_ms;
     }
 
-    /// From now on requests wait.
+    /// Makes requests wait from now on.
     pub(crate) fn hold_requests(&mut self) {
         self.held.get_or_insert_default();
     }
 
-    /// From now on requests for new logs wait.
+    /// Makes requests for new logs wait from now on.
     pub(crate) fn hold_logs(&mut self) {
         self.hold_requests();
         self.holds_logs_only = true;
     }
 
-    /// How many requests wait.
+    /// The number of waiting requests.
     pub(crate) fn held(&self) -> usize {
         self.held.as_ref().map_or(0, Vec::len)
     }
 
-    /// The newest of those that wait is carried out.
+    /// Executes the newest waiting request.
     pub(crate) fn release_newest_request(&mut self) {
         let request = self.held.as_mut().and_then(Vec::pop).expect("a request that waits");
         self.conductor.on_reply(execute(self.names.as_ref(), request));
         self.settle();
     }
 
-    /// What waits is carried out, and nothing waits from now on.
+    /// Executes all waiting requests, and makes none wait from now on.
     pub(crate) fn release_requests(&mut self) {
         for request in self.held.take().unwrap_or_default() {
             self.conductor.on_reply(execute(self.names.as_ref(), request));
@@ -268,7 +268,7 @@ impl Driver {
         self.settle();
     }
 
-    /// What waits is answered by the test.
+    /// Takes the waiting requests, for the test to answer.
     pub(crate) fn answer_requests(&mut self, answer: impl FnMut(Request) -> Reply) {
         for reply in self.held.take().unwrap_or_default().into_iter().map(answer) {
             self.conductor.on_reply(reply);
@@ -276,24 +276,24 @@ impl Driver {
         self.settle();
     }
 
-    /// From now on the name server says nothing.
+    /// Makes the name server silent from now on.
     pub(crate) fn silence_names(&mut self) {
         self.unanswered.get_or_insert_default();
     }
 
-    /// How many lookups the name server has not answered.
+    /// The number of lookups that the name server has not answered.
     pub(crate) fn unanswered(&self) -> usize {
         self.unanswered.as_ref().map_or(0, Vec::len)
     }
 
-    /// The name server answers the newest lookup.
+    /// Answers the newest lookup.
     pub(crate) fn answer_name(&mut self) {
         let request = self.unanswered.as_mut().and_then(Vec::pop).expect("a lookup");
         self.conductor.on_reply(execute(self.names.as_ref(), request));
         self.settle();
     }
 
-    /// The name server answers the oldest lookup.
+    /// Answers the oldest lookup.
     pub(crate) fn answer_oldest_name(&mut self) {
         let unanswered = self.unanswered.as_mut().expect("lookups wait");
         let request = unanswered.remove(0);
@@ -305,7 +305,7 @@ impl Driver {
         self.directory.path()
     }
 
-    /// The names of the log files that there are.
+    /// The names of the existing log files.
     pub(crate) fn log_files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -313,7 +313,7 @@ impl Driver {
         names
     }
 
-    /// The labels of all counters beyond the system's, with their values.
+    /// The labels of all counters except the system counters, with their values.
     pub(crate) fn counter_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.counters.for_each(|counter| {
@@ -348,7 +348,7 @@ impl Driver {
         texts
     }
 
-    // What clients do.
+    // Actions of clients.
 
     pub(crate) fn add_publication_command<'a>(
         &self,
@@ -374,7 +374,7 @@ impl Driver {
         })
     }
 
-    /// Adds a publication and discards what else is told.
+    /// Adds a publication, and discards other events.
     pub(crate) fn add_publication(&mut self, client: ClientId, channel: &str) -> AddedPublication {
         self.added_publication(client, channel, false)
     }
@@ -383,7 +383,7 @@ impl Driver {
         self.added_publication(client, channel, true)
     }
 
-    /// Adds a publication whose consequences the test looks at.
+    /// Adds a publication, and leaves other events to the test.
     pub(crate) fn add_exclusive_publication_keeping_events(&mut self, client: ClientId, channel: &str) {
         let command = self.add_publication_command(client, channel, true);
         self.send(&command);
@@ -411,7 +411,7 @@ impl Driver {
         added.unwrap_or_else(|| panic!("no publication: {shown:?}"))
     }
 
-    /// Adds a subscription and returns its images; discards what else is told.
+    /// Adds a subscription and returns its images. Discards other events.
     pub(crate) fn add_subscription(&mut self, client: ClientId, channel: &str) -> (RegistrationId, Vec<Image>) {
         let command = self.add_subscription_command(client, channel);
         self.events();
@@ -420,7 +420,7 @@ impl Driver {
         (command.correlation_id().registration(), self.images())
     }
 
-    /// The images that were announced since clients were last told anything.
+    /// The images that were announced since the last call for events.
     pub(crate) fn images(&mut self) -> Vec<Image> {
         let images = self.events_with(|event| match event {
             Event::AvailableImage(image) => Some(Image {
@@ -521,13 +521,13 @@ impl Driver {
         self.run(&Command::TerminateDriver(TerminateDriver { client_id, correlation_id, token }))
     }
 
-    /// The client shows that it lives.
+    /// Sends the client's keepalive.
     pub(crate) fn beat(&self, client: ClientId) {
         let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat counter");
         self.word(heartbeat).store_release(self.now_ms());
     }
 
-    /// What a publisher in some process does.
+    /// The actions of a publisher in another process.
     pub(crate) fn publisher(&self, publication: &AddedPublication) -> ConcurrentAppender {
         ConcurrentAppender::new(&open(&publication.path), self.word(publication.limit)).unwrap()
     }
@@ -536,7 +536,7 @@ impl Driver {
         ExclusiveAppender::new(&open(&publication.path), self.word(publication.limit)).unwrap()
     }
 
-    /// What a subscriber in some process does.
+    /// The actions of a subscriber in another process.
     pub(crate) fn reader(&self, image: &Image) -> ImageReader {
         ImageReader::new(open(&image.path), self.word(image.position))
     }
@@ -545,7 +545,7 @@ impl Driver {
 /// The address of the machine's second interface.
 const OTHER_LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// Carries a request out; without `names` there is no network.
+/// Executes a request. Without `names` there is no network.
 fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> Reply {
     let Some(names) = names else { return log_files::execute(request, RAW) };
     match request {
@@ -582,7 +582,7 @@ pub(crate) fn open(path: &Path) -> LogBuffers {
     LogBuffers::open(path, FileAccess::ReadWrite, RAW).unwrap()
 }
 
-/// The words of a log's metadata, for doing to them what no honest process does.
+/// The words of a log's metadata, for changes that no honest process makes.
 pub(crate) fn metadata(path: &Path) -> AtomicBuffer {
     let file = MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap().into_view(RAW);
     file.slice(file.len() - LOG_METADATA_LENGTH, LOG_METADATA_LENGTH)
@@ -599,12 +599,12 @@ pub(crate) fn fill(publisher: &ConcurrentAppender, length: usize) {
     }
 }
 
-/// Reads all that is there.
+/// Reads everything available.
 pub(crate) fn drain(reader: &mut ImageReader) -> usize {
     std::iter::from_fn(|| Some(reader.poll(|_| {}, 100)).filter(|count| *count > 0)).sum()
 }
 
-/// An event in a line. Sessions and paths differ from run to run, so they are left out.
+/// An event as one line. Session ids and paths differ between runs, so they are left out.
 pub(crate) fn show(event: &Event<'_>) -> String {
     match event {
         Event::Error(e) => format!("error {} for {}: {}", e.error_code.get(), e.offending_correlation_id, e.message),

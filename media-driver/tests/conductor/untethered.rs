@@ -7,7 +7,7 @@ use crate::support::{Driver, IPC, drain, fill};
 const TIMEOUTS: &str =
     "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms|untethered-resting-timeout=900ms";
 
-/// What happened when, in milliseconds since `start`, until `end_ms` have passed.
+/// The events with their times, in milliseconds since `start`, until `end_ms`.
 fn story(driver: &mut Driver, client: gannet::types::ClientId, end_ms: i64) -> Vec<(i64, String)> {
     let start = driver.now_ms();
     let mut story = Vec::new();
@@ -20,8 +20,8 @@ fn story(driver: &mut Driver, client: gannet::types::ClientId, end_ms: i64) -> V
     story
 }
 
-/// The reference's figures: with timeouts of 0.5, 0.7 and 0.9 s and a tick of 0.1 s the image is gone at 0.5 s, and back 1.6 s
-/// later with the same image and counter. A tick of tolerance each, since timeouts are looked at on ticks.
+/// The reference's figures: with timeouts of 0.5, 0.7 and 0.9 s and a tick of 0.1 s the image is gone at 0.5 s, and
+/// back 1.6 s later with the same image and counter. The tolerance is a tick each, since timeouts are checked on ticks.
 #[test]
 fn a_slow_untethered_subscriber_loses_its_image_and_gets_it_back() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
@@ -44,7 +44,7 @@ fn a_slow_untethered_subscriber_loses_its_image_and_gets_it_back() {
     assert_ne!(fast, slow);
 }
 
-/// Trap 61: while it lingers it still holds the publisher back; while it rests it does not.
+/// Trap 61: while a subscriber lingers it still holds the publisher back; while it rests it does not.
 #[test]
 fn trap_61_only_a_resting_subscriber_lets_the_publisher_go() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
@@ -92,7 +92,7 @@ fn one_that_may_not_rejoin_is_closed_and_its_counter_freed_once() {
     let story = story(&mut driver, client, 4_000);
     assert_eq!(story.len(), 1, "{story:?}");
     assert!(driver.counters.get(images[0].position).is_none());
-    // Its record may be somebody else's by now, who must not lose it when the subscription goes.
+    // Its record may belong to another by now, who must not lose it when the subscription is removed.
     let (registration, _) = driver.add_counter(client, b"", b"heir");
     let heir = driver.counters.find(1101, registration).unwrap();
     assert_eq!(heir, images[0].position);

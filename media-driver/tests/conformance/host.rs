@@ -1,4 +1,4 @@
-//! Where transports come from, and a pair of endpoints to try them with.
+//! Creates transports, and a pair of endpoints to test them with.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -15,18 +15,18 @@ use gannet_driver::mailbox::{
 };
 use gannet_driver::sim::{SimNetwork, SimSockets, SimTransport, Weather};
 
-/// Makes transports of one kind.
+/// Creates transports of one kind.
 pub(crate) trait Host {
     type Transport: Transport;
 
-    /// What this system lacks, if it cannot have such a transport.
+    /// What this system lacks for such a transport. `None` if it can be used.
     fn missing(&self) -> Option<String> {
         None
     }
 
     fn transport(&self) -> Self::Transport;
 
-    /// Opens sockets; returns what they are bound to, too.
+    /// Opens sockets. Also returns their addresses.
     fn open(&self, spec: &EndpointSpec) -> (<Self::Transport as Transport>::Sockets, SocketAddr);
 }
 
@@ -71,14 +71,14 @@ impl Host for UringHost {
     }
 }
 
-/// A simulated network on which nothing goes wrong.
+/// A simulated network without faults.
 #[derive(Clone)]
 pub(crate) struct SimHost(SimNetwork);
 
 impl SimHost {
     pub(crate) fn new() -> Self {
         let network = SimNetwork::new(1, Weather::NONE);
-        // Some time this century.
+        // A time in this century.
         network.set_now(1_700_000_000_000_000_000);
         Self(network)
     }
@@ -98,7 +98,7 @@ impl Host for SimHost {
     }
 }
 
-/// A transport behind one that loses nothing.
+/// A transport behind one that injects losses but has none configured.
 #[derive(Clone, Copy)]
 pub(crate) struct LossyHost<H>(pub(crate) H);
 
@@ -126,7 +126,7 @@ pub(crate) struct Arrived {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A transport with what it has answered and received so far.
+/// A transport, with its completions and datagrams so far.
 pub(crate) struct Station<'a, H: Host> {
     host: &'a H,
     pub(crate) transport: H::Transport,
@@ -143,7 +143,7 @@ pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// An address of the loopback interface that no other test uses: its ports stay free when they are given back.
+/// A loopback address that no other test uses, so that its ports stay free when they are released.
 pub(crate) fn own_loopback() -> SocketAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
@@ -185,7 +185,7 @@ impl<'a, H: Host> Station<'a, H> {
         });
     }
 
-    /// Turns until `what` is so; fails if it is not within three minutes.
+    /// Runs duty cycles until `what` holds. Fails after three minutes.
     pub(crate) fn until(&mut self, what: impl Fn(&Self) -> bool) {
         let deadline = minutes();
         while !what(self) {
@@ -195,7 +195,7 @@ impl<'a, H: Host> Station<'a, H> {
         }
     }
 
-    /// Turns until everything that was given to it is answered and `count` datagrams have arrived.
+    /// Runs duty cycles until everything submitted is completed and `count` datagrams have arrived.
     pub(crate) fn until_arrived(&mut self, count: usize) {
         self.until(|station| station.arrived.len() >= count);
     }
@@ -209,7 +209,7 @@ fn minutes() -> MonotonicNanos {
     SystemClock.monotonic().saturating_add_ns(180_000_000_000)
 }
 
-/// A frame of control: as many bytes as `length` says, all of this value.
+/// A control frame of `length` bytes, all of this value.
 pub(crate) fn control(endpoint: u32, to: SocketAddr, value: u8, length: usize) -> Transmit {
     let frame = InlineFrame::new(|bytes| {
         bytes[..length].fill(value);

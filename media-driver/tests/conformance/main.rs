@@ -1,5 +1,4 @@
-//! What every transport does, whatever it is made of: one suite, run for each of them over the loopback interface, and for
-//! the simulated one.
+//! One suite for every transport, run over the loopback interface and for the simulated transport.
 
 mod host;
 #[path = "../support/raw_access.rs"]
@@ -15,9 +14,9 @@ use host::{LossyHost, SimHost, SocketHost, UringHost};
 
 const DEFAULT: SocketOptions = SocketOptions::DEFAULT;
 const WITHOUT_OFFLOAD: SocketOptions = SocketOptions { segmentation: false, coalescing: false, ..DEFAULT };
-/// Has the kernel say which sockets have something, however few there are: epoll, and receive operations of io_uring.
+/// Asks the kernel which sockets have data even if there are few: with epoll, and with receive operations of io_uring.
 const WATCHED: SocketOptions = SocketOptions { tried_directly: 0, ..DEFAULT };
-/// As above, but for the smallest of the cases: they start and end with few sockets, and pass through many.
+/// As above, except for the smallest cases: they start and end with few sockets, and have many in between.
 const WATCHED_IF_SEVERAL: SocketOptions = SocketOptions { tried_directly: 2, ..DEFAULT };
 
 suite::conformance!(sockets, SocketHost(DEFAULT));

@@ -1,4 +1,4 @@
-//! The suite. Each case takes a host and must hold for every one.
+//! The suite. Each case takes a host, and must pass for every one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,7 +11,7 @@ use gannet_driver::mailbox::{Content, EndpointSpec, Group, LocalInterface, Trans
 use crate::host::{Arrived, Host, Station, control, id, loopback, number, own_loopback, tagged};
 use crate::raw_access::RAW;
 
-/// A test of each case, for one host.
+/// Makes a test of each case for one host.
 macro_rules! conformance {
     ($name:ident, $host:expr) => {
         mod $name {
@@ -110,7 +110,7 @@ pub(crate) fn each_datagram_is_answered_once_and_in_order(host: &impl Host) {
         station.send(
             (first..first + 150).map(|number| tagged(1, to, number, vec![number as u8; lengths[number as usize % 7]])),
         );
-        // As many as the buffers of any machine take, whatever was asked for.
+        // As many as the buffers of any machine hold, whatever was requested.
         station.until_done(first as usize + 150);
         let sent = station.done.iter().filter(|completion| completion.is_sent()).count();
         station.until_arrived(sent);
@@ -151,7 +151,8 @@ pub(crate) fn many_endpoints_hear_their_own(host: &impl Host) {
             station.arrived.iter().filter(|one| one.endpoint == id(number)).map(|one| one.bytes[0]).collect();
         assert_eq!(values, (0..3).map(|round| (number - 1) as u8 + round).collect::<Vec<_>>(), "{number}");
     }
-    // Few again, and then more again. What has come before, whoever has it by then, is not lost, and stays in front.
+    // Few again, and then many again. Datagrams that arrived before are not lost, whichever path has them, and keep
+    // their order.
     station.arrived.clear();
     station.send([control(0, addresses[38], 1, 32), control(0, addresses[39], 2, 32)]);
     (1..=38).for_each(|number| station.transport.close(id(number)));
@@ -202,7 +203,7 @@ pub(crate) fn an_idle_transport_answers_nothing(host: &impl Host) {
     assert_eq!(station.transport.counts().sent, 0);
 }
 
-/// Trap 33: what comes to a connected socket from any other address or port vanishes.
+/// Trap 33: datagrams to a connected socket from any other address or port are dropped by the kernel.
 pub(crate) fn wire_trap_33_a_connected_endpoint_hears_its_peer_alone(host: &impl Host) {
     let mut station = Station::new(host);
     let peer = station.open(1, &EndpointSpec::unicast(loopback()));
@@ -231,7 +232,7 @@ pub(crate) fn a_name_that_moved_is_followed(host: &impl Host) {
     assert_eq!(station.arrived[1], Arrived { endpoint: id(3), from: new, bytes: vec![4; 32] });
 }
 
-/// A connected socket is told that nobody listens. That is no error of what is sent next.
+/// A connected socket gets an error when nothing listens at its destination. That is no error of the next send.
 pub(crate) fn a_closed_port_harms_nobody(host: &impl Host) {
     let mut station = Station::new(host);
     let gone = station.open(1, &EndpointSpec::unicast(own_loopback()));
@@ -247,7 +248,7 @@ pub(crate) fn a_closed_port_harms_nobody(host: &impl Host) {
     station.until(|station| station.done.len() >= 20);
     station.send([control(5, here, 9, 32)]);
     station.until(|station| station.arrived[before..].iter().any(|arrived| arrived.endpoint == id(2)));
-    // The refusal of an earlier datagram may cost one more, and so may each that a busy machine delivers late.
+    // The refusal of an earlier datagram may cost one more, and so may each refusal that a busy machine delivers late.
     for round in 20..42 {
         station.send([tagged(2, gone, round, vec![0; 64])]);
         station.until_done(round as usize + 1);
@@ -294,8 +295,8 @@ pub(crate) fn ipv6(host: &impl Host) {
     assert_eq!(station.arrived, [Arrived { endpoint: id(2), from: here, bytes: vec![6; 40] }]);
 }
 
-/// Trap 57: receivers answer to the control group. And a bug that a peer shipped: the streams of one group arrived at the images of another
-/// on the same port.
+/// Trap 57: receivers answer to the control group. And a bug in another implementation: the streams of one group
+/// arrived at the images of another on the same port.
 pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut station = Station::new(host);
     let port = station.open(1, &EndpointSpec::unicast(loopback())).port();
@@ -309,13 +310,13 @@ pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     station.open(2, &subscription(11));
     station.open(3, &subscription(13));
     station.open(4, &subscription(11));
-    // A connected publication: it sends to its data group and hears its control group.
+    // A connected publication: it sends to its data group and receives from its control group.
     let publication =
         EndpointSpec { connect: Some(group(11).address), group: Some(group(12)), ..EndpointSpec::unicast(loopback()) };
     station.open(5, &publication);
     station.send([control(5, group(11).address, 11, 32)]);
     station.until_arrived(2);
-    // What receivers say goes to the control group, from their data port.
+    // Receivers send to the control group from their data port.
     station.send([control(2, group(12).address, 12, 36), control(3, group(13).address, 13, 32)]);
     station.until_arrived(4);
     (0..10).for_each(|_| station.turn());
@@ -337,7 +338,7 @@ pub(crate) fn a_full_buffer_loses_and_goes_on(host: &impl Host) {
     station.until_done(2000);
     assert_eq!(station.done.iter().map(number).collect::<Vec<_>>(), (0..2000).collect::<Vec<_>>());
     other.until_arrived(1);
-    // What was lost makes room again.
+    // Lost datagrams free their space.
     (0..100).for_each(|_| other.turn());
     assert!(other.arrived.len() < 2000);
     other.arrived.clear();
@@ -357,12 +358,12 @@ pub(crate) fn arrival_times_are_told(host: &impl Host) {
         station.transport.receive(8, |datagram| told = Some(datagram.received_ns));
     }
     if let Some(told) = told {
-        // This century, and in nanoseconds.
+        // In this century, and in nanoseconds.
         assert!(told.expect("a time") > 1_577_836_800_000_000_000);
     }
 }
 
-/// Receivers write the time of arrival into frames before they place them.
+/// Receivers write the time of arrival into frames before they insert them.
 pub(crate) fn datagrams_may_be_written_to(host: &impl Host) {
     let mut station = Station::new(host);
     station.open(1, &EndpointSpec::unicast(loopback()));

@@ -1,4 +1,4 @@
-//! Subscribers that die without a word: publishers stop waiting for them, and nothing of them stays behind in the driver.
+//! Subscribers that die silently: publishers stop waiting for them, and none of their resources stays in the driver.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,26 +15,26 @@ use crate::healthy::Healthy;
 use crate::helper::{Helper, context};
 use crate::messages::{Received, message};
 
-/// A client timeout that a test can wait for, and that a live client on a busy machine still keeps.
+/// A client timeout that is short enough for a test, but long enough for a live client on a busy machine.
 const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
 
-/// So many clients die.
+/// The number of clients that die.
 const DEATHS: usize = 1_000;
-/// In processes of so many each, of which two run at a time.
+/// The number of clients per process. Two processes run at a time.
 const PER_PROCESS: usize = 50;
 
-/// All that a driver holds.
+/// All resources of a driver.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Holdings {
-    /// The counters that are allocated: id, type, registration id.
+    /// The allocated counters: id, type, registration id.
     counters: BTreeSet<(i32, i32, i64)>,
-    /// The files of logs.
+    /// The log files.
     files: BTreeSet<PathBuf>,
-    /// What of the directory is mapped, deleted files included.
+    /// The mapped files of the directory, deleted files included.
     mappings: BTreeSet<String>,
-    /// How many files and sockets are open.
+    /// The number of open files and sockets.
     open_files: usize,
-    /// What the driver says that it has mapped.
+    /// The mapped bytes that the driver reports.
     bytes_mapped: i64,
 }
 
@@ -59,7 +59,7 @@ impl Holdings {
         }
     }
 
-    /// Waits until the driver holds exactly this again.
+    /// Waits until the driver has exactly these resources again.
     pub(crate) fn await_again(&self, driver: &DriverProcess) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -112,7 +112,7 @@ fn publishers_stop_waiting_for_a_dead_subscriber() {
         until(outcome, received.total())
     };
     await_that("the publisher waits", || {
-        // All that was sent before it had to wait fits half a term.
+        // Everything sent before it had to wait fits half a term.
         step(&|outcome, received| outcome == Err(OfferError::BackPressured) && received > 50)
     });
     let waited = Instant::now();

@@ -1,5 +1,5 @@
-//! A publisher is killed at the worst moments. The stream goes on for all others, what was committed before arrives, and what
-//! was not never does.
+//! A publisher is killed at the worst moments. The stream continues for all others, committed messages arrive, and
+//! uncommitted ones never do.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::helper::{Helper, context};
 use crate::messages::Received;
 use crate::roles::send;
 
-/// Timeouts that a test can wait for, and that a live client on a busy machine still keeps.
+/// Timeouts that are short enough for a test, but long enough for a live client on a busy machine.
 const IMPATIENT: &[&str] = &[
     "-Daeron.client.liveness.timeout=10s",
     "-Daeron.publication.unblock.timeout=10100ms",
@@ -24,16 +24,17 @@ const IMPATIENT: &[&str] = &[
 
 const DYING: u32 = 1;
 const LIVING: u32 = 2;
-/// How many messages the dying send; more than a term holds, so that positions are well inside a log that was used.
+/// The number of messages that the dying publisher sends: more than a term, so that positions are well inside a used
+/// log.
 const BEFORE: u32 = 600;
 
-/// The value of a system counter now.
+/// The current value of a system counter.
 fn system_counter(dir: &Path, counter: SystemCounter) -> i64 {
     let cnc = CncFile::open(dir, FileAccess::ReadOnly).unwrap();
     cnc.counters().value(counter.id()).unwrap()
 }
 
-/// A publisher and a subscriber on the stream of the one that dies; a second subscriber has a process of its own.
+/// A publisher and a subscriber on the stream of the dying publisher. A second subscriber has a process of its own.
 struct Others {
     client: Client,
     publication: Publication,
@@ -70,7 +71,7 @@ impl Others {
         self.sent += 1;
     }
 
-    /// Sends on through all terms of the log, and waits until both subscribers have all of it.
+    /// Continues to send through all terms of the log, and waits until both subscribers have everything.
     fn go_on(&mut self) {
         for _ in 0..1_500 {
             self.send();
@@ -85,7 +86,7 @@ impl Others {
     }
 }
 
-/// Kills a publisher that plays `role` once it has said `says`, and proves that the others go on.
+/// Kills a publisher that plays `role` once it has printed `says`, and proves that the others continue.
 fn dies(role: &str, argument: &str, says: &str) {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), IMPATIENT);
@@ -95,13 +96,13 @@ fn dies(role: &str, argument: &str, says: &str) {
     others.poll_until("all that the dying committed", |received| received.of(DYING) == BEFORE);
     dying.hear(says);
     dying.kill();
-    // Behind the claim; nobody can read it yet.
+    // This message is behind the claim, so it cannot be read yet.
     others.send();
     others.poll_until("the stream is unblocked", |received| received.of(LIVING) == 1);
     others.go_on();
     assert_eq!(others.received.of(DYING), BEFORE);
     assert_eq!(system_counter(&driver.dir, SystemCounter::UnblockedPublications), 1);
-    // The claim is older than its owner's death, by as much as this test took to notice it.
+    // The claim is older than its owner's death, by the time this test took to detect it.
     await_that("the dead client is given up", || system_counter(&driver.dir, SystemCounter::ClientTimeouts) > 0);
     assert_eq!(system_counter(&driver.dir, SystemCounter::ClientTimeouts), 1);
     assert!(others.client.is_connected());
@@ -119,13 +120,13 @@ fn between_the_reservation_and_the_header() {
     dies("reserve", &format!("{DYING}:{BEFORE}:160"), "reserved");
 }
 
-/// It took all that was left of the term, and more, and dies before it pads that and moves the log on.
+/// It claimed the rest of the term and more, and dies before it pads the term and rotates the log.
 #[test]
 fn before_the_padding_of_a_term() {
     dies("reserve", &format!("{DYING}:{BEFORE}:65536"), "reserved");
 }
 
-/// An exclusive publication has no other publisher: its stream ends with it, after all that was committed.
+/// An exclusive publication has no other publisher: its stream ends with it, after everything committed.
 #[test]
 fn holding_an_exclusive_claim() {
     let temp = tempfile::tempdir().unwrap();
@@ -147,7 +148,8 @@ fn holding_an_exclusive_claim() {
     await_that("the log goes too", || std::fs::read_dir(driver.dir.join("publications")).unwrap().count() == 0);
 }
 
-/// A client is killed while it writes a command: those of others wait behind it, for the client liveness timeout at most.
+/// A client is killed while it writes a command. Commands of others wait behind it, at most for the client liveness
+/// timeout.
 #[test]
 fn writing_a_command() {
     let temp = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Clients that put garbage into the command ring: in commands, in the records that carry them, and in the ring's own words.
-//! The driver refuses, skips or repairs, and goes on; nobody else's stream is touched.
+//! Clients that write garbage into the command ring: in commands, in their records, and in the ring's own words. The
+//! driver refuses, skips or repairs it, and continues. No other stream is affected.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::random::seeded;
 use crate::raw;
 use crate::raw_access::RAW;
 
-/// A ring that carries commands of 2 MiB, and a timeout that a test can wait for.
+/// A ring for commands of 2 MiB, and a timeout that is short enough for a test.
 const DRIVER: &[&str] = &[
     "-Daeron.conductor.buffer.length=16777984",
     "-Daeron.client.liveness.timeout=5s",
@@ -30,12 +30,12 @@ const DRIVER: &[&str] = &[
 ];
 const MIB: usize = 1 << 20;
 
-/// Proves that the driver carries out the commands of a client that has not been there before.
+/// Proves that the driver processes the commands of a new client.
 pub(crate) fn serves_others(dir: &Path) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        // What was in the ring when somebody broke it may be lost: a client that asks gets no answer, or is told that the
-        // ring is broken, and asks again.
+        // Commands in the ring may be lost when it is broken: a client gets no answer, or an error that the ring is
+        // broken, and tries again.
         let client = Client::connect(context(dir).driver_timeout(Duration::from_secs(4))).unwrap();
         let outcome = client.add_counter(1001, b"key", "probe").map(drop);
         match outcome.and_then(|()| client.add_publication("aeron:ipc", 1_001).map(drop)) {
@@ -46,7 +46,7 @@ pub(crate) fn serves_others(dir: &Path) {
     }
 }
 
-/// Waits until the driver has taken everything out of the ring.
+/// Waits until the driver has read everything from the ring.
 fn await_taken(commands: &ManyToOneRingBuffer) {
     await_that("the driver takes the commands", || commands.consumer_position() == commands.producer_position());
 }
@@ -66,7 +66,7 @@ fn encoded(command: &Command<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Commands that add something, of a client of their own.
+/// Commands that add something, from a client of their own.
 fn samples(client_id: ClientId, correlation_id: CorrelationId) -> Vec<(i32, Vec<u8>)> {
     let (stream_id, channel) = (StreamId::new(4_004), Text::from("aeron:ipc?term-length=64k"));
     let add = AddPublication { client_id, correlation_id, stream_id, channel };
@@ -105,7 +105,7 @@ fn in_commands() {
     let mut random = seeded(0x6A2B);
     let client_id = ClientId::new(commands.next_correlation_id().get());
 
-    // Any bytes under any type.
+    // Arbitrary bytes under any type.
     for round in 0..2_000 {
         let type_id = if round % 2 == 0 { random.i32(1..0x20) } else { random.i32(1..) };
         let bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
@@ -113,7 +113,7 @@ fn in_commands() {
     }
     healthy.goes_on();
 
-    // Commands that are cut off anywhere, and lengths in them that are not true.
+    // Commands that are cut off anywhere, and wrong lengths inside them.
     for round in 0..400 {
         for (type_id, sound) in samples(client_id, commands.next_correlation_id()) {
             let mut bytes = sound.clone();
@@ -155,7 +155,7 @@ fn in_commands() {
     healthy.finish();
 }
 
-/// Ids of what belongs to another client name nothing that one could give back.
+/// With ids of another client's resources, a client cannot remove them.
 #[test]
 fn in_ids() {
     let temp = tempfile::tempdir().unwrap();
@@ -168,7 +168,7 @@ fn in_ids() {
     theirs.sort_unstable();
     theirs.dedup();
     assert!(theirs.len() >= 3, "{theirs:?}");
-    // One that is known to the driver, and one that is not.
+    // One client that the driver knows, and one that it does not know.
     let known = Client::connect(context(&driver.dir)).unwrap();
     let _counter = known.add_counter(1001, b"key", "known").unwrap();
     let stranger = ClientId::new(commands.next_correlation_id().get());
@@ -187,7 +187,7 @@ fn in_ids() {
                 ] {
                     write(&commands, command.type_id(), &encoded(&command));
                 }
-                // The id of something that is there, for something new.
+                // The id of an existing resource, for a new one.
                 let taken = CorrelationId::new(registration_id.get());
                 for (type_id, bytes) in samples(client_id, taken) {
                     if type_id != 0x0F {
@@ -203,7 +203,7 @@ fn in_ids() {
     healthy.finish();
 }
 
-/// A record in the ring: where it lies, claimed and never committed.
+/// A record in the ring: its place, claimed and never committed.
 struct Abandoned {
     index: usize,
 }
@@ -225,7 +225,7 @@ fn in_the_headers_of_records() {
     let (commands, ring) = (cnc.commands(), cnc.to_driver(RAW));
     let capacity = commands.capacity() as i32;
     for (length, type_id) in [
-        // Those that say that they are whole are skipped as soon as sound ones follow.
+        // Records whose length is complete are skipped as soon as valid ones follow.
         (1, 1),
         (7, 1),
         (4_096, 1),
@@ -235,7 +235,7 @@ fn in_the_headers_of_records() {
         (64, -7),
         (64, i32::MIN),
         (7, -1),
-        // The others are waited for, as for one that is still being written.
+        // The others are waited for, as for a record that is being written.
         (0, 9),
         (-1, 1),
         (-4_096, 1),
@@ -275,8 +275,8 @@ fn in_the_words_of_the_ring() {
     healthy.finish();
 }
 
-/// Whoever comes while the CnC file's header is garbage is told so; who is there does not notice, nor does the driver. And
-/// another driver keeps away.
+/// While the header of the CnC file is garbage, new clients get an error. Existing clients and the driver do not
+/// notice, and another driver does not start.
 #[test]
 fn in_the_header_of_the_cnc_file() {
     let temp = tempfile::tempdir().unwrap();

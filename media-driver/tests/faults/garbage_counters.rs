@@ -1,6 +1,5 @@
-//! A client that stores garbage into the counters: into the values, labels and states of its own, into the records that nobody
-//! uses, and into what people are shown of the driver's. The driver and all readers survive it, and nobody else's stream
-//! is touched.
+//! A client that stores garbage into counters: into values, labels and states of its own, into unused records, and into
+//! the driver's counters that operators see. The driver and all readers survive it, and no other stream is affected.
 
 use gannet::Client;
 use gannet::cnc::CncFile;
@@ -23,7 +22,7 @@ const METADATA_LENGTH: usize = 512;
 const VALUE_LENGTH: usize = 128;
 const LABEL_LENGTH_OFFSET: usize = 128;
 
-/// Values that a careless reader trips over.
+/// Values that a careless reader fails on.
 const GARBAGE: [i64; 10] = [i64::MIN, -1, 0, 1, 31, 33, 0x7FFF_FFFF, 0x8000_0000_i64, i64::MAX, 0x0101_0101_0101_0101];
 
 #[test]
@@ -38,7 +37,7 @@ fn nobody_else_notices() {
     counters.for_each(|counter| theirs.push(counter.id.get() as usize));
     let highest = *theirs.iter().max().unwrap();
 
-    // A new client each time, since a broken heartbeat ends one.
+    // A new client each time, since a broken heartbeat ends a client.
     for round in 0..6 {
         let hostile = Client::connect(context(&driver.dir).on_error(|_| {})).unwrap();
         let publication = hostile.add_publication("aeron:ipc", 55).unwrap();
@@ -46,7 +45,7 @@ fn nobody_else_notices() {
         let _counter = hostile.add_counter(1001, b"key", "hostile").unwrap();
         let id = hostile.client_id();
         let mut ours = Vec::new();
-        // A state that was broken in the round before hides what is behind, until the driver frees that counter.
+        // A broken state of the round before hides later counters until the driver frees that counter.
         await_that("its counters can be seen", || {
             ours.clear();
             counters.for_each(|counter| {
@@ -64,12 +63,12 @@ fn nobody_else_notices() {
             let garbage = GARBAGE[random.usize(0..GARBAGE.len())];
             let pick = |from: &[usize], random: &mut fastrand::Rng| from[random.usize(0..from.len())];
             match random.u32(0..6) {
-                // The value, the registration, the owner or the reference of one of its own.
+                // The value, registration, owner or reference of one of its own counters.
                 0 | 1 => {
                     let at = pick(&ours, &mut random) * VALUE_LENGTH + random.usize(0..4) * 8;
                     values.word_at::<i64>(at).store_release(garbage);
                 }
-                // A word of the metadata of one of its own: state, type, key, label.
+                // A word of the metadata of one of its own counters: state, type, key, label.
                 2 => {
                     let at = pick(&ours, &mut random) * METADATA_LENGTH + random.usize(0..40) * 4;
                     metadata.word_at::<i32>(at).store_release(garbage as i32);
@@ -79,7 +78,7 @@ fn nobody_else_notices() {
                     let at = random.usize(0..46) * METADATA_LENGTH + LABEL_LENGTH_OFFSET;
                     metadata.word_at::<i32>(at).store_release(garbage as i32);
                 }
-                // Records that nobody uses yet, the last one among them.
+                // Unused records, the last one among them.
                 4 => {
                     let record = pick(&unused, &mut random);
                     let at = record * METADATA_LENGTH + random.usize(0..METADATA_LENGTH / 4) * 4;
@@ -106,8 +105,8 @@ fn nobody_else_notices() {
     healthy.finish();
 }
 
-/// Readers stop at the first record that was never used: one store hides all counters behind it, until the driver has seen it.
-/// A client that cannot find its heartbeat cannot live.
+/// Readers stop at the first record that was never used, so one store hides all later counters until the driver has
+/// detected it. A client that cannot find its heartbeat times out.
 #[test]
 fn a_broken_state_does_not_keep_others_from_living() {
     let temp = tempfile::tempdir().unwrap();
@@ -121,7 +120,7 @@ fn a_broken_state_does_not_keep_others_from_living() {
     let client = Client::connect(context(&driver.dir)).unwrap();
     let lasting = client.add_counter(1001, b"key", "lasting").unwrap();
     await_that("it can be found", || cnc.counters().find(1001, lasting.registration_id()) == Some(lasting.id()));
-    // Once more, where the counter is nobody's any more.
+    // The same again when the counter has no owner any more.
     let freed = counter.id();
     drop(counter);
     await_that("it is freed", || cnc.counters().state(freed) == Some(CounterState::Reclaimed));
@@ -135,12 +134,12 @@ fn a_broken_state_does_not_keep_others_from_living() {
     assert!(told.iter().any(|text| text.contains("the state of a counter")), "{told:?}");
 }
 
-/// A client that leaves a heartbeat of the far future behind is dead all the same.
+/// A client that leaves a heartbeat in the far future is considered dead nevertheless.
 #[test]
 fn a_heartbeat_from_the_future_keeps_no_dead_client() {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), DRIVER);
-    // A driver that answers has opened all that it starts with.
+    // A driver that answers has opened everything it opens at start.
     let healthy = Healthy::start(&driver.dir, 7);
     let before = Holdings::of(&driver);
     let cnc = driver.cnc();
@@ -148,7 +147,7 @@ fn a_heartbeat_from_the_future_keeps_no_dead_client() {
     let publication = client.add_publication("aeron:ipc", 55).unwrap();
     let id = RegistrationId::new(client.client_id().get());
     let heartbeat = cnc.counters().find(type_id::CLIENT_HEARTBEAT, id).unwrap();
-    // Nobody runs it any more, and it sends no command to close.
+    // Its conductor no longer runs, and it sends no command to close.
     std::mem::forget((publication, client));
     cnc.counter_values(RAW).word_at::<i64>(heartbeat.get() as usize * VALUE_LENGTH).store_release(i64::MAX);
     before.await_again(&driver);

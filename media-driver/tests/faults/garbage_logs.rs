@@ -1,6 +1,6 @@
-//! A client that stores garbage into the log of its own stream: into the metadata, and into frames where publishers, readers
-//! and the driver look next. Whoever uses that stream gets errors or nothing; the driver gets over it, and nobody else's
-//! stream is touched.
+//! A client that stores garbage into the log of its own stream: into the metadata, and into frames that publishers,
+//! readers and the driver look at next. Users of that stream get errors or nothing; the driver recovers, and no other
+//! stream is affected.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ const GARBAGE: [i64; 14] = [
     i64::MAX,
 ];
 
-/// Reads whatever there is, to the last byte of every payload.
+/// Reads everything available, to the last byte of every payload.
 fn read(subscription: &mut Subscription) {
     let mut sum = 0_u64;
     subscription.poll(|fragment| sum += fragment.payload().iter().map(|&byte| u64::from(byte)).sum::<u64>(), 50);
@@ -51,12 +51,12 @@ fn read(subscription: &mut Subscription) {
     assert!(sum < u64::MAX);
 }
 
-/// Stores garbage somewhere, most often where it hurts.
+/// Stores garbage somewhere, mostly where it does most harm.
 fn spoil(log: &AtomicBuffer, random: &mut fastrand::Rng) {
     let metadata = raw::log_metadata(log);
     let garbage = GARBAGE[random.usize(0..GARBAGE.len())];
     match random.u32(0..10) {
-        // A tail, or nearly a tail.
+        // A tail, or a value close to one.
         0 => metadata.word_at::<i64>(random.usize(0..3) * 8).store_release(garbage),
         1 => {
             metadata.word_at::<i64>(random.usize(0..3) * 8).fetch_add(garbage);
@@ -64,7 +64,7 @@ fn spoil(log: &AtomicBuffer, random: &mut fastrand::Rng) {
         2 => metadata.word_at::<i32>(raw::LOG_ACTIVE_TERM_COUNT).store_release(garbage as i32),
         // All the rest of the metadata.
         3 | 4 => metadata.word_at::<i32>(random.usize(7..128) * 4).store_release(garbage as i32),
-        // The frame that comes next, or any other.
+        // The next frame, or any other.
         5..=7 => {
             let active = metadata.word_at::<i32>(raw::LOG_ACTIVE_TERM_COUNT).load_acquire().rem_euclid(3) as usize;
             let tail = metadata.word_at::<i64>(active * 8).load_acquire() as u32 as usize;
@@ -97,7 +97,7 @@ fn nobody_else_notices() {
                 spoil(&log, &mut random);
             }
             if step % 100 == 50 {
-                // Somebody maps the log as it is now.
+                // Another process maps the log as it is now.
                 if let Ok(late) = hostile.add_subscription("aeron:ipc", 66) {
                     subscriptions.push(late);
                 }
@@ -109,7 +109,7 @@ fn nobody_else_notices() {
             }
         }
         healthy.goes_on();
-        // In some rounds the subscribers stay, and the driver has to get to the end of what is garbage.
+        // In some rounds the subscribers stay, and the driver has to get past all garbage.
         if round % 2 == 0 {
             drop(publication);
             subscriptions.iter_mut().for_each(read);
@@ -118,7 +118,7 @@ fn nobody_else_notices() {
     }
     await_that("the driver gives the logs up", || fs::read_dir(&publications).unwrap().count() == 1);
 
-    // The stream is as good as new.
+    // The stream works like a new one.
     let client = Client::connect(context(&driver.dir)).unwrap();
     let publication = client.add_publication("aeron:ipc", 66).unwrap();
     let mut subscription = client.add_subscription("aeron:ipc", 66).unwrap();

@@ -1,5 +1,5 @@
-//! A stream that has nothing to do with what goes on beside it, and must not notice: a client on a thread of its own sends
-//! itself messages through the driver, checks every byte, and counts.
+//! An unrelated stream that must not be affected by the faults: a client on a thread of its own sends itself messages
+//! through the driver, checks every byte, and counts them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::driver_process::{PATIENCE, await_that};
 use crate::helper::context;
 use crate::messages::{Received, message};
 
-/// How often a stream is used: often enough that a fault meets it, seldom enough to leave the machine to the others.
+/// How often the stream is used: often enough that a fault coincides with it, seldom enough to leave the machine to the
+/// others.
 const PAUSE: Duration = Duration::from_millis(1);
 const SENDER: u32 = 99;
 
@@ -27,7 +28,7 @@ pub(crate) struct Healthy {
 }
 
 impl Healthy {
-    /// Starts it, and waits until messages go through.
+    /// Starts the stream, and waits until messages arrive.
     pub(crate) fn start(dir: &Path, stream_id: i32) -> Self {
         let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -52,7 +53,8 @@ impl Healthy {
         healthy
     }
 
-    /// Waits until so many messages have gone through from now on that all terms were used, and nothing happened to the client.
+    /// Waits until enough messages have arrived from now on that all terms were used, and checks that nothing happened
+    /// to the client.
     pub(crate) fn goes_on(&self) {
         let before = self.received.load(Ordering::Relaxed);
         await_that("the healthy stream goes on", || {
@@ -61,7 +63,7 @@ impl Healthy {
         });
     }
 
-    /// Ends it; all that was sent must have come.
+    /// Ends the stream, and checks that everything sent has arrived.
     pub(crate) fn finish(mut self) {
         self.goes_on();
         self.stop.store(true, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! A client process: this very test program, started again to play a role. It speaks in lines of its standard output that
-//! have an `@`, is told things through its standard input, and ends when that ends, so that none outlives its test.
+//! A client process: this test program, started again with a role. It prints lines with an `@` to its standard output,
+//! gets commands through its standard input, and ends when that ends, so that it never outlives its test.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -16,20 +16,20 @@ const ROLE: &str = "FAULTS_ROLE";
 const DIR: &str = "FAULTS_DIR";
 const ARGUMENT: &str = "FAULTS_ARGUMENT";
 
-/// A client process. Killed when dropped.
+/// A client process. It is killed when dropped.
 pub(crate) struct Helper {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Helper {
-    /// Starts a process that plays a role of [`crate::roles`].
+    /// Starts a process with a role of [`crate::roles`].
     pub(crate) fn start(role: &str, dir: &Path, argument: impl ToString) -> Self {
         Self::start_in(Command::new(std::env::current_exe().unwrap()), role, dir, argument)
     }
 
-    /// As [`Self::start`], by a command that makes a place for the process first. The arguments that name the
-    /// role are added to the command's own.
+    /// As [`Self::start`], with a command that prepares an environment for the process first. The arguments for the
+    /// role are appended to the command's own.
     pub(crate) fn start_in(mut command: Command, role: &str, dir: &Path, argument: impl ToString) -> Self {
         let mut child = command
             .args(["--exact", "roles::play", "--nocapture", "--test-threads=1"])
@@ -46,12 +46,12 @@ impl Helper {
         Self { child, lines }
     }
 
-    /// Waits until it says a line that starts with `what`, and returns the rest of the line. Lines before are passed over.
+    /// Waits for a line that starts with `what`, and returns the rest of the line. Earlier lines are skipped.
     pub(crate) fn hear(&self, what: &str) -> String {
         self.hear_within(what, PATIENCE).unwrap_or_else(|| panic!("the helper never said {what}"))
     }
 
-    /// As [`Self::hear`], but not for longer than `wait`.
+    /// As [`Self::hear`], with a timeout.
     pub(crate) fn hear_within(&self, what: &str, wait: Duration) -> Option<String> {
         let deadline = Instant::now() + wait;
         loop {
@@ -67,7 +67,7 @@ impl Helper {
         }
     }
 
-    /// Tells it something.
+    /// Sends it a command.
     pub(crate) fn tell(&mut self, what: &str) {
         writeln!(self.child.stdin.as_ref().unwrap(), "{what}").unwrap();
     }
@@ -76,13 +76,13 @@ impl Helper {
         kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// Kills it as `kill -9` does.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
     }
 
-    /// Lets it end by itself, in good order.
+    /// Lets it end properly by itself.
     pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());
         let deadline = Instant::now() + PATIENCE;
@@ -101,7 +101,7 @@ impl Drop for Helper {
     }
 }
 
-/// What a role works with.
+/// The environment of a role.
 pub(crate) struct Stage {
     pub(crate) role: String,
     pub(crate) dir: PathBuf,
@@ -110,7 +110,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// The role that this process was started for, if it was.
+    /// The role of this process, if it has one.
     pub(crate) fn enter() -> Option<Self> {
         let role = std::env::var(ROLE).ok()?;
         let dir = std::env::var_os(DIR)?.into();
@@ -120,14 +120,14 @@ impl Stage {
         Some(Self { role, dir, argument, told })
     }
 
-    /// Says something to whoever started this process.
+    /// Sends a line to the process that started this one.
     pub(crate) fn say(&self, what: impl std::fmt::Display) {
         let mut out = std::io::stdout().lock();
-        // Nobody listens any more once the test has failed.
+        // The reader is gone once the test has failed.
         let _ = writeln!(out, "\n@{what}").and_then(|()| out.flush());
     }
 
-    /// What this process was told since; `Err` when it is to end.
+    /// Commands since the last call; `Err` when the process is to end.
     pub(crate) fn told(&self, wait: Duration) -> Result<Option<String>, End> {
         match self.told.recv_timeout(wait) {
             Ok(line) => Ok(Some(line)),
@@ -136,17 +136,17 @@ impl Stage {
         }
     }
 
-    /// Waits to be killed, or for the end.
+    /// Waits to be killed, or for the end of input.
     pub(crate) fn stand_still(&self) {
         while self.told(PATIENCE).is_ok() {}
     }
 }
 
-/// This process is to end.
+/// The process is to end.
 #[derive(Debug)]
 pub(crate) struct End;
 
-/// What every client here is set up with: quick to show itself, patient with a driver on a busy machine.
+/// The settings of every client here: frequent keepalives, and a long driver timeout for a busy machine.
 pub(crate) fn context(dir: &Path) -> Context {
     driver_process::context(dir)
         .keepalive_interval(Duration::from_millis(100))

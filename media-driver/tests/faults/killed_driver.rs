@@ -1,5 +1,5 @@
-//! The driver is killed and stays away for longer than its clients wait: they are told that it is silent, find the next one
-//! by themselves, and the same handles work again.
+//! The driver is killed and stays away for longer than its clients' timeout. They report that it is silent, find the
+//! next driver by themselves, and the same handles work again.
 
 use gannet::Client;
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use crate::driver_process::DriverProcess;
 use crate::helper::{Helper, context};
 use crate::round_trip::RoundTrip;
 
-/// The dead driver's heartbeat need not be old for the next driver to take its place.
+/// The next driver takes over even if the dead driver's heartbeat is recent.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300", "-Daeron.ipc.term.buffer.length=64k"];
 
 #[test]

@@ -1,9 +1,9 @@
-//! What the dead, the stopped and the hostile do to a driver and to everybody else: real processes, killed, stopped and
-//! corrupted from outside. Every wait has a deadline, and no process, file or mount outlives its test.
+//! The effects of dead, stopped and hostile processes on a driver and on everything else: real processes, killed,
+//! stopped and corrupted from outside. Every wait has a deadline, and no process, file or mount outlives its test.
 //!
-//! A stream that has nothing to do with the fault runs beside most scenarios, and must stay whole, byte for byte. Scenarios that
-//! draw at random do so from a seed: `FAULTS_SEED` gives another. What a client is told of its own pause, and of a driver that
-//! is started again, is in `tests/clients`; whose a directory is, and what a second driver is told, in `tests/system`.
+//! An unrelated stream runs beside most scenarios, and must stay intact byte for byte. Scenarios with random choices
+//! use a seed: `FAULTS_SEED` gives another. Tests of a paused client and of a restarted driver are in `tests/clients`;
+//! tests of who owns a directory, and of a second driver, are in `tests/system`.
 #![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines, and looks at their files")]
 
 mod abandoned;

@@ -1,11 +1,12 @@
-//! Messages that show by themselves whether they are whole and in order: a sender, a number, and bytes that follow from both.
+//! Messages that show by themselves whether they are intact and in order: a sender, a number, and bytes that follow
+//! from both.
 
 use std::collections::HashMap;
 
-/// Where the pattern starts.
+/// The offset of the pattern.
 const HEADER: usize = 8;
 
-/// The message with this number from this sender. Lengths vary, so that frames end anywhere.
+/// The message with this number from this sender. Lengths vary, so that frames end at all offsets.
 pub(crate) fn message(sender: u32, number: u32) -> Vec<u8> {
     let length = HEADER + (number.wrapping_mul(7) % 300) as usize;
     let mut bytes = Vec::with_capacity(length);
@@ -15,7 +16,7 @@ pub(crate) fn message(sender: u32, number: u32) -> Vec<u8> {
     bytes
 }
 
-/// What a subscriber has had so far.
+/// The messages that a subscriber has received.
 #[derive(Default)]
 pub(crate) struct Received {
     next: HashMap<u32, u32>,
@@ -23,11 +24,11 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// Takes a message in.
+    /// Receives a message.
     ///
     /// # Panics
     ///
-    /// When it is not the very next one of its sender, byte for byte, from number 0 on.
+    /// When it is not exactly the next message of its sender, from number 0 on.
     pub(crate) fn take(&mut self, payload: &[u8]) {
         let word = |at: usize| {
             let bytes = payload.get(at..at + 4).unwrap_or_else(|| panic!("a message of {} bytes", payload.len()));
@@ -41,12 +42,12 @@ impl Received {
         self.total += 1;
     }
 
-    /// How many have come from this sender.
+    /// The number of messages from this sender.
     pub(crate) fn of(&self, sender: u32) -> u32 {
         self.next.get(&sender).copied().unwrap_or(0)
     }
 
-    /// How many have come, from all.
+    /// The number of messages from all senders.
     pub(crate) fn total(&self) -> u32 {
         self.total
     }

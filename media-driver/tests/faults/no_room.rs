@@ -1,5 +1,5 @@
-//! Publications fill the directory's file system up. The one that does not fit is refused with the file, the size needed and the
-//! space left; those that fit can be used from end to end, and the next fits as soon as one of them has gone.
+//! Publications fill the directory's file system. The one that does not fit is refused, with the file, the size needed
+//! and the space left. Those that fit can be used completely, and the next one fits as soon as one of them is gone.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::skip;
 fn for_one_more_publication() {
     let temp = tempfile::tempdir().unwrap();
     let mount = format!("mount -t tmpfs -o size=24m none {}", temp.path().display());
-    // A mount and processes that only those within see, and that end with the first of them.
+    // In namespaces for mounts and processes, which end with their first process.
     let inside = |script: &str| {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
@@ -34,7 +34,7 @@ fn for_one_more_publication() {
     helper.end();
 }
 
-/// The role in which a process does this, where the file system is mounted.
+/// The role of the process in which the file system is mounted.
 pub(crate) fn fill_up(stage: &Stage) {
     let driver = DriverProcess::start(&stage.dir.join("driver"), &["-Daeron.ipc.term.buffer.length=64k"]);
     let healthy = Healthy::start(&driver.dir, 7);
@@ -58,7 +58,7 @@ pub(crate) fn fill_up(stage: &Stage) {
     assert!(left < 3_149_824, "{message}");
     assert_eq!(fs::read_dir(&files).unwrap().count(), publications.len() + 1, "nothing is left of it");
 
-    // Every byte of those that fit is there: three terms and more are written and read.
+    // Every byte of those that fit is usable: three terms and more are written and read.
     for publication in &mut publications {
         let mut subscription = client.add_subscription("aeron:ipc", publication.stream_id().get()).unwrap();
         let (mut sent, mut received) = (0, 0);

@@ -1,6 +1,6 @@
-//! Chance that can be repeated: each scenario has its seed, and another may be given from outside.
+//! Repeatable random choices: each scenario has its seed, and another may be given from outside.
 
-/// A generator with this seed, or with the one in `FAULTS_SEED`; which of them, a test that fails shows.
+/// A generator with this seed, or with the one in `FAULTS_SEED`. A failing test shows which.
 pub(crate) fn seeded(seed: u64) -> fastrand::Rng {
     let given = std::env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or(seed);

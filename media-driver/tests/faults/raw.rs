@@ -1,4 +1,4 @@
-//! The driver's shared memory as someone sees it who keeps to no protocol: words at offsets.
+//! The driver's shared memory as a process sees it that follows no protocol: words at offsets.
 
 use std::path::{Path, PathBuf};
 
@@ -7,17 +7,17 @@ use gannet::types::RegistrationId;
 
 use crate::raw_access::RAW;
 
-/// Where words lie in the trailer of the command ring.
+/// The offsets of words in the trailer of the command ring.
 pub(crate) const RING_TRAILER: usize = 768;
 pub(crate) const RING_TAIL: usize = 128;
 pub(crate) const RING_HEAD_CACHE: usize = 256;
 pub(crate) const RING_HEAD: usize = 384;
-/// The active term count in the metadata of a log; the tails are in front of it.
+/// The offset of the active term count in the metadata of a log. The tails are before it.
 pub(crate) const LOG_ACTIVE_TERM_COUNT: usize = 24;
-/// The metadata section of a log is the last of its file.
+/// The metadata section of a log is at the end of its file.
 pub(crate) const LOG_METADATA: usize = 4096;
 
-/// A whole file, mapped, to be written to at will.
+/// A whole file, mapped for arbitrary writes.
 pub(crate) fn map(path: &Path) -> AtomicBuffer {
     let file = MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap_or_else(|error| panic!("{error}"));
     file.into_view(RAW)
@@ -28,7 +28,7 @@ pub(crate) fn log_path(dir: &Path, original_registration_id: RegistrationId) -> 
     dir.join("publications").join(format!("{original_registration_id}.logbuffer"))
 }
 
-/// The metadata of a log, as it lies in the file.
+/// The metadata of a log in its file.
 pub(crate) fn log_metadata(log: &AtomicBuffer) -> AtomicBuffer {
     log.slice(log.len() - LOG_METADATA, LOG_METADATA)
 }

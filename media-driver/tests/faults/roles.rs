@@ -1,5 +1,5 @@
-//! What client processes do before they are killed or stopped. Each role is played in a process of its own, started by
-//! [`crate::helper::Helper`]; it says when it has come to where the test wants it.
+//! The work of client processes before they are killed or stopped. Each role has a process of its own, started by
+//! [`crate::helper::Helper`], which prints a line when it has reached the state that the test needs.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::raw;
 use crate::raw_access::RAW;
 use crate::round_trip::{FROM_ECHO, TO_ECHO};
 
-/// Between two looks at a stream.
+/// The interval between polls of a stream.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How a process of this program becomes a client; see [`crate::helper::Helper::start`]. Does nothing unless it is one.
+/// The entry point of client processes; see [`crate::helper::Helper::start`]. Does nothing in other processes.
 #[test]
 fn play() {
     let Some(stage) = Stage::enter() else { return };
@@ -41,7 +41,7 @@ fn play() {
     }
 }
 
-/// Offers a message until it is taken.
+/// Offers a message until it is accepted.
 pub(crate) fn send(publication: &Publication, sender: u32, number: u32) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -55,7 +55,7 @@ pub(crate) fn send(publication: &Publication, sender: u32, number: u32) {
     }
 }
 
-/// The sender's number and how many messages it sends, as arguments give them: `sender:messages`.
+/// Parses the argument `sender:messages`: the sender's number, and how many messages it sends.
 fn sender_and_messages(argument: &str) -> (u32, u32) {
     let (sender, messages) = argument.split_once(':').unwrap();
     (sender.parse().unwrap(), messages.parse().unwrap())
@@ -80,7 +80,7 @@ fn hold_a_claim(stage: &Stage) {
     claim.abort();
 }
 
-/// The same with a publication that it has for itself.
+/// The same with an exclusive publication.
 fn hold_an_exclusive_claim(stage: &Stage) {
     let (sender, messages) = sender_and_messages(&stage.argument);
     let client = Client::connect(context(&stage.dir)).unwrap();
@@ -107,8 +107,8 @@ fn hold_an_exclusive_claim(stage: &Stage) {
     claim.abort();
 }
 
-/// Sends messages, then adds to the tail as a publisher does that is about to write a frame, or, with the length of a term, one
-/// that is about to rotate it; and writes nothing. The argument is `sender:messages:length`.
+/// Sends messages, then adds to the tail like a publisher that is about to write a frame, or, with the length of a
+/// term, like one that is about to rotate the log; and writes nothing. The argument is `sender:messages:length`.
 fn reserve(stage: &Stage) {
     let (rest, length) = stage.argument.rsplit_once(':').unwrap();
     let (sender, messages) = sender_and_messages(rest);
@@ -146,7 +146,7 @@ fn reserve_a_command(stage: &Stage) {
     stage.stand_still();
 }
 
-/// Reads a stream; asked for `count`, says how many messages have come of the sender in its argument.
+/// Reads a stream. On the command `count`, prints how many messages have arrived from the sender in its argument.
 fn read(stage: &Stage) {
     let sender: u32 = stage.argument.parse().unwrap();
     let client = Client::connect(context(&stage.dir)).unwrap();
@@ -171,8 +171,8 @@ fn only_subscribe(stage: &Stage) {
     stage.stand_still();
 }
 
-/// Connects as many clients as its argument says. Each subscribes and publishes, and is never run again: it sends no command to
-/// close, and shows itself no more.
+/// Connects as many clients as its argument says. Each subscribes and publishes, and its conductor never runs again, so
+/// it sends neither a close command nor keepalives.
 fn abandon(stage: &Stage) {
     let count: i32 = stage.argument.parse().unwrap();
     for index in 0..count {
@@ -195,7 +195,7 @@ fn abandon(stage: &Stage) {
     stage.stand_still();
 }
 
-/// Sends back what it receives, and says what happens to it. The argument is its driver timeout in seconds.
+/// Sends back what it receives, and prints its events. The argument is its driver timeout in seconds.
 fn echo(stage: &Stage) {
     let said = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&said);
@@ -217,7 +217,7 @@ fn echo(stage: &Stage) {
     let mut subscription = client.add_subscription("aeron:ipc", TO_ECHO).unwrap();
     let publication = client.add_publication("aeron:ipc", FROM_ECHO).unwrap();
     while stage.told(PAUSE).is_ok() {
-        // What nobody takes is dropped: the other side sends more.
+        // A message that is not accepted is dropped: the other side sends more.
         let send_back = |fragment: Fragment<'_>| {
             let _ = publication.offer(fragment.payload());
         };
@@ -226,7 +226,7 @@ fn echo(stage: &Stage) {
     }
 }
 
-/// What a client in the role `churn` has at the moment.
+/// The current handles of a client in the role `churn`.
 #[derive(Default)]
 struct Belongings {
     publications: Vec<Publication>,
@@ -235,8 +235,8 @@ struct Belongings {
     counters: Vec<Counter>,
 }
 
-/// Adds, uses and drops whatever a client can have, at random, and sometimes starts afresh as another client. The argument is
-/// the seed.
+/// Adds, uses and drops handles of all kinds at random, and occasionally starts again as another client. The argument
+/// is the seed.
 fn churn(stage: &Stage) {
     let mut random = fastrand::Rng::with_seed(stage.argument.parse().unwrap());
     let mut client = Client::connect(context(&stage.dir)).unwrap();
@@ -254,7 +254,7 @@ fn churn(stage: &Stage) {
             6 => drop_one(&mut has.subscriptions, &mut random),
             7 => drop_one(&mut has.counters, &mut random),
             8 if random.u32(0..10) == 0 => {
-                // Handles before their client, or after it.
+                // Handles are dropped before their client, or after it.
                 let old = std::mem::take(&mut has);
                 if random.bool() {
                     drop(old);
@@ -265,7 +265,7 @@ fn churn(stage: &Stage) {
                 }
             }
             9 => {
-                // A claim that nobody commits, unless this process dies first: then nobody gives it up either.
+                // A claim that is never committed. If this process dies first, it is not aborted either.
                 if let Some(Ok(claim)) = has.publications.first().map(|publication| publication.try_claim(64)) {
                     std::thread::sleep(PAUSE);
                     claim.abort();

@@ -1,14 +1,15 @@
-//! Messages to a process in the role `echo` and back, through handles that are kept whatever happens to driver or process.
+//! Messages to a process in the role `echo` and back, through handles that are kept whatever happens to driver or
+//! process.
 
 use gannet::{Client, Publication, Subscription};
 
 use crate::driver_process::await_that;
 
-/// Where the echo listens, and where it answers.
+/// The streams that the echo receives on and answers on.
 pub(crate) const TO_ECHO: i32 = 1001;
 pub(crate) const FROM_ECHO: i32 = 1002;
 
-/// This side's handles.
+/// The handles of this side.
 pub(crate) struct RoundTrip {
     to: Publication,
     from: Subscription,
@@ -24,7 +25,7 @@ impl RoundTrip {
         }
     }
 
-    /// Sends numbers until one comes back: those sent before both streams are connected are lost.
+    /// Sends numbers until one comes back. Those sent before both streams are connected are lost.
     pub(crate) fn completes(&mut self) {
         let first = self.number;
         await_that("a message comes back", || {

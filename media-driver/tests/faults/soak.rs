@@ -1,5 +1,5 @@
-//! Client processes that add, use, close and drop whatever they can, at random, while others of them are killed: in the end
-//! nothing of any is left, and a stream that ran beside them all the time is whole.
+//! Client processes that add, use, close and drop handles of all kinds at random, while others of them are killed. In
+//! the end no resource of any is left, and a stream that ran beside them all the time is intact.
 
 use crate::abandoned::Holdings;
 use crate::driver_process::DriverProcess;
@@ -13,9 +13,9 @@ const IMPATIENT: &[&str] = &[
     "-Daeron.ipc.term.buffer.length=64k",
 ];
 
-/// So many live at a time.
+/// The number of processes at a time.
 const ALIVE: usize = 3;
-/// So many live in all.
+/// The total number of processes.
 const LIVES: u32 = 24;
 
 #[test]

@@ -1,5 +1,5 @@
-//! What drivers send, as Wireshark's Aeron dissector reads it: none of it is malformed, and every field of every frame that it knows has
-//! the value that stands at its place. Needs `tshark`, of the Debian package of that name.
+//! Reads what drivers send with Wireshark's Aeron dissector: no frame is malformed, and every field that the dissector
+//! knows has the value at its offset. Needs `tshark`, from the Debian package of that name.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,15 +13,16 @@ use crate::raw_access::RAW;
 use crate::skip;
 
 const STREAM: StreamId = StreamId::new(1001);
-/// What the application says in the header of each frame, and then counts up.
+/// The reserved value of each frame, which counts up.
 const RESERVED: i64 = 0x0102_0304_0506_0000;
-/// Packets of IP, without the frame of any network.
+/// Packets of IP, without a link layer.
 const LINK_TYPE_RAW_IP: u32 = 101;
 
-/// A field of the dissector: its name, and where it stands in a frame.
+/// A field of the dissector: its name, and its place in a frame.
 type FieldAt = (&'static str, usize, usize);
 
-/// What the dissector knows, by the type at offset 6: setup, status message, NAK, round trip, data. It has data with a length of 0 as
+/// The fields that the dissector knows, by the type at offset 6: setup, status message, NAK, round trip, data. It has
+/// separate names for data of length 0, the heartbeat, and for padding.
 /// heartbeats, and padding.
 const SETUP: &[FieldAt] = &[
     ("aeron.setup.frame_length", 0, 4),
@@ -104,13 +105,14 @@ const HEARTBEAT: &[FieldAt] = &[
 ];
 const ALL: [&[FieldAt]; 7] = [SETUP, STATUS, NAK, ROUND_TRIP, DATA, PADDING, HEARTBEAT];
 
-/// The fields of the frame that starts here, and its length in the datagram. None of what the dissector does not know.
+/// The fields of the frame that starts here, and its length in the datagram. No fields for frames that the dissector
+/// does not know.
 fn known(frame: &[u8]) -> (Option<&'static [FieldAt]>, usize) {
     let length = u32::from_le_bytes(*frame.first_chunk().expect("a frame has a length")) as usize;
     let of_data = |length: usize| length.next_multiple_of(32);
     match u16::from_le_bytes([frame[6], frame[7]]) {
         0 => (Some(PADDING), 32),
-        // A heartbeat that ends its stream is data to it.
+        // The dissector takes a heartbeat with the end-of-stream flag for data.
         1 if length == 0 && frame[5] == 0xC0 => (Some(HEARTBEAT), 32),
         1 if length == 0 => (None, 32),
         1 => (Some(DATA), of_data(length)),
@@ -122,7 +124,7 @@ fn known(frame: &[u8]) -> (Option<&'static [FieldAt]>, usize) {
     }
 }
 
-/// A stream on a network that loses, from its beginning to its end, as it was sent.
+/// A whole stream on a network with losses, as it was sent.
 fn traffic() -> Vec<Tapped> {
     let weather = Weather { lost: 0.05, ..Weather::FAIR };
     let network = SimNetwork::new(3, weather);
@@ -170,7 +172,7 @@ fn traffic() -> Vec<Tapped> {
     network.overheard()
 }
 
-/// A file of the datagrams as IPv4 packets.
+/// A file with the datagrams as IPv4 packets.
 fn pcap(datagrams: &[Tapped]) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 65_535, LINK_TYPE_RAW_IP] {
@@ -186,7 +188,7 @@ fn pcap(datagrams: &[Tapped]) -> Vec<u8> {
         for word in [seconds as u32, micros as u32, length as u32, length as u32] {
             file.extend(word.to_le_bytes());
         }
-        // IPv4 without options, UDP in it; checksums of 0, which say that there is none.
+        // IPv4 without options, with UDP in it. Checksums of 0 mean that there is none.
         file.extend([0x45, 0]);
         file.extend((length as u16).to_be_bytes());
         file.extend([0, 0, 0, 0, 64, 17, 0, 0]);
@@ -201,7 +203,7 @@ fn pcap(datagrams: &[Tapped]) -> Vec<u8> {
     file
 }
 
-/// A number as the dissector prints it: decimal or hexadecimal.
+/// Parses a number as the dissector prints it: decimal or hexadecimal.
 fn number(text: &str) -> u64 {
     text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| u64::from_str_radix(digits, 16)).expect("a number")
 }
@@ -221,7 +223,7 @@ fn wireshark_reads_what_drivers_send() {
     for (field, ..) in ALL.iter().flat_map(|fields| fields.iter()) {
         command.args(["-e", field]);
     }
-    // Frames are looked at alone, not as parts of a stream.
+    // Frames are dissected alone, not as parts of a stream.
     let output = command.args(["-o", "aeron.sequence_analysis:FALSE"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -237,7 +239,7 @@ fn wireshark_reads_what_drivers_send() {
         let mut rest = &datagram.bytes[..];
         while !rest.is_empty() {
             let (fields, length) = known(rest);
-            // What it does not know it may show as anything.
+            // The dissector may show frames that it does not know as anything.
             let Some(fields) = fields else { break };
             let kind = ALL.iter().position(|known| known.as_ptr() == fields.as_ptr()).expect("one of all");
             seen[kind] += 1;

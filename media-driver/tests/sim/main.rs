@@ -1,5 +1,5 @@
-//! A fixed batch of seeds, each a run of several drivers on a network that loses, repeats, delays and reorders. A failure names its
-//! seed; the program `gannet-sim` plays many more.
+//! A fixed set of seeds, each a run of several drivers on a network that loses, repeats, delays and reorders datagrams.
+//! A failure names its seed. The program `gannet-sim` plays many more.
 
 #![allow(clippy::disallowed_methods, reason = "runs a program on a file")]
 
@@ -13,11 +13,11 @@ mod skip;
 
 use gannet_driver::sim;
 
-/// Seeds that have found something, for ever.
+/// Seeds that once found an error.
 const SEEDS: &str = include_str!("seeds.txt");
-/// A seed that is over soon.
+/// A seed with a short run.
 const SHORT: u64 = 1;
-/// Fewer messages than usual: what is not optimised is slow.
+/// Fewer messages than usual, since unoptimised builds are slow.
 const MESSAGES: u32 = 40;
 
 fn play(seeds: impl Iterator<Item = u64>) {

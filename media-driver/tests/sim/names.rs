@@ -1,4 +1,5 @@
-//! Whole drivers that gossip: streams go to where names lead, on a network that loses, and follow a driver that moves.
+//! Whole drivers with name resolution: streams go where names lead, on a network with losses, and follow a driver that
+//! moves.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -40,7 +41,7 @@ impl World {
         Self { network: SimNetwork::new(7, weather), now_ns: 1_000 * MILLI, hosts: Vec::new() }
     }
 
-    /// A driver of this name on host `10.0.0.last`, which tells the one on host 1 first.
+    /// A driver with this name on host `10.0.0.last`, which announces itself to the one on host 1 first.
     fn add(&mut self, last: u8, name: &str) {
         let host = IpAddr::from([10, 0, 0, last]);
         let seed = u64::from(last);
@@ -60,7 +61,7 @@ impl World {
         }
     }
 
-    /// Lets time pass until the condition holds, which it must within a minute.
+    /// Advances time until the condition holds. Fails after a minute.
     fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         let deadline = self.now_ns + 60_000 * MILLI;
         while !holds(self) {
@@ -69,12 +70,12 @@ impl World {
         }
     }
 
-    /// The first host publishes, and the one at `to` reads, until so many messages have arrived there.
+    /// The first host publishes, and the one at `to` reads, until `count` messages have arrived there.
     fn stream(&mut self, to: usize, count: usize) {
         let mut arrived = 0;
         self.until("messages", |world| {
             if let Some(publication) = world.hosts[0].1.publications.first_mut() {
-                // Refused while nobody listens.
+                // Refused while nothing listens.
                 let _ = publication.appender.offer(b"message");
             }
             for image in &mut world.hosts[to].1.images {
@@ -107,7 +108,7 @@ fn a_stream_follows_a_driver_that_moves() {
     world.hosts[0].1.add_publication(channel, STREAM);
     world.stream(1, 100);
     assert_eq!(world.hosts[0].0.system(SystemCounter::ResolutionChanges), 0);
-    // The far driver is gone, and comes up again elsewhere with the same name.
+    // The far driver is gone, and starts again elsewhere with the same name.
     world.hosts.pop();
     world.add(3, "far");
     world.until("names", |world| world.knows(1, 1));
@@ -119,7 +120,7 @@ fn a_stream_follows_a_driver_that_moves() {
     }
 }
 
-/// A name that no driver has is known to nobody in a simulation.
+/// A name that no driver has does not resolve in a simulation.
 #[test]
 fn a_name_that_nobody_tells_is_refused() {
     let mut world = World::new(Weather::FAIR);

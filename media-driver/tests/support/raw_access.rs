@@ -1,4 +1,4 @@
-//! The promise of tests that reach into shared memory themselves.
+//! The promise of tests that access shared memory directly.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: tests that play a driver, or damage what one shares")]
 
 use gannet::memory::RawAccess;

@@ -1,4 +1,4 @@
-//! A fresh command file, whole, beside the one that Aeron's C driver wrote with the same settings.
+//! Compares a whole fresh CnC file with the one that Aeron's C driver wrote with the same settings.
 
 use std::fs;
 use std::ops::Range;
@@ -19,7 +19,7 @@ const DEFAULTS: &[&str] = &[
     "-Daeron.publication.unblock.timeout=15s",
 ];
 
-/// The label of a counter, its length before it.
+/// The label of a counter, behind its length.
 const fn label(id: usize) -> Range<usize> {
     let record = METADATA + id * 512;
     record + 128..record + 512
@@ -31,7 +31,7 @@ const fn value(id: usize) -> Range<usize> {
     record..record + 8
 }
 
-/// All that two drivers cannot have in common, and nothing else.
+/// Clears what differs between any two drivers, and nothing else.
 const DIFFERING: &[(&str, Range<usize>)] = &[
     ("when the driver started, and its process id", 32..48),
     ("the driver's heartbeat", 1_049_344..1_049_352),
@@ -58,7 +58,7 @@ fn a_fresh_command_file_is_that_of_aerons_driver_byte_for_byte() {
     let shown: Vec<_> = differing.take(8).map(|at| (at, ours[at], theirs[at])).collect();
     assert!(shown.is_empty(), "offset, ours, theirs: {shown:?}");
     for (what, range) in DIFFERING.iter().filter(|(_, range)| range.start >= METADATA && range.len() > 8) {
-        // The labels differ in the version alone.
+        // The labels differ only in the version.
         let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[range.clone()][4..20]).into_owned();
         assert_eq!(text(&ours), text(&theirs), "{what}");
     }

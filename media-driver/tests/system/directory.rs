@@ -1,4 +1,4 @@
-//! Whose a directory is: what a second driver is told, and what becomes of what a dead one left.
+//! Ownership of a directory: the error for a second driver, and what happens to the files of a dead one.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,9 +15,9 @@ use rustix::process::Signal;
 
 use crate::driver_process::{DriverProcess, await_that, context, driver, run};
 
-/// A short driver timeout, so that a dead driver need not be dead for long.
+/// A short driver timeout, so that a driver soon counts as dead.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300"];
-/// A long one, to which a driver is alive that a busy machine has not run for a while.
+/// A long one, with which a driver counts as alive even if a busy machine has not run it for a while.
 const PATIENT: &[&str] = &["-Daeron.driver.timeout=180000"];
 
 #[test]
@@ -111,7 +111,7 @@ fn a_directory_of_another_version_is_refused_unless_told_otherwise() {
     DriverProcess::start(temp.path(), &["--delete-dir-on-start"]);
 }
 
-/// To read a pipe is to wait for whoever writes to it, which nobody does.
+/// Reading a pipe waits for a writer, and there is none.
 #[test]
 fn a_command_file_that_is_no_file_is_refused_by_drivers_and_clients() {
     let temp = tempfile::tempdir().unwrap();
@@ -125,8 +125,8 @@ fn a_command_file_that_is_no_file_is_refused_by_drivers_and_clients() {
     assert!(pipe.exists(), "it is nobody's to delete");
 }
 
-/// A driver that cannot start after it has taken its directory leaves none behind that anybody would take for one of a driver that
-/// lives: the next starts at once.
+/// A driver that cannot start after it has taken its directory does not leave one that looks like a live driver's: the
+/// next starts at once.
 #[test]
 fn a_driver_that_fails_to_start_leaves_its_directory_free() {
     let temp = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn without_permission_the_driver_says_what_it_may_not() {
     let mut command = driver();
     command.arg("--dir").arg(closed.join("driver"));
     if rustix::process::geteuid().is_root() {
-        // To the superuser everything is permitted.
+        // The superuser is permitted everything.
         command.uid(65_534).gid(65_534);
     }
     let refused = run(&mut command);

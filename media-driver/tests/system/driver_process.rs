@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A driver that runs. Killed when dropped.
+/// A running driver. It is killed when dropped.
 pub(crate) struct DriverProcess {
     child: Child,
     pub(crate) dir: PathBuf,
@@ -28,8 +28,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A command that runs the driver without the settings of whoever runs the tests, thrifty of memory and CPU. Clients that a
-/// busy machine does not run for a while stay its clients; tests in which they are to die set the timeouts themselves.
+/// A command that runs the driver with little memory and CPU, and without settings from the environment of the tests.
+/// Client timeouts are long, for busy machines; tests in which clients are to die set the timeouts themselves.
 pub(crate) fn driver() -> Command {
     driver_by(&[])
 }
@@ -55,12 +55,12 @@ pub(crate) fn driver_by(words: &[&str]) -> Command {
     command
 }
 
-/// What a client of the driver in `dir` is set up with: patience with a driver that a busy machine does not run for a while.
+/// The settings of a client of the driver in `dir`: a long driver timeout, for busy machines.
 pub(crate) fn context(dir: &Path) -> Context {
     Context::new().dir(dir).driver_timeout(Duration::from_secs(60))
 }
 
-/// Runs a driver that is to end by itself.
+/// Runs a driver that is expected to end by itself.
 pub(crate) fn run(command: &mut Command) -> Ended {
     DriverProcess::of(command).ended()
 }
@@ -93,7 +93,7 @@ impl DriverProcess {
         Self { child, dir: dir.to_owned() }
     }
 
-    /// Starts what the command says. Where its directory is, is known to the caller.
+    /// Starts the command. The caller knows its directory.
     pub(crate) fn of(command: &mut Command) -> Self {
         Self { child: command.spawn().unwrap(), dir: PathBuf::new() }
     }
@@ -122,7 +122,7 @@ impl DriverProcess {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for the process's end.
+    /// Waits until the process has ended.
     pub(crate) fn ended(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {

@@ -1,5 +1,5 @@
-//! The driver as operators and clients meet it: a real process, started, stopped, killed, refused. Every wait has a deadline
-//! and every process is gone when its test ends.
+//! The driver as operators and clients use it: a real process that is started, stopped, killed or refuses to start.
+//! Every wait has a deadline, and every process is gone when its test ends.
 #![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines, and looks at their files")]
 
 mod cnc_file;

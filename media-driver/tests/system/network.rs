@@ -1,7 +1,8 @@
-//! Hosts and a switch between them, as namespaces of the kernel with virtual cables: each host has its own addresses and its own driver,
-//! and what the network does to datagrams, the kernel does. Gone when dropped, whatever came of the test.
+//! Hosts and a switch between them, as network namespaces with virtual cables. Each host has its own addresses and its
+//! own driver, and the kernel applies the network's faults. Everything is removed on drop, whatever the result of the
+//! test.
 //!
-//! Needs `ip` and `tc` (the Debian package `iproute2`) and a user who may make namespaces.
+//! Needs `ip` and `tc` (the Debian package `iproute2`) and permission to create namespaces.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,22 +11,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::driver_process::DriverProcess;
 
-/// Hosts on one switch, from 1.
+/// The hosts on one switch, numbered from 1.
 pub(crate) struct Network {
-    /// What the names of its namespaces start with.
+    /// The prefix of the names of its namespaces.
     name: String,
     hosts: usize,
 }
 
-/// `ip` sets the folder of names up when it makes the first one, and two that do so at a time get into each other's way.
+/// `ip` creates the folder of names with the first namespace, and two processes that do so at a time disturb each
+/// other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 impl Network {
-    /// A network of so many hosts.
+    /// A network of `hosts` hosts.
     ///
     /// # Errors
     ///
-    /// Why there can be none here.
+    /// The reason why there can be none on this machine.
     pub(crate) fn new(hosts: usize) -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         for (program, version) in [("ip", "-Version"), ("tc", "-Version")] {
@@ -34,7 +36,7 @@ impl Network {
             }
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // From here on, what was made goes when this is dropped.
+        // From here on, everything created is removed when this is dropped.
         let network = Self { name: format!("gannet-{}-{number}", std::process::id()), hosts };
         {
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -46,7 +48,7 @@ impl Network {
             (1..=hosts).for_each(|host| must("ip", &format!("netns add {}", network.host(host))));
         }
         let switch = network.switch();
-        // A switch that is told by nobody who listens to which group passes groups on to all.
+        // A switch that does not know which host listens to which group forwards groups to all.
         must("ip", &format!("-n {switch} link add switch type bridge mcast_snooping 0"));
         must("ip", &format!("-n {switch} link set switch up"));
         for number in 1..=hosts {
@@ -72,7 +74,7 @@ impl Network {
         DriverProcess::spawn_by(&["ip", "netns", "exec", &namespace], dir, arguments).ready()
     }
 
-    /// Pulls a host's cable out at the switch, or puts it in again.
+    /// Unplugs a host's cable at the switch, or plugs it in again.
     pub(crate) fn cable(&self, host: usize, is_in: bool) {
         must("ip", &format!("-n {} link set port{host} {}", self.switch(), up_or_down(is_in)));
     }
@@ -82,9 +84,9 @@ impl Network {
         must("ip", &format!("-n {} link set eth0 {}", self.host(host), up_or_down(is_up)));
     }
 
-    /// Has what a host sends pass through a cable that holds it back, and loses so many of a hundred packets. The kernel's emulator
-    /// of networks does that, or where a kernel comes without it: a queue that drains at 50 Mbit/s, behind a filter that drops
-    /// at random.
+    /// Sends a host's packets through a cable with delay and loss, in percent of the packets. This uses the kernel's
+    /// network emulator or, in a kernel without it, a queue that drains at 50 Mbit/s behind a filter that drops at
+    /// random.
     pub(crate) fn spoil(&self, host: usize, percent: u32) {
         let host = self.host(host);
         let emulated = format!("-n {host} qdisc add dev eth0 root netem delay 2ms 1ms loss {percent}%");
@@ -93,7 +95,7 @@ impl Network {
         }
         self.throttle_to(&host, "50mbit");
         must("tc", &format!("-n {host} qdisc add dev eth0 clsact"));
-        // Load a random word; if it is not below the bound, pass; else drop.
+        // Loads a random word. If it is not below the bound, the packet passes; else it is dropped.
         let bound = u32::MAX / 100 * percent;
         let program = format!("4,32 0 0 4294963256,53 1 0 {bound},6 0 0 2,6 0 0 0");
         let filter = format!("-n {host} filter add dev eth0 egress bpf direct-action bytecode");
@@ -102,7 +104,7 @@ impl Network {
         succeeded("tc", &words);
     }
 
-    /// Has what arrives at a host come through a cable that takes 5 Mbit in a second.
+    /// Sends what arrives at a host through a cable with 5 Mbit/s.
     pub(crate) fn throttle(&self, host: usize) {
         must("tc", &format!("-n {} qdisc add dev port{host} root tbf rate 5mbit burst 32kb limit 1mb", self.switch()));
     }
@@ -122,7 +124,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Cables and addresses go with what they are in. Not all of it need have been made.
+        // Cables and addresses are removed with their namespaces. Some may not have been created.
         for host in 1..=self.hosts {
             run("ip", &format!("netns delete {}", self.host(host)));
         }

@@ -1,4 +1,4 @@
-//! What the command line, the environment and files do to the process.
+//! The effects of the command line, the environment and files on the process.
 
 use std::fs;
 use std::process::Stdio;
@@ -165,7 +165,7 @@ fn a_driver_that_is_full_says_of_what_and_serves_on() {
     let _counter = second.add_counter(1001, b"", "the second client is there").unwrap();
     let refused = third.add_counter(1001, b"", "the third is not").unwrap_err().to_string();
     assert!(refused.contains("the driver holds 2 clients"), "{refused}");
-    // As soon as something goes there is room.
+    // As soon as one is removed there is room.
     drop(subscription);
     await_that("there is room for another subscription", || first.add_subscription("aeron:ipc", 2).is_ok());
     drop(second);
@@ -186,7 +186,7 @@ fn a_pin_that_cannot_be_is_refused_with_the_cpus_that_there_are() {
     assert!(!dir.exists(), "it is refused before anything is made");
 }
 
-/// Where each thread of the driver with that name may run. The name is there before the pin.
+/// The CPUs that each thread of the driver with that name may run on. A thread has its name before it is pinned.
 fn allowed_cpus(driver: &DriverProcess, name: &str) -> Option<String> {
     let tasks = fs::read_dir(format!("/proc/{}/task", driver.pid())).unwrap();
     let line = format!("Name:\t{name}");
@@ -204,7 +204,7 @@ fn a_pinned_conductor_runs_where_it_was_told() {
     await_that("the thread is pinned", || allowed_cpus(&driver, "aeron-md-shd").as_deref() == Some(cpu.as_str()));
 }
 
-/// Two CPUs tell four threads apart if each has its own pair of them in two starts.
+/// With two starts, two CPUs distinguish four threads, if each has its own combination.
 #[test]
 fn each_agent_is_pinned_to_its_own_cpu() {
     let cpus: Vec<_> = core_affinity::get_core_ids().unwrap().iter().map(|cpu| cpu.id.to_string()).collect();

@@ -1,5 +1,5 @@
-//! Too little room in the directory's file system: an error that names the file, the size needed and the space left, when
-//! something is made, and never a fault when it is used.
+//! A lack of room in the directory's file system is an error with the file, the size needed and the space left when a
+//! file is created, and never a fault when it is used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use crate::driver_process::{DriverProcess, await_that, context, driver, run};
 use crate::skip;
 
-/// A command that runs the driver with a file system of its own, of `size`, mounted on `mount`. Nothing of it is left when the
-/// driver has ended, since the mount is in a namespace of the driver's own.
+/// A command that runs the driver with a file system of its own, of `size`, mounted on `mount`. The mount is in a
+/// namespace of the driver's own, so nothing of it is left when the driver has ended.
 fn driver_with_room(size: &str, mount: &Path, arguments: &[&str]) -> Command {
     let inner = driver();
     let script = format!(
@@ -36,7 +36,7 @@ fn driver_with_room(size: &str, mount: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether this machine lets a test mount a file system of its own.
+/// Whether a test on this machine may mount a file system of its own.
 fn can_mount(mount: &Path) -> bool {
     let script = format!("mount -t tmpfs none {}", mount.display());
     let outcome = Command::new("unshare").args(["--map-root-user", "--mount", "sh", "-c", &script]).output();
@@ -74,7 +74,7 @@ fn a_publication_that_there_is_no_room_for_is_refused_and_the_driver_goes_on() {
         return;
     }
     let mut driver = DriverProcess::of(&mut driver_with_room("24m", temp.path(), &[]));
-    // The mount is the driver's own; its process is the way there.
+    // The mount is visible only to the driver, so it is reached through its process.
     let dir = PathBuf::from(format!("/proc/{}/root{}", driver.pid(), temp.path().join("driver").display()));
     await_that("the driver is ready", || {
         assert!(driver.is_running(), "it ended");

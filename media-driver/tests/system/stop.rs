@@ -1,4 +1,4 @@
-//! How a driver stops, and what it says by that.
+//! How a driver stops, and what it reports meanwhile.
 
 use rustix::process::Signal;
 
@@ -26,12 +26,12 @@ fn a_signal_is_a_clean_stop_and_the_next_driver_starts_at_once() {
     }
 }
 
-/// As a terminal that is closed sends it, and then whatever was started there.
+/// The signal that a closing terminal sends to the processes started in it.
 #[test]
 fn a_closed_terminal_is_a_clean_stop_however_often_it_is_told() {
     let temp = tempfile::tempdir().unwrap();
     for signals in [&[Signal::HUP][..], &[Signal::HUP, Signal::HUP], &[Signal::TERM, Signal::HUP]] {
-        // Whoever runs the tests may ignore it, as `nohup` has it.
+        // The process that runs the tests may ignore it, for example under `nohup`.
         let driver = DriverProcess::spawn_by(&["env", "--default-signal=HUP"], temp.path(), &[]).ready();
         let cnc = driver.cnc();
         signals.iter().for_each(|&signal| driver.signal(signal));

@@ -1,4 +1,4 @@
-//! Streams between drivers on hosts of their own, on a network that is slow, loses, and comes apart.
+//! Streams between drivers on hosts of their own, on a network that is slow, loses packets, and is interrupted.
 
 use gannet::counters::SystemCounter;
 use gannet::time::EpochMillis;
@@ -12,10 +12,10 @@ use crate::network::Network;
 use crate::skip;
 
 const STREAM: i32 = 1001;
-/// So that nobody is given up while a busy machine does not run them.
+/// Long timeouts, for processes that a busy machine does not run for a while.
 const PATIENT: [&str; 2] = ["-Daeron.image.liveness.timeout=60s", "-Daeron.publication.connection.timeout=60s"];
 
-/// A host's driver and a client of it. The client goes first, and the directory last.
+/// A host's driver and a client of it. The client is dropped first, and the directory last.
 struct Host {
     client: Client,
     driver: DriverProcess,
@@ -26,7 +26,7 @@ impl Host {
     fn start(network: &Network, number: usize, transport: &str, settings: &[&str]) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("driver");
-        // However few sockets there are: with io_uring each has a receive operation.
+        // However few sockets there are, each has a receive operation with io_uring.
         let way = ["--transport", transport, "-Dgannet.sockets.tried.directly=0"];
         let driver = network.driver(number, &dir, &[&way, settings].concat());
         let client = Client::connect(context(&dir)).unwrap();
@@ -37,28 +37,28 @@ impl Host {
         self.client.counters().value(counter.id()).unwrap()
     }
 
-    /// What is in the driver's error log.
+    /// The content of the driver's error log.
     fn errors(&self) -> String {
         let mut texts = String::new();
         let _ = self.driver.cnc().errors().for_each(EpochMillis::new(0), |entry| texts.push_str(&entry.text));
         texts
     }
 
-    /// The driver ends at once, with everything on it.
+    /// Kills the driver with everything on it.
     fn kill(mut self) {
         self.driver.signal(Signal::KILL);
         await_that("the driver's end", || !self.driver.is_running());
     }
 }
 
-/// Whether there can be such a test here; reported if not.
+/// Whether such a test can run here; reported if not.
 fn network(test: &str, transport: &str) -> Option<Network> {
     let wanted = if transport == "sockets" { TransportName::Sockets } else { TransportName::IoUring };
     let network = choose(wanted).map_err(|reason| reason.to_string()).and_then(|_| Network::new(3));
     network.map_err(|reason| skip::report(&format!("three_hosts::{test}_over_{transport}"), &reason)).ok()
 }
 
-/// The URI of a host's way to one group, and of the second host as only receiver.
+/// The URI of a host for one group, and that for the second host as only receiver.
 fn group(network: &Network, host: usize) -> String {
     format!("aeron:udp?endpoint=224.20.30.39:40456|interface={}/24", network.address(host))
 }
@@ -67,12 +67,12 @@ fn second_host(network: &Network) -> String {
     format!("aeron:udp?endpoint={}:40123", network.address(2))
 }
 
-/// A subscription, and which message is to come next.
+/// A subscription, and the number of the message that is to come next.
 struct Reader {
     subscription: Subscription,
     next: usize,
     assembled: Vec<u8>,
-    /// How many fragments it takes at a time.
+    /// The fragment limit of its polls.
     appetite: usize,
 }
 
@@ -98,13 +98,13 @@ impl Reader {
     }
 }
 
-/// From one byte to several fragments, of bytes that tell which message it is.
+/// A message of one byte to several fragments, whose bytes show which message it is.
 fn message(number: usize) -> Vec<u8> {
     let length = if number % 50 == 49 { 8_000 } else { 1 + number * 37 % 1_300 };
     (0..length).map(|index| (number * 31 + index) as u8).collect()
 }
 
-/// A publication, how many messages it has taken, and who reads them.
+/// A publication, the number of messages published, and its readers.
 struct Stream {
     publication: ExclusivePublication,
     sent: usize,
@@ -122,7 +122,7 @@ impl Stream {
         self.publication.is_connected() && self.readers.iter().all(|reader| reader.subscription.is_connected())
     }
 
-    /// Publishes what there is room for, up to this message.
+    /// Publishes as long as there is room, up to this message.
     fn publish(&mut self, end: usize) {
         while self.sent < end {
             match self.publication.offer(&message(self.sent)) {
@@ -134,7 +134,7 @@ impl Stream {
         }
     }
 
-    /// Publishes so many more, and has every reader read all that was published, whole and in order.
+    /// Publishes `count` more messages, and has every reader read everything published, intact and in order.
     fn deliver(&mut self, more: usize) {
         await_that("receivers", || self.is_connected());
         let end = self.sent + more;
@@ -146,20 +146,21 @@ impl Stream {
     }
 }
 
-/// One receiver reads slowly behind a slow cable, the other is killed, and a third comes in its place: nobody who lives misses anything.
+/// One receiver reads slowly behind a slow cable, another is killed, and a third takes its place. No live receiver
+/// misses anything.
 fn a_group_with_one_slow_and_one_killed(transport: &str) {
     let Some(network) = network("a_group_with_one_slow_and_one_killed", transport) else { return };
     let [from, slow, dies] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
     network.throttle(2);
     let mut readers = vec![Reader::new(&slow, &group(&network, 2)), Reader::new(&dies, &group(&network, 3))];
     readers[0].appetite = 1;
-    // A receiver is given up that has said nothing for longer than a busy machine leaves a process waiting.
+    // The receiver timeout is longer than a busy machine keeps a process waiting.
     let mut stream = Stream::new(&from, &format!("{}|fc=min,t:10s", group(&network, 1)), readers);
     stream.deliver(400);
 
     dies.kill();
     drop(stream.readers.pop());
-    // Many windows: who is gone holds it up until it is given up.
+    // Many windows: the dead receiver holds it up until it times out.
     stream.deliver(400);
 
     let again = Host::start(&network, 3, transport, &PATIENT);
@@ -170,7 +171,7 @@ fn a_group_with_one_slow_and_one_killed(transport: &str) {
     assert_eq!(from.counter(SystemCounter::InvalidPackets), 0);
 }
 
-/// What is lost on the way, to either side, is asked for again: from one receiver, and from two that hear a group.
+/// What is lost on the way, in either direction, is requested again: by one receiver, and by two in a group.
 fn a_network_that_delays_and_loses(transport: &str) {
     let Some(network) = network("a_network_that_delays_and_loses", transport) else { return };
     let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
@@ -184,8 +185,8 @@ fn a_network_that_delays_and_loses(transport: &str) {
     assert!(from.counter(SystemCounter::RetransmitsSent) > 0, "nothing was sent again");
 }
 
-/// A cable that is pulled and put in again, an interface that goes down and up, at either end: what was published meanwhile arrives, at one
-/// receiver as in a group.
+/// A cable that is unplugged and plugged in again, or an interface that goes down and up, at either end: what was
+/// published meanwhile arrives, at one receiver as in a group.
 fn links_that_come_back_at_once(transport: &str) {
     let Some(network) = network("links_that_come_back_at_once", transport) else { return };
     let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
@@ -212,11 +213,11 @@ fn links_that_come_back_at_once(transport: &str) {
         set(true);
     }
     streams.iter_mut().for_each(|stream| stream.deliver(100));
-    // The sender's own interface was down: where people look it says so.
+    // The sender's own interface was down, and the error log says so.
     await_that("the reason in the error log", || from.errors().contains("cannot send"));
 }
 
-/// A link that is down for so long that both sides give up: they say so, and begin again when it is up.
+/// A link that is down for so long that both sides time out: they report it, and begin again when it is up.
 fn a_link_that_stays_down(transport: &str) {
     let Some(network) = network("a_link_that_stays_down", transport) else { return };
     // The defaults: 10 s and 5 s.
@@ -233,7 +234,7 @@ fn a_link_that_stays_down(transport: &str) {
     stream.deliver(100);
 }
 
-/// Datagrams that are longer than a link takes: the system cuts them up on the way, also where it is handed many at a time.
+/// Datagrams that are longer than the link's MTU: the system fragments them, also when it gets many at a time.
 fn datagrams_longer_than_the_link_takes(transport: &str) {
     let Some(network) = network("datagrams_longer_than_the_link_takes", transport) else { return };
     let [from, to] = [1, 2].map(|number| Host::start(&network, number, transport, &PATIENT));

@@ -1,17 +1,17 @@
-//! A thread that may not set up io_uring, as in many a container: the driver's choice falls on sockets and says why, or is refused where
-//! io_uring was insisted on.
+//! A thread that may not set up io_uring, as in many containers: the driver chooses sockets and says why, or refuses to
+//! start if io_uring is required.
 #![allow(unsafe_code, reason = "forbids this thread a system call")]
 
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, TransportName};
 use gannet_driver::io::transport::{TransportKind, choose};
 
-/// Has this thread's calls of one number fail with "not permitted".
+/// Makes this thread's calls of one number fail with "not permitted".
 fn forbid(call: i64) {
     let filter = |code: u16, jt: u8, jf: u8, k: u32| libc::sock_filter { code, jt, jf, k };
     let permission = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     let mut program = [
-        // Load the number of the call; if it is the forbidden one, refuse; else allow.
+        // Loads the number of the call. If it is the forbidden one, it is refused; else it is allowed.
         filter(0x20, 0, 0, 0),
         filter(0x15, 0, 1, call as u32),
         filter(0x06, 0, 0, permission),
@@ -25,7 +25,7 @@ fn forbid(call: i64) {
     }
 }
 
-/// Rings may be made, and yet nothing goes through them: what io_uring is chosen by is what it does.
+/// A ring can be created, but does not work: io_uring is chosen only if it works.
 #[test]
 fn a_driver_does_without_io_uring_where_any_of_its_calls_is_forbidden() {
     for call in [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register] {
@@ -47,7 +47,7 @@ fn sockets_are_chosen_without(call: i64) {
     confined.join().expect("the thread's own assertions");
 }
 
-/// The whole driver: threads inherit what their creator may not do.
+/// The whole driver: threads inherit the restrictions of their creator.
 #[test]
 fn a_driver_that_may_not_use_io_uring_starts_and_says_so() {
     let confined = std::thread::spawn(|| {

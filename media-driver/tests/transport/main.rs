@@ -1,5 +1,5 @@
-//! What transports do beside carrying datagrams: they allocate nothing once warm, may be taken over by another thread, and a driver does
-//! without io_uring where it is forbidden.
+//! Properties of transports besides carrying datagrams: they allocate nothing after a warm-up, can be taken over by
+//! another thread, and a driver works without io_uring where it is forbidden.
 
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/counting.rs"]

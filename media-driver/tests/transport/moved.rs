@@ -1,5 +1,5 @@
-//! A transport that another thread takes over: the kernel carries operations on in the thread that started them, so the
-//! one that had the transport before would be woken for each datagram, and the new one wait for it.
+//! A transport that another thread takes over. The kernel completes operations in the thread that started them, so
+//! without care the previous thread would be woken for each datagram, and the new one would wait for it.
 
 use std::sync::mpsc::channel;
 
@@ -18,7 +18,7 @@ struct Pair {
 
 impl Pair {
     fn open(kind: TransportKind) -> Self {
-        // Operations that wait are what a thread could be woken for.
+        // Pending operations, for which a thread could be woken.
         let options = SocketOptions { tried_directly: 0, ..SocketOptions::DEFAULT };
         let mut transport = AnyTransport::new(kind, options).unwrap();
         let mut opened = |number: u32| {
@@ -63,7 +63,7 @@ fn nobody_is_woken(kind: TransportKind) {
         let mut pair = Pair::open(kind);
         pair.cross();
         give.send((pair, std::fs::read_link("/proc/thread-self").unwrap())).unwrap();
-        // Sleeps until the other thread has done all it wants to do.
+        // Sleeps until the other thread is done.
         assert!(finished.recv().is_err());
     });
     let (mut pair, thread) = taken.recv().unwrap();

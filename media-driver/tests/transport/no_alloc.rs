@@ -1,4 +1,5 @@
-//! Sending and receiving allocate nothing, once warm: frames of a log and frames of control, alone and in runs, on either transport.
+//! Sending and receiving allocate nothing after a warm-up: frames of a log and control frames, alone and in runs, on
+//! either transport.
 
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters, sendable};
 use gannet::memory::CacheLines;
@@ -11,7 +12,7 @@ use gannet_driver::mailbox::{Content, EndpointId, EndpointSpec, InlineFrame, Tra
 use crate::counting::allocations;
 use crate::raw_access::RAW;
 
-/// Up to how many sockets are tried one after the other: none, and more than there are.
+/// The number of sockets tried one after another: none, and more than there are.
 const FEW_AND_MANY: [usize; 2] = [0, 5];
 
 /// A log of messages, and the ranges of it that are datagrams.

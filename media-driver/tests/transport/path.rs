@@ -1,5 +1,6 @@
-//! Messages go from a publication over two drivers to a subscription without an allocation, once warm: all that the sender,
-//! the receiver, the conductors and the clients do for them is counted. Both drivers are invoked by the test's thread.
+//! Messages go from a publication over two drivers to a subscription without an allocation after a warm-up. Everything
+//! that the sender, the receiver, the conductors and the clients do for them is counted. The test's thread invokes both
+//! drivers.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -50,7 +51,7 @@ impl Host {
     }
 }
 
-/// Carries `messages` messages across; returns how many times memory was asked for.
+/// Sends `messages` messages across. Returns the number of allocations.
 fn carry(
     hosts: &mut [Host; 2],
     (publication, subscription): (&mut ExclusivePublication, &mut Subscription),
@@ -88,7 +89,7 @@ fn a_message_crosses_without_an_allocation() {
     }
     // Through every term of the log.
     carry(&mut hosts, (&mut publication, &mut subscription), 5_000);
-    // What is done a few times per second, whatever is sent, may fall into some of these rounds.
+    // Work that is done a few times per second, whatever is sent, may fall into some of these rounds.
     let rounds = [(); 10].map(|()| carry(&mut hosts, (&mut publication, &mut subscription), 1_000));
     assert!(rounds.contains(&0), "allocations per round: {rounds:?}");
 }

@@ -1,18 +1,18 @@
-//! What channels can ask for beside an address: spies, many places, answers, tags, as applications see them.
+//! Channel features besides an address, as applications see them: spies, several destinations, responses, tags.
 
 use super::*;
 
 use gannet::ChannelStatus;
 use gannet::counters::type_id;
 
-/// What this driver sends can be read by whoever asks for it, without the network; and alone it keeps a publication going.
+/// A spy reads what this driver sends without the network, and alone keeps a publication connected.
 #[test]
 fn spies_read_what_is_sent() {
     let (_driver, client) = launch(ThreadingMode::SharedNetwork);
     let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
     let mut spy = client.add_subscription(&format!("aeron-spy:{channel}"), STREAM).unwrap();
     let mut alone = client.add_exclusive_publication(&format!("{channel}|ssc=true"), STREAM).unwrap();
-    // Several times the log, so that the spy holds its publisher back, and is followed.
+    // Several times the log, so that the spy holds its publisher back, and the position follows it.
     exchange(&mut alone, &mut spy, &[1_000; 400]);
     assert_eq!(spy.images()[0].source_identity(), "aeron:ipc");
     drop(alone);
@@ -50,7 +50,7 @@ fn a_window_of_one_datagram_does_not_stop_a_stream() {
     }
 }
 
-/// What a channel asks of its sockets is for them alone: whoever sends and whoever receives may ask for other things.
+/// A channel's socket options apply to its sockets only: sender and receiver may request different ones.
 #[test]
 fn sockets_are_as_channels_ask() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -63,7 +63,7 @@ fn sockets_are_as_channels_ask() {
     assert!(differs.contains("so-tos"), "{differs}");
 }
 
-/// One subscription hears two publishers on ports of its own, one over IPC, and one that it spies on.
+/// One subscription receives from two publishers on ports of its own, one over IPC, and one that it spies on.
 #[test]
 fn a_subscription_listens_at_many_places() {
     let (_sending, publisher) = launch(ThreadingMode::Shared);
@@ -93,7 +93,7 @@ fn a_subscription_listens_at_many_places() {
     wait_for("free ports", || ports.iter().all(|port| UdpSocket::bind(("127.0.0.1", *port)).is_ok()));
 }
 
-/// Two copies of one stream reach a subscription by two ways, and it reads each message once.
+/// Two copies of one stream reach a subscription by two paths, and it reads each message once.
 #[test]
 fn copies_of_a_stream_are_one_image() {
     let (_receiving, subscriber) = launch(ThreadingMode::Shared);
@@ -112,7 +112,7 @@ fn copies_of_a_stream_are_one_image() {
     exchange(&mut publication, &mut subscription, &[700; 300]);
 }
 
-/// A server answers a request on a publication of its own, without knowing beforehand where its client is.
+/// A server answers a request on a publication of its own, without knowing the client's address beforehand.
 #[test]
 fn a_request_is_answered_on_a_response_channel() {
     let (_serving, server) = launch(ThreadingMode::Shared);
@@ -135,7 +135,7 @@ fn a_request_is_answered_on_a_response_channel() {
     assert_eq!(answered.image_count(), 1);
 }
 
-/// A channel that says nothing but its tag is the one that has the tag.
+/// A channel that consists only of a tag refers to the channel with that tag.
 #[test]
 fn tags_name_channels() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -159,7 +159,7 @@ fn tags_name_channels() {
     assert_eq!(endpoints, 1, "one endpoint has them all");
 }
 
-/// Applications may leave ports to the driver, and learn from it which they are.
+/// Applications may leave ports to the driver, and can query them.
 #[test]
 fn ports_that_the_driver_chose_are_told() {
     let (_receiving, subscriber) = launch(ThreadingMode::Shared);
@@ -176,12 +176,12 @@ fn ports_that_the_driver_chose_are_told() {
     let [from] = publication.local_socket_addresses()[..] else { panic!("one socket") };
     assert!(from.ip().is_loopback() && from.port() != 0 && from != bound, "{from}");
 
-    // Two endpoints of one client are told apart.
+    // Two endpoints of one client are distinguished.
     let shared = publisher.add_publication("aeron:udp?control=127.0.0.1:0|control-mode=dynamic", STREAM).unwrap();
     let [control] = shared.local_socket_addresses()[..] else { panic!("one socket") };
     assert!(control.port() != 0 && control != from, "{control}");
 
-    // Of many places none is the channel's own.
+    // Of several destinations none is the channel's own.
     let many = subscriber.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
     assert_eq!(many.local_socket_addresses(), []);
     for count in 1..=2 {
@@ -190,7 +190,7 @@ fn ports_that_the_driver_chose_are_told() {
     }
     assert_eq!(many.try_resolve_channel_endpoint_port().as_deref(), Some("aeron:udp?control-mode=manual"));
 
-    // There is nothing to tell of what has no socket.
+    // Without a socket there is nothing to report.
     for channel in ["aeron:ipc", "aeron-spy:aeron:udp?endpoint=127.0.0.1:0"] {
         let local = subscriber.add_subscription(channel, STREAM).unwrap();
         assert_eq!(local.channel_status(), ChannelStatus::Active, "what is not there cannot fail");
@@ -199,7 +199,8 @@ fn ports_that_the_driver_chose_are_told() {
     }
 }
 
-/// A subscription that says only where its sender is controlled listens at a port of the system's choice, and registers there.
+/// A subscription that states only its sender's control address listens at a port chosen by the system, and registers
+/// there.
 #[test]
 fn a_subscription_needs_no_endpoint_where_it_registers() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -210,7 +211,8 @@ fn a_subscription_needs_no_endpoint_where_it_registers() {
     exchange(&mut publication, &mut subscription, &[900; 100]);
 }
 
-/// A destination that the system does not send to, here one of another family than its socket, holds up no other.
+/// A destination that the system cannot send to, here one of another address family than its socket, does not affect
+/// others.
 #[test]
 fn a_destination_that_nothing_is_sent_to_holds_up_no_other() {
     for (transport, tried_directly) in WAYS {
@@ -231,7 +233,8 @@ fn a_destination_that_nothing_is_sent_to_holds_up_no_other() {
     }
 }
 
-/// A channel, or a place, that was given up just now can be opened again: its socket is closed first, however long its thread sleeps.
+/// A channel or destination that was just removed can be added again: its socket is closed first, however long its
+/// thread sleeps.
 #[test]
 fn what_was_closed_can_be_opened_again_at_once() {
     for mode in [ThreadingMode::Shared, ThreadingMode::SharedNetwork, ThreadingMode::Dedicated] {
@@ -262,7 +265,7 @@ fn what_was_closed_can_be_opened_again_at_once() {
     }
 }
 
-/// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
+/// Counters show the number of receivers and destinations, the window, and how much was sent.
 #[test]
 fn counters_show_receivers_destinations_and_windows() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -299,7 +302,8 @@ fn counters_show_receivers_destinations_and_windows() {
     });
 }
 
-/// Messages carry when they were sent, when the operating system of the receiving end had them, and when its driver did.
+/// Messages carry the times at which they were sent, at which the receiver's operating system got them, and at which
+/// its driver did.
 #[test]
 fn messages_carry_times() {
     /// The first of September 2020, in nanoseconds since 1970.

@@ -20,7 +20,7 @@ mod names;
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: i32 = 1001;
 
-/// Thrifty with memory and CPU, and patient with clients that a busy machine does not run for a while.
+/// Settings for little memory and CPU, and with long client timeouts for busy machines.
 fn config(mode: ThreadingMode) -> DriverConfig {
     let mut config = DriverConfig::for_profile(Profile::Frugal);
     config.threads.mode = mode;
@@ -48,11 +48,11 @@ fn launch(mode: ThreadingMode) -> (MediaDriver, Client) {
 }
 
 fn context(dir: &Path) -> Context {
-    // Longer than a resolver looks for a name that is not there.
+    // Longer than a resolver searches for a name that does not exist.
     Context::new().dir(dir).driver_timeout(PATIENCE)
 }
 
-/// A port that nobody has now.
+/// A port that is not in use at the moment.
 fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -106,12 +106,12 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Every way of a driver's datagrams: plain sockets, io_uring, and io_uring where every socket has a receive operation.
+/// Every transport of a driver: plain sockets, io_uring, and io_uring with a receive operation for every socket.
 const WAYS: [(TransportName, u32); 3] =
     [(TransportName::Sockets, 5), (TransportName::Auto, 5), (TransportName::Auto, 0)];
 
-/// A twentieth of the datagrams is lost, as many come twice and as many late, on either transport, in both directions: every message
-/// arrives once and in order, and the drivers say that they do it on purpose.
+/// A twentieth of the datagrams is lost, as many come twice and as many late, on either transport, in both directions.
+/// Every message arrives once and in order, and the drivers report that the faults are intentional.
 #[test]
 fn messages_cross_a_bad_network() {
     let lengths: Vec<usize> = (0..500).map(|number| number * 37 % 5_000).collect();
@@ -162,7 +162,7 @@ fn messages_of_all_lengths_cross() {
     exchange(&mut publication, &mut subscription, &lengths);
 }
 
-/// A subscriber that comes later joins where the stream is; what its counters are called, operators and tools rely on.
+/// A later subscriber joins at the current position. Operators and tools rely on the labels of its counters.
 #[test]
 fn a_late_subscriber_joins_and_counters_are_named() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -198,7 +198,8 @@ fn a_late_subscriber_joins_and_counters_are_named() {
     assert!(client.counters().value(SystemCounter::StatusMessagesReceived.id()).unwrap() > 0);
 }
 
-/// When its publication goes, an image goes, and what both held is given back; a new publication starts anew.
+/// When its publication is removed, an image ends and the resources of both are released. A new publication starts a
+/// new stream.
 #[test]
 fn a_stream_ends_and_begins_again() {
     let (_driver, client) = launch(ThreadingMode::SharedNetwork);
@@ -215,7 +216,7 @@ fn a_stream_ends_and_begins_again() {
     }
 }
 
-/// What cannot be opened is refused with its reason, and what is there goes on.
+/// A channel that cannot be opened is refused with its reason, and existing streams continue.
 #[test]
 fn what_cannot_be_opened_is_refused() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -232,7 +233,7 @@ fn what_cannot_be_opened_is_refused() {
     client.add_subscription(&format!("aeron:udp?endpoint=127.0.0.1:{port}"), STREAM).unwrap();
 }
 
-/// One publication, two drivers that hear it: with flow control by the slowest, neither misses anything.
+/// One publication and two receiving drivers: with flow control by the slowest, neither misses anything.
 #[test]
 fn receivers_register_with_a_publication_that_has_many() {
     let (_sending, publisher) = launch(ThreadingMode::Shared);
@@ -249,7 +250,7 @@ fn receivers_register_with_a_publication_that_has_many() {
     deliver_to_all(&mut publication, &mut subscriptions);
 }
 
-/// An application says where a publication goes, and takes that back.
+/// An application adds and removes the destinations of a publication.
 #[test]
 fn applications_add_and_remove_destinations() {
     let (_driver, client) = launch(ThreadingMode::Shared);
@@ -265,8 +266,8 @@ fn applications_add_and_remove_destinations() {
     publication.add_destination("aeron:udp?endpoint=127.0.0.1:1|mtu=8k").unwrap_err();
 }
 
-/// A client that reconnects in place goes on to send to, and to listen at, the places that it was told of before its driver was
-/// started again.
+/// A client that reconnects in place continues to send to, and to listen at, the destinations that were added before
+/// its driver was restarted.
 #[test]
 fn destinations_survive_a_restart_of_the_driver() {
     let temp = tempfile::tempdir().unwrap();
@@ -292,7 +293,7 @@ fn destinations_survive_a_restart_of_the_driver() {
     exchange(&mut publication, &mut subscription, &lengths);
 }
 
-/// Sends a few hundred messages once everybody is there, and has everybody read all of them.
+/// Sends a few hundred messages once everyone is connected, and has everyone read all of them.
 fn deliver_to_all(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription; 2]) {
     wait_for("receivers", || publication.is_connected());
     let mut received = [0_u32; 2];

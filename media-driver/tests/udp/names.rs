@@ -1,4 +1,4 @@
-//! Drivers that resolve names of channels themselves: by gossip over real sockets, and by a table.
+//! Drivers that resolve names of channels themselves: by announcements over real sockets, and by a table.
 
 use std::net::UdpSocket;
 
@@ -34,7 +34,8 @@ fn counter(client: &Client, type_id: i32) -> (String, i64) {
     found.expect("a counter of this type")
 }
 
-/// One of the drivers is told of the other by a name of the operating system, and the other of none; both leave their ports to it.
+/// One driver is configured with the other by a name of the operating system, and the other with none. Both leave their
+/// ports to it.
 #[test]
 fn streams_cross_by_the_names_of_drivers() {
     let (_first_driver, first) = gossiping("first-driver", "127.0.0.1:0", "").unwrap();
