@@ -129,6 +129,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let mut idle = IdleStrategy::Backoff(Backoff::default());
     let mut last_message = Instant::now();
     let mut is_waiting = false;
+    let mut dropped = 0;
     loop {
         let before = printer.printed;
         // Read before the poll: an image that was gone by then has been polled to its end.
@@ -139,6 +140,13 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             .map_err(|error| connection.explain(error))?;
         if let Some(failure) = printer.failure.take() {
             return Err(failure);
+        }
+        if assembler.dropped() > dropped {
+            dropped = assembler.dropped();
+            tell(format_args!(
+                "warning: {dropped} messages dropped until now: longer than 16 MiB, which no publisher sends, or too many \
+                 that are incomplete"
+            ));
         }
         if args.count == Some(printer.printed) || stop.is_wanted() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! `gannet pub` and `gannet sub`: what goes in comes out.
 
+use gannet::{Client, Context};
 use rustix::process::Signal;
 
 use crate::support::{CHANNEL, Driver, eventually, raw};
@@ -57,6 +58,28 @@ fn a_message_that_cannot_fit_is_refused_by_number() {
     assert_eq!(ended.code(), Some(1));
     assert!(ended.stderr.contains("message 2 (10000 bytes)"), "{}", ended.stderr);
     assert_eq!(subscriber.end().success(), b"fits\n");
+}
+
+/// A frame that no publisher sends, of one that formats its frames itself.
+#[test]
+fn a_message_that_is_too_long_to_be_one_is_dropped_and_told() {
+    const LENGTH: usize = (16 << 20) + 64;
+    let driver = Driver::start();
+    let subscriber = subscribe(&driver, &["--count", "1"]);
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=32m", 1001).expect("added");
+    let mut block = vec![0; LENGTH];
+    block[..4].copy_from_slice(&(LENGTH as i32).to_le_bytes());
+    // A first fragment of data.
+    block[4..8].copy_from_slice(&[0, 0x80, 1, 0]);
+    block[12..16].copy_from_slice(&publication.session_id().get().to_le_bytes());
+    block[16..20].copy_from_slice(&1001_i32.to_le_bytes());
+    block[20..24].copy_from_slice(&publication.initial_term_id().get().to_le_bytes());
+    eventually("the block is published", || publication.offer_block(&block).ok());
+    eventually("the message is published", || publication.offer(b"next").ok());
+    let ended = subscriber.end();
+    assert!(ended.stderr.contains("warning: 1 messages dropped"), "{ended:?}");
+    assert_eq!(ended.success(), b"next\n");
 }
 
 #[test]
