@@ -1,5 +1,5 @@
-//! Schemas that are broken, hostile or far too large: each ends in an error that names its place, in little time, on a small
-//! stack. What names do to generated code is shown by the conformance crate, which compiles it.
+//! Broken, hostile or far too large schemas: each gives an error with its place, in little time and on a small stack.
+//! The conformance crate tests the effect of names on generated code, as it compiles that code.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,10 +15,9 @@ const HEADER: &str = "<composite name='messageHeader'><type name='blockLength' p
     <composite name='groupSizeEncoding'><type name='blockLength' primitiveType='uint16'/>\
     <type name='numInGroup' primitiveType='uint8'/></composite>";
 
-/// More than any of these takes, on a machine that is busy with other things; and far less than work takes that grows with the
-/// square of megabytes.
+/// More than any of these takes on a busy machine, and far less than work that is quadratic in megabytes would take.
 const LONG: Duration = Duration::from_secs(1800);
-/// What threads have unless they ask for more.
+/// The default stack size of threads.
 const STACK: usize = 2 << 20;
 const TEN_MEGABYTES: usize = 10 << 20;
 const TWO_MEGABYTES: usize = 2 << 20;
@@ -27,12 +26,12 @@ fn schema(types: &str, rest: &str) -> String {
     format!("<messageSchema package='t' id='1' version='1'>\n<types>{HEADER}\n{types}</types>\n{rest}</messageSchema>")
 }
 
-/// Compiles on a small stack, and measures. What is reported is written out too, as that is part of the work.
+/// Compiles on a small stack, and measures the time. Writing the report is included.
 fn compile(text: String) -> Result<Report, Report> {
     let started = Instant::now();
     let work = move || {
         let compiled = compile_text("hostile.xml", &text, &Options::default())?;
-        // What is accepted is compared like any other, and is what it is.
+        // An accepted schema is compared with itself, and must be equal.
         let comparison = compare(&compiled.schema, &compiled.schema);
         assert!(comparison.changes().is_empty(), "{comparison}");
         Ok(compiled.report)
@@ -45,7 +44,7 @@ fn compile(text: String) -> Result<Report, Report> {
     report
 }
 
-/// Refused with that code, at a place.
+/// Asserts that a schema is refused with that code, at a place.
 fn refused(text: String, code: &str) -> Report {
     let report = compile(text).expect_err("it is refused");
     let found =
@@ -56,7 +55,7 @@ fn refused(text: String, code: &str) -> Report {
     report
 }
 
-/// Two megabytes: a debug build reads slowly, and what took more than its share of time would show with them already.
+/// Two megabytes: debug builds are slow, and quadratic work would show with two megabytes already.
 fn repeat(unit: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     let mut at = 0;
@@ -161,7 +160,7 @@ fn deep_nesting_is_refused_on_a_small_stack() {
         refused(schema("", &groups), "too-deep");
     }
     refused(around("<a>", "</a>", 1_000_000), "too-deep");
-    // As deep as is allowed becomes code on such a stack as well.
+    // Code can also be generated from the greatest allowed depth on such a stack.
     let groups: String = (0..16).map(|at| format!("<group name='g{at}' id='{at}'>")).collect();
     let groups = format!("<message name='M' id='1'>{groups}{}</message>", "</group>".repeat(16));
     let text = schema(&around("<composite name='x'>", "</composite>", 16), &groups);
@@ -175,7 +174,7 @@ fn deep_nesting_is_refused_on_a_small_stack() {
     for level in 1..50_000 {
         let _ = write!(chain, "<composite name='C{level}'><ref name='a' type='C{}'/></composite>", level - 1);
     }
-    // In the order of the file each is resolved once; the other way round the first goes through all.
+    // In the order of the file each is resolved once; in reverse order the first resolves all.
     let mut last_first: Vec<&str> = chain.split_inclusive("</composite>").collect();
     last_first.reverse();
     let last_first = last_first.concat();
@@ -274,7 +273,7 @@ fn text_that_is_no_schema_is_refused() {
         compile_file(folder.path().join("absent.xml"), &Options::default()).expect_err("there is no such file");
     assert!(absent.to_string().contains("absent.xml"), "{absent}");
     assert!(compile_file(folder.path(), &Options::default()).is_err(), "a folder is no schema");
-    // A file that says it is empty, and has no end.
+    // A file with a reported length of zero, but endless content.
     #[cfg(unix)]
     {
         let endless = compile_file("/dev/zero", &Options::default()).expect_err("that is no schema");
@@ -282,7 +281,7 @@ fn text_that_is_no_schema_is_refused() {
     }
 }
 
-/// What goes into a schema of megabytes: types, and what stands behind them; and the code that it is refused with.
+/// The content of a schema of megabytes: types and what follows them; and the code that it is refused with.
 type Flood = (&'static str, fn() -> (String, String), Option<&'static str>);
 
 const FLOODS: &[Flood] = &[
@@ -496,7 +495,7 @@ fn includes_that_turn_round_or_never_end_are_refused_where_they_stand() {
             &including(if at == 0 { "messageSchema" } else { "types" }, &[&format!("{}.xml", at + 1)]),
         );
     }
-    // Each includes the next twice: a million in all.
+    // Each includes the next one twice: a million in all.
     for at in 0..15 {
         let next = format!("{}.xml", at + 1);
         write(
@@ -550,7 +549,7 @@ fn includes_do_not_leave_their_folder() {
         let found = found.unwrap_or_else(|| panic!("{href}: {report}"));
         assert!(report.sources().position(found.place).is_some_and(|position| position.line == 2), "{href}: {report}");
     }
-    // A root that is named lets includes reach what is below it.
+    // With an explicit root, includes may reach everything below it.
     write(path, "sub/schema.xml", &including("messageSchema", &["../types.xml"]));
     write(path, "types.xml", &format!("<types>{HEADER}</types>"));
     let within = Options { include_root: Some(path.to_owned()), ..Options::default() };

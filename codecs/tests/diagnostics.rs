@@ -1,4 +1,4 @@
-//! One small schema for each thing that is refused or warned about, with the place that must be named.
+//! A small schema for each error and warning, with the place that it must name.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn compile(types: &str, messages: &str) -> Report {
     }
 }
 
-/// Code, what the place shows, types, content of a message.
+/// The code, the text at the place, the types, and the content of a message.
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("constant-without-value", "<type", "<type name='A' primitiveType='uint8' presence='constant'/>", ""),
@@ -199,7 +199,7 @@ fn duplicate_messages_are_refused_with_both_places() {
     }
 }
 
-/// Whatever makes them differ: an attribute, a kind, a member of a composite, a value of an enum.
+/// Whatever differs: an attribute, a kind, a member of a composite, a value of an enum.
 #[test]
 fn different_types_of_one_name_are_refused_with_both_places() {
     let composite =
@@ -336,7 +336,7 @@ fn includes_stay_in_their_folder_and_do_not_turn_round() {
 
 #[test]
 fn every_finding_of_the_list_is_one_that_is_made() {
-    // The list and the code name the same findings: what is only in one of them is a mistake in the other.
+    // The list and the code must name the same findings.
     let listed = include_str!("../docs/diagnostics.md");
     let rows: Vec<&str> =
         listed.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|row| row.0).collect();

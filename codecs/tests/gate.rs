@@ -1,4 +1,4 @@
-//! Pairs of schemas through the gate: each kind of change gets its verdict, and real versions of one schema theirs.
+//! Compares pairs of schemas: each kind of change gets its verdict, and so do real versions of one schema.
 
 mod support;
 
@@ -27,7 +27,7 @@ const MESSAGE: &str = "<message name='M' id='1'><field name='a' id='1' type='uin
     <field name='s' id='3' type='S'/><field name='c' id='4' type='C'/><field name='o' id='5' type='O'/>\
     <group name='g' id='10'><field name='x' id='1' type='uint8'/></group><data name='d' id='20' type='varText'/></message>";
 
-/// What is replaced in types or message, by what, and the rule and verdict that must come of it.
+/// The replaced text in types or message, its replacement, and the rule and verdict that must result.
 #[rustfmt::skip]
 const CHANGES: &[(&str, &str, &str, Verdict)] = &[
     ("type='O'/>", "type='O'/><field name='n' id='6' type='uint8' presence='optional' sinceVersion='1'/>", "field-added", Verdict::Compatible),
@@ -62,7 +62,7 @@ fn each_kind_of_change_has_its_verdict() {
     let old = schema(0, TYPES, MESSAGE);
     for (from, to, rule, verdict) in CHANGES {
         let text = |text: &str| text.replacen(from, to, 1);
-        // The header types are written by `schema`, so a change of those is made through a type of the same name.
+        // The header types are written by `schema`, so they are changed through a type of the same name.
         let new = if from.contains("numInGroup") {
             let own = "<composite name='wide'><type name='blockLength' primitiveType='uint16'/>\
                 <type name='numInGroup' primitiveType='uint16'/></composite>";

@@ -1,5 +1,5 @@
-//! Messages that the official tool wrote, read and written again without generated code: the same values, as its own
-//! printer shows them, and the same bytes.
+//! Messages that the official tool wrote, read and written again without generated code: the same values as its own
+//! printer shows, and the same bytes.
 
 mod support;
 
@@ -33,7 +33,7 @@ const FILES: &[&str] = &[
     "value-ref-schema",
 ];
 
-/// Schemas whose golden messages are not those of the official test resources.
+/// Schemas whose golden messages do not come from the official test resources.
 const TOP: &[&str] = &["car", "cme-mdp3-FixBinary", "binance-stream-1_0", "aeron-archive-codecs"];
 
 fn schema(data: &Path, name: &str) -> Schema {
@@ -51,7 +51,7 @@ fn hex(line: &serde_json::Value) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("they are hex")).collect()
 }
 
-/// Writes the message's values again, from the tree and by way of JSON, and compares.
+/// Writes the message's values again, from the tree and through JSON, and compares.
 fn round_trip(found: &Found<'_, '_>, bytes: &[u8], what: &str) {
     let values = found.to_value().expect("it decodes");
     let json = found.to_json().expect("it decodes");
@@ -78,7 +78,7 @@ fn every_golden_message_reads_and_writes_the_same() {
             let end = found.append_json(&mut String::new()).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(end, found.body.len(), "{what}: no byte is left over");
             let official = line["json"].as_str().expect("a line has JSON");
-            // Where the official printer itself failed, only the bytes are known.
+            // Only the bytes are known where the official printer itself failed.
             if !official.starts_with('!') {
                 assert_eq!(found.to_official_json().expect("it decodes"), official, "{what}");
             }
@@ -100,7 +100,7 @@ fn captured_datagrams_decode_in_full_older_versions_included() {
     for file in files {
         let capture = std::fs::read(data.join("captures").join(file)).expect("the capture is there");
         for (packet, datagram) in datagrams(&capture).into_iter().enumerate() {
-            // A packet header of 12 bytes, then messages, each behind its size.
+            // A packet header of 12 bytes, then messages, each after its size.
             let mut rest = &datagram[12..];
             let mut index = 0;
             while !rest.is_empty() {
@@ -181,7 +181,7 @@ fn broken_messages_are_errors_or_values_and_never_panics() {
 #[test]
 fn trap_10_strangers_in_a_header_are_not_written() {
     let Some(data) = support::data("trap_10_strangers_in_a_header_are_not_written") else { return };
-    // `numGroups` of this schema's header: the official encoders leave it as it was.
+    // `numGroups` of this schema's header: the official encoders leave it unchanged.
     let schema = schema(&data, "field-order-check-schema");
     let member = schema.header.member("numGroups").expect("the header has it");
     let line = &lines(&data, "field-order-check-schema")[16];

@@ -1,5 +1,5 @@
-//! Compiled schemas: every real schema survives the way to bytes and back, in both forms, and messages decode the same by
-//! what comes out; bytes that are no compiled schema are an error.
+//! Compiled schemas: every real schema is converted to bytes and back without loss, in both forms, and messages decode
+//! the same with the result. Bytes that are not a compiled schema are an error.
 
 mod support;
 
@@ -19,7 +19,7 @@ fn real_schemas(test: &str) -> Option<Vec<(PathBuf, Schema)>> {
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
         paths.sort();
         for path in paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "xml")) {
-            // One of them is a part of others.
+            // A fragment of other schemas.
             if let Ok(Compiled { schema, .. }) = compile_file(&path, &Options::default()) {
                 schemas.push((path, schema));
             }
@@ -29,7 +29,7 @@ fn real_schemas(test: &str) -> Option<Vec<(PathBuf, Schema)>> {
     Some(schemas)
 }
 
-/// The schema by way of bytes of that form.
+/// Converts the schema to bytes of that form and back.
 fn through_bytes(schema: &Schema, form: Form) -> (Vec<u8>, Schema) {
     let bytes = Ir::of(schema).and_then(|ir| ir.to_bytes(form)).expect("it can be written");
     let again = Ir::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", schema.package));
@@ -51,7 +51,7 @@ fn trap_23_both_forms_of_every_real_schema_come_back_the_same() {
             assert!(comparison.changes().is_empty(), "{}:\n{comparison}", path.display());
             let rewritten = Ir::of(&again).and_then(|ir| ir.to_bytes(form)).expect("it can be written");
             assert!(rewritten == bytes, "{}: the tokens changed on the way", path.display());
-            // The wrong form is told from the right one by the content alone.
+            // The content alone distinguishes the forms.
             let other = if form == Form::From1_36 { Form::Until1_35 } else { Form::From1_36 };
             assert!(Ir::read_as(&bytes, other).is_err(), "{} reads as {other:?}", path.display());
         }
@@ -65,7 +65,7 @@ fn golden_messages_decode_and_encode_the_same_by_a_compiled_schema() {
     let mut compared = 0;
     for (path, schema) in schemas {
         let stem = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
-        // Samples of the same name as an official test have no golden messages of their own.
+        // Samples with the name of an official test have no golden messages of their own.
         let sample = stem.starts_with("example") && !path.parent().is_some_and(|folder| folder.ends_with("official"));
         let Ok(text) = std::fs::read_to_string(data.join(format!("golden/{stem}.jsonl"))) else { continue };
         if sample {
@@ -96,7 +96,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("they are hex")).collect()
 }
 
-/// The format of compiled schemas as a schema of its own: frame and tokens are SBE messages without headers.
+/// The format of compiled schemas as a schema: frame and tokens are SBE messages without headers.
 fn format_of_tokens(items: &[&str]) -> Schema {
     let data = |names: &[&str]| -> String {
         names
@@ -187,7 +187,7 @@ fn bytes_are_the_messages_that_the_format_says() {
         rest = &rest[length..];
         lines.push(text.0);
     }
-    // offset size id version count / signal primitive order presence / deprecated, then what is not empty.
+    // offset size id version count / signal primitive order presence / deprecated, then the items that are not empty.
     #[rustfmt::skip]
     let expected = [
         "7 0 2 package=small semanticVersion=1.5",
@@ -248,7 +248,7 @@ fn bytes_are_the_messages_that_the_format_says() {
     assert_eq!(lines.len(), expected.len());
 }
 
-/// The bytes of one token, by the table of the format: its block, and items behind it, as many as its form has.
+/// The bytes of one token, by the table of the format: its block, then the items of its form.
 fn token(numbers: [i32; 5], codes: [u8; 4], items: &[(usize, &[u8])], most: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     bytes.extend(codes);
@@ -270,10 +270,10 @@ fn trap_23_each_form_is_byte_for_byte_what_the_format_says() {
         <type name='Qty' primitiveType='int16' presence='optional' nullValue='-2' maxValue='300' description='How many'/>\
         </types><message name='M' id='3'><field name='a' id='1' type='Qty' sinceVersion='1'/></message></messageSchema>";
     let schema = compile_text("p.xml", text, &Options::default()).unwrap_or_else(|report| panic!("{report}")).schema;
-    // Items by their place: name 0, minimum 2, maximum 3, null 4, description 9, package 11, which only the later form has.
+    // Items by index: name 0, minimum 2, maximum 3, null 4, description 9, package 11, which only the later form has.
     const ITEMS: [(Form, usize); 2] = [(Form::Until1_35, 11), (Form::From1_36, 12)];
     for (form, most) in ITEMS {
-        // Id 7, form 0, version 2, the package; neither another name space nor a semantic version.
+        // Id 7, form 0, version 2, the package; neither another namespace nor a semantic version.
         let mut expected = vec![7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, b'p', b'.', b'q', 0, 0, 0, 0];
         let mut add = |numbers: [i32; 5], codes: [u8; 4], items: &[(usize, &[u8])]| {
             expected.extend(token(numbers, codes, items, most));
@@ -297,7 +297,7 @@ fn trap_23_each_form_is_byte_for_byte_what_the_format_says() {
     }
 }
 
-/// One message on a line: numbers, then what data is not empty.
+/// One message as a line: its numbers, then the data that is not empty.
 #[derive(Default)]
 struct Line(String);
 
@@ -332,7 +332,7 @@ fn a_compiled_schema_gives_the_code_that_its_schema_gives() {
     let (_, compiled) = through_bytes(&schema, Form::From1_36);
     let items = |schema: &Schema| {
         let code = generate(schema, &generate::Options::default()).expect("an accepted schema has code");
-        // Types come in another order; what there is, is the same.
+        // Types come in another order, but are the same.
         let mut lines: Vec<String> = code.lines().map(str::to_owned).collect();
         lines.sort();
         lines
@@ -348,14 +348,14 @@ fn a_file_that_is_cut_or_changed_is_an_error_or_a_schema_and_never_a_panic() {
         let bytes = Ir::of(&schema).and_then(|ir| ir.to_bytes(form)).expect("it can be written");
         for end in (0..bytes.len()).step_by(7) {
             if let Ok(ir) = Ir::read(&bytes[..end]) {
-                // Whole messages may be missing; the header may not.
+                // Whole messages may be missing, but not the header.
                 assert!(ir.messages.is_empty(), "{end} of {} bytes are not the schema", bytes.len());
             }
         }
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= [0x01, 0x80, 0xFF][at % 3];
-            // What is accepted all the same must be safe to use.
+            // If it is accepted nevertheless, it must be safe to use.
             if let Ok(schema) = Ir::read(&changed).and_then(|ir| ir.to_schema()) {
                 let mut header = message;
                 header[..8].copy_from_slice(&[0, 32, 0, 3, 0, 7, 0, 2]);
@@ -414,20 +414,20 @@ fn tokens_that_no_schema_has_are_refused_with_a_reason() {
     for (found, expected) in cases {
         assert!(found.contains(expected), "{found:?} does not say {expected:?}");
     }
-    // Types may be as deep as in XML: what is in a composite of the last level, and no composite more.
+    // Types may be as deep as in XML: a composite of the last level may have members, but no further composite.
     let open = at("Pair", Signal::BeginComposite);
     let deeper = |by: usize| {
         let mut ir = good.clone();
         let (begin, end) = (ir.messages[0][open].clone(), ir.messages[0][open + 5].clone());
         ir.messages[0].splice(open + 6..open + 6, std::iter::repeat_n(end, by));
         ir.messages[0].splice(open..open, std::iter::repeat_n(begin, by));
-        // The outermost stands where the field does, and each other at the start of the one around it.
+        // The outermost one is at the field's offset, and each other at the start of the one around it.
         ir.messages[0][open + 1..=open + by].iter_mut().for_each(|token| token.offset = 0);
         ir.to_schema().map(|_| ())
     };
     deeper(15).expect("sixteen levels are allowed");
     assert!(deeper(16).expect_err("it is too deep").to_string().contains("nested too deep"));
-    // As deep as anybody likes, and refused without a look at all of it.
+    // Any depth is refused, without reading all of it.
     let mut deep = good.clone();
     let open = at("Pair", Signal::BeginComposite);
     let (begin, end) = (deep.messages[0][open].clone(), deep.messages[0][open + 5].clone());

@@ -1,5 +1,5 @@
-//! Compiled schemas of schemas that were made up: nothing that a message is read by is lost on the way to bytes and back, and
-//! bytes that were changed on the way are an error or a schema, never more.
+//! Compiled schemas of generated schemas: nothing that decoding needs is lost on the way to bytes and back, and changed
+//! bytes give an error or a schema, but never a panic.
 
 #[path = "support/arbitrary.rs"]
 mod arbitrary;

@@ -1,5 +1,5 @@
-//! Schemas and messages that were made up: what is written reads back, versions of a schema read each other, and bytes
-//! that are no message are an error.
+//! Generated schemas and messages: a written message reads back, versions of a schema read each other, and bytes that
+//! are not a message are an error.
 
 #[path = "support/arbitrary.rs"]
 mod arbitrary;
@@ -15,7 +15,7 @@ fn entropy(most: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..most)
 }
 
-/// Writes values, reads them, and writes what was read, by way of JSON too.
+/// Writes values, reads them, and writes the result again, also through JSON.
 fn identity(schema: &Schema, entropy: &mut Entropy<'_>) -> Option<Vec<u8>> {
     let (message, value) = message(schema, entropy)?;
     let mut bytes = Vec::new();
@@ -32,7 +32,7 @@ fn identity(schema: &Schema, entropy: &mut Entropy<'_>) -> Option<Vec<u8>> {
         let mut again = Vec::new();
         encode(schema, message, &values, &mut again)
             .unwrap_or_else(|error| panic!("{}, {form}: {error}\n{json}", message.name));
-        // JSON has one NaN, and shows the bits of a set that have names.
+        // JSON has one NaN, and shows only the bits of a set that have names.
         if form == "values" {
             assert!(again == bytes || has_nan(&value), "{}: {form}\n{json}", message.name);
         } else {
@@ -53,7 +53,7 @@ fn has_nan(value: &Value) -> bool {
     }
 }
 
-/// Reads bytes in every way there is; what is printed must be JSON, and all ways give the same verdict.
+/// Reads bytes in every way there is. Printed text must be JSON, and all ways must give the same result.
 fn read_anything(schema: &Schema, bytes: &[u8]) {
     let Ok(found) = Found::new(schema, bytes) else { return };
     let mut json = String::new();
@@ -69,7 +69,7 @@ fn read_anything(schema: &Schema, bytes: &[u8]) {
     assert_eq!(found.to_official_json().is_ok(), end.is_ok());
 }
 
-/// A whole message with some bytes changed and perhaps cut off.
+/// A message with some bytes changed, and possibly cut off.
 fn damage(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     for _ in 0..entropy.below(4) {
         let at = entropy.number() as usize % bytes.len().max(1);
@@ -105,7 +105,7 @@ proptest! {
             let read = read.unwrap_or_else(|error| panic!("{error}\n{value:?}\n{}\n{}", plan.xml(older), plan.xml(LATEST)));
             let common = common(&value, &known.body);
             prop_assert!(is_in(&common, &read), "sent {:?}\nread {:?}\n{}", value, read, plan.xml(LATEST));
-            // What the writer did not have is absent: nothing is made up.
+            // Values that the writer did not have are absent.
             let names = |value: &Value| match value {
                 Value::Record(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
                 _ => Vec::new(),
@@ -134,7 +134,7 @@ proptest! {
 }
 
 proptest! {
-    // Code is generated slowly, as it is formatted.
+    // Generating code is slow, because of formatting.
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -169,7 +169,7 @@ fn values_of_every_real_schema_read_back() {
     assert!(seen > 1000, "{seen} messages were made up");
 }
 
-/// A simple generator, so that what is tried here is the same each time.
+/// A simple generator, so that each run tries the same inputs.
 fn next(state: &mut u64) -> u8 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 56) as u8

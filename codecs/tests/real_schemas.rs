@@ -1,4 +1,5 @@
-//! Every real schema beside the repository: accepted or refused as the official tool does, with its layout numbers.
+//! Every real schema beside the repository is accepted or refused as by the official tool, with the same layout
+//! numbers.
 
 mod support;
 
@@ -7,8 +8,8 @@ use std::path::Path;
 
 use gannet_codecs::schema::{Body, Options, compile_file};
 
-/// File, warnings that must be among those drawn, and layout: header length if not 8, then `message=block` with
-/// `group:block/dimension` behind it. Messages that are not named have no numbers published.
+/// The file, warnings that must be given, and the layout: the header length if it is not 8, then `message=block`
+/// followed by `group:block/dimension`. There are no published numbers for other messages.
 const ACCEPTED: &[(&str, &[&str], &str)] = &[
     ("aeron-archive-codecs", &[], "ControlResponse=32 StartRecordingRequest=24 ReplayRequest=56"),
     ("aeron-archive-mark-codecs", &[], "MarkFileHeader=128"),
@@ -88,7 +89,7 @@ fn every_real_schema_gets_the_official_verdict_and_layout() {
             assert!(found.contains(&format!("{words} ")), "{name}: {words} is not in {found}");
         }
     }
-    // A fragment, which only other schemas can include.
+    // A fragment that only other schemas can include.
     left.retain(|other| other != "common-types");
     let refused = compile_file(folder.join("common-types.xml"), &Options::default()).expect_err("it is not a schema");
     assert_eq!(refused.errors().map(|found| found.code).collect::<Vec<_>>(), ["not-a-schema"]);
@@ -102,7 +103,7 @@ fn groups(body: &Body, found: &mut String) {
     }
 }
 
-/// Splits a layout so that each part starts with a message and runs to the next.
+/// Splits a layout into parts that start with a message each.
 fn messages(layout: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for word in layout.split_whitespace() {

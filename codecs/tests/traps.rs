@@ -1,4 +1,4 @@
-//! Facts of SBE's layout that surprise, each named after its number in the reference, shown on small schemas.
+//! Surprising facts of SBE's layout, each named after its number in the reference and shown with a small schema.
 
 use std::fmt::Write as _;
 
@@ -118,7 +118,7 @@ fn trap_07_block_lengths_come_from_the_wire() {
         "",
         "<field name='a' id='1' type='uint8'/><group name='g' id='2'><field name='x' id='1' type='uint8'/></group>",
     );
-    // A newer writer's longer blocks, then one whose blocks are too short for what every version has.
+    // Longer blocks of a newer writer, then blocks that are too short for what every version has.
     assert_eq!(read(&schema, &message(3, 10, &[5, 0, 0, 2, 0, 2, 6, 0, 7, 0])), r#"{"a":5,"g":[{"x":6},{"x":7}]}"#);
     let short = message(0, 9, &[1, 0, 0]);
     assert!(matches!(
@@ -237,7 +237,7 @@ fn a_claim_of_many_empty_entries_is_refused() {
 
 #[test]
 fn the_published_vectors_of_the_standard_come_out() {
-    // Decimal 123.45, text, and data, as the text of SBE 1.0 spells them.
+    // Decimal 123.45, text, and data, with the bytes that the text of SBE 1.0 gives.
     let types = "<composite name='decimal'><type name='mantissa' primitiveType='int64'/>\
         <type name='exponent' primitiveType='int8'/></composite><type name='T' primitiveType='char' length='6'/>";
     let schema = schema(
@@ -262,7 +262,7 @@ fn trap_03_blocks_end_with_the_last_field_of_messages_and_groups_alike() {
 
 #[test]
 fn trap_08_data_starts_behind_its_length_whatever_the_composite_says() {
-    // A constant in between takes nothing; what would take bytes is refused.
+    // A constant in between takes no bytes; a member that takes bytes is refused.
     let between = |member: &str| {
         format!(
             "<composite name='D'><type name='length' primitiveType='uint16'/>{member}\
@@ -341,11 +341,11 @@ fn trap_20_what_is_unknown_at_the_end_of_a_message_is_left_and_in_an_entry_it_is
     let old =
         "<field name='a' id='1' type='uint8'/><group name='g' id='2'><field name='x' id='1' type='uint8'/></group>";
     let old = schema("", old);
-    // A newer writer's data behind everything: the message ends where this version of it does.
+    // A newer writer's data after everything else: the message ends where it does in this version.
     let trailing = message(1, 10, &[5, 1, 0, 1, 6, 3, b'a', b'b', b'c']);
     let found = Found::new(&old, &trailing).expect("it is whole");
     assert_eq!(found.append_json(&mut String::new()), Ok(5));
-    // The same in each entry: its bytes are taken for the next entry, which is why the gate calls that breaking.
+    // The same in each entry: the bytes are taken for the next entry, which is why the gate calls that change breaking.
     let inside = message(1, 10, &[5, 1, 0, 2, 6, 0, 7, 0]);
     assert_eq!(read(&old, &inside), r#"{"a":5,"g":[{"x":6},{"x":0}]}"#);
 }

@@ -1,5 +1,5 @@
-//! Our own schema of the archive's protocol against the official one: the same layout, and the same bytes for every golden
-//! message, with and without generated code.
+//! Compares our schema of the archive's protocol with the official one: the same layout, and the same bytes for every
+//! golden message, with and without generated code.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -19,7 +19,7 @@ fn official(data: &Path) -> Schema {
     compile_file(data.join("schemas/aeron-archive-codecs.xml"), &Options::default()).expect("it is accepted").schema
 }
 
-/// All of a block and what follows it that has a part in the bytes, and the names.
+/// Everything of a block and of what follows it that affects the bytes, and the names.
 fn layout(body: &Body) -> Vec<String> {
     let mut parts = vec![format!("block {}", body.block_length)];
     for field in &body.fields {

@@ -1,5 +1,5 @@
-//! The reference's conformance checklist, by small schemas of our own (`schemas/`), for what no real schema beside the
-//! repository exercises: layouts by the rules, bytes by hand, and both codecs on them.
+//! The reference's conformance checklist for what no real schema beside the repository covers, with small schemas of
+//! our own (`schemas/`): layouts computed by the rules, bytes written by hand, and both codecs.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +14,8 @@ fn compile(name: &str) -> (Schema, Report) {
     (compiled.schema, compiled.report)
 }
 
-/// The header's length, then each message's block with the offsets of its fields, and each group's block and dimension.
+/// The header's length, then each message's block length with the offsets of its fields, and each group's block length
+/// and dimension.
 fn layout(schema: &Schema) -> String {
     let mut text = format!("h{}", schema.header.length);
     for message in &schema.messages {
@@ -34,7 +35,7 @@ fn level(body: &Body, text: &mut String) {
     }
 }
 
-/// Schema, and its layout.
+/// Each schema with its layout.
 const LAYOUTS: &[(&str, &str)] = &[
     ("header-constant", "h6 M=16(0)"),
     ("header-small", "h7 Ping=0() Pong=1(0)"),
@@ -71,7 +72,7 @@ fn layouts_are_what_the_rules_say() {
     }
 }
 
-/// Schema, message, values, and the bytes that they are. What is left out of the values is null or empty.
+/// Schema, message, values and bytes. Values that are left out are null or empty.
 const BYTES: &[(&str, &str, &str, &str)] = &[
     ("header-constant", "M", r#"{"a":1}"#, "1000 0100 0000 01000000 Z12"),
     ("header-all-constant", "M", r#"{"a":1}"#, "01000000"),
@@ -139,7 +140,7 @@ const BYTES: &[(&str, &str, &str, &str)] = &[
         r#"{"f1":1,"f2":2,"f3":3,"f4":null,"s1":"a","s2":""}"#,
         "1400 0100 0f00 0200 01000000 02000000 03000000 ffffffffffffffff 0100 61 0000",
     ),
-    // The three messages that the text of the standard prints.
+    // The three messages printed in the text of the standard.
     (
         "orders",
         "NewOrderSingle",
@@ -173,7 +174,7 @@ const BYTES: &[(&str, &str, &str, &str)] = &[
     ("lenient", "M", r#"{"e":"B","f":-1.5}"#, "0500 0100 1200 0100 02 0000c0bf"),
 ];
 
-/// Bytes from hexadecimal words, of which one like `Z4` stands for so many zeros.
+/// Converts hexadecimal words to bytes. A word like `Z4` stands for that number of zeros.
 fn bytes(words: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in words.split_whitespace() {
@@ -234,7 +235,7 @@ fn no_codec_reads_a_message_of_a_version_that_did_not_have_it() {
         for word in [message.body.block_length, message.id, schema.id, version] {
             bytes.extend((word as u16).to_le_bytes());
         }
-        // Zeros are a block, and groups and data that are empty.
+        // Zeros are a block, with empty groups and data.
         bytes.resize(200, 0);
         let dynamic = Found::new(&schema, &bytes).and_then(|found| found.to_json()).map_err(|error| error.to_string());
         let shown = (generated.read)(&bytes).map(|shown| shown.json);
@@ -248,7 +249,7 @@ fn no_codec_reads_a_message_of_a_version_that_did_not_have_it() {
 
 #[test]
 fn every_name_is_shown_as_the_schema_has_it() {
-    // Whatever Rust makes of names, JSON has those of the schema, each once.
+    // Whatever Rust identifiers the names become, JSON has the names of the schema, each once.
     let (schema, _) = compile("names");
     let message = &schema.messages[0];
     let generated =

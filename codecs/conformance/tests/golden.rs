@@ -1,5 +1,5 @@
-//! Generated codecs against golden messages and against the dynamic codec: the same values, the same bytes, the same
-//! verdict on bytes that are broken.
+//! Compares generated codecs with golden messages and with the dynamic codec: the same values, the same bytes, the same
+//! result for broken bytes.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -10,7 +10,7 @@ use gannet_codecs::dynamic::Found;
 use gannet_codecs::schema::{Options, Schema, compile_file};
 use gannet_codecs_conformance::{ALL, Generated};
 
-/// The golden messages of a schema. Of two schemas with one name, those are the official test's.
+/// The golden messages of a schema. For two schemas with one name, they are those of the official tests.
 fn messages(data: &Path, generated: &Generated) -> Vec<Vec<u8>> {
     let (folder, name) = generated.schema.rsplit_once('/').unwrap_or_default();
     let stem = name.trim_end_matches(".xml");
@@ -31,7 +31,7 @@ fn messages(data: &Path, generated: &Generated) -> Vec<Vec<u8>> {
     lines.flat_map(|text| text.lines().map(hex).collect::<Vec<_>>()).collect()
 }
 
-/// Every generated schema that has golden messages, with them.
+/// Every generated schema that has golden messages, with these messages.
 fn golden(data: &Path) -> impl Iterator<Item = (&'static Generated, Schema, Vec<Vec<u8>>)> {
     let with_messages = |generated: &'static Generated| (generated, messages(data, generated));
     let golden = ALL.iter().map(with_messages).filter(|(_, messages)| !messages.is_empty());
@@ -54,7 +54,7 @@ fn code_was_generated_from_every_schema_and_every_golden_file_has_one() {
         for entry in std::fs::read_dir(data.join(folder)).expect("the folder can be listed") {
             let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
             let known = ALL.iter().any(|generated| generated.schema == format!("{folder}/{name}"));
-            // A fragment, which only other schemas can include.
+            // A fragment that only other schemas can include.
             assert!(known || !name.ends_with(".xml") || name == "common-types.xml", "{folder}/{name}");
         }
     }
@@ -73,7 +73,7 @@ fn generated_codecs_read_and_write_every_golden_message() {
             assert_eq!(Ok(shown.json), dynamic(&schema, bytes), "{what}");
             let rewritten = shown.rewritten.unwrap_or_else(|error| panic!("{what}: {error}"));
             let version = Found::new(&schema, bytes).expect("it decodes").header.version;
-            // A message of an older version becomes one of this version, which is other bytes.
+            // A message of an older version is written as one of this version, with different bytes.
             if version == schema.version {
                 assert_eq!(rewritten.as_ref(), Some(bytes), "{what}");
             } else {
@@ -108,7 +108,7 @@ fn generated_and_dynamic_codecs_agree_on_broken_messages() {
     }
 }
 
-/// Writing it again may fail, as decoders allow more than encoders; reading must agree.
+/// Writing may fail, as decoders allow more than encoders; reading must agree.
 fn agree(generated: &Generated, schema: &Schema, bytes: &[u8]) {
     match ((generated.read)(bytes), dynamic(schema, bytes)) {
         (Ok(shown), Ok(json)) => assert_eq!(shown.json, json, "{}", generated.schema),

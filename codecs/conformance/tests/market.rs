@@ -1,5 +1,5 @@
-//! What generated code is like to use, shown with the market data schema, and what it does when versions differ or bytes
-//! are broken.
+//! Shows how generated code is used, with the market data schema, and what it does when versions differ or bytes are
+//! broken.
 
 use gannet_codecs_runtime::{DecodeError, EncodeError};
 use gannet_market::types::{Action, Conditions, Price, Side};
@@ -41,7 +41,7 @@ fn a_message_reads_as_it_was_written() {
     assert_eq!((decoder.tick(), decoder.lot()), (price(1_000_000), Some(10)));
     let legs: Vec<_> = decoder.legs().iter().map(|leg| (leg.instrument(), leg.ratio(), leg.venues().len())).collect();
     assert_eq!(legs, [(1, 1, 2), (2, -1, 0)]);
-    // Groups and data can be read in any order, and as often as one likes.
+    // Groups and data can be read in any order, any number of times.
     assert_eq!(decoder.description_str(), Ok("a spread"));
     let codes: Vec<_> = decoder.legs().into_iter().flat_map(|leg| leg.venues()).map(|venue| venue.code_str()).collect();
     assert_eq!(codes, [Ok("XA"), Ok("XB")]);
@@ -109,14 +109,14 @@ fn an_older_writer_lacks_what_came_later() {
     let update = BookUpdateDecoder::decode(&bytes).expect("it is whole");
     assert_eq!((update.time(), update.sequence(), update.complete(), update.complete_if_sent()), (1, 3, None, None));
     assert_eq!(update.to_string(), r#"{"time":1,"instrument":2,"sequence":3,"levels":[]}"#);
-    // The same block with a version that has `complete`: its byte is not in the block, so it was not sent.
+    // The same block with a version that has `complete`: the block does not have its byte, so it was not sent.
     bytes[6] = 2;
     assert_eq!(BookUpdateDecoder::decode(&bytes).expect("it is whole").complete_if_sent(), None);
 }
 
 #[test]
 fn a_newer_writer_s_additions_are_stepped_over() {
-    // A block of 20 bytes instead of 17, entries of 18 instead of 17, and a group behind the ones that are known.
+    // A block of 20 bytes instead of 17, entries of 18 instead of 17, and a group after the known ones.
     let mut bytes = vec![20, 0, 1, 0, 0x67, 0x12, 9, 0];
     bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 9, 9, 9]);
     bytes.extend([18, 0, 2, 0]);

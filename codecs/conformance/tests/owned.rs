@@ -1,4 +1,4 @@
-//! Owned forms: they outlive the bytes, become the same bytes again, and go through serde without loss.
+//! Owned forms: they outlive the bytes, are written as the same bytes again, and pass through serde without loss.
 
 use gannet_codecs_conformance::market::book_update::LevelsOwned;
 use gannet_codecs_conformance::market::instrument::LegsOwned;
@@ -56,7 +56,7 @@ fn an_owned_form_is_written_and_read_again() {
 
 #[test]
 fn what_an_older_writer_did_not_send_is_none() {
-    // Version 0 of an instrument: neither `lot` nor `url`.
+    // Version 0 of an instrument, which has neither `lot` nor `url`.
     let mut bytes = vec![20, 0, 3, 0, 0x67, 0x12, 0, 0];
     bytes.extend([7, 0, 0, 0]);
     bytes.extend(*b"GNT\0\0\0\0\0");
@@ -144,7 +144,7 @@ fn a_message_without_groups_goes_through_too() {
     let owned = trade();
     let mut bytes = vec![0; owned.encoded_length()];
     assert_eq!(owned.encode(&mut bytes), Ok(bytes.len()));
-    // The version that has `sequence` sends zero for what was not given.
+    // The version that has `sequence` writes zero for a value that was not given.
     let read = TradeOwned::from(TradeDecoder::decode(&bytes).expect("it is whole"));
     assert_eq!(read, TradeOwned { sequence: Some(0), ..owned });
     assert!(BookUpdateDecoder::decode(&bytes).is_err());

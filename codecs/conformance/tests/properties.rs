@@ -1,5 +1,5 @@
-//! Messages that were made up, for every schema that code was generated from: generated and dynamic codecs read the same in
-//! them, write the same, and refuse the same when bytes are changed, cut off, or were never a message.
+//! Generated messages for every schema of this crate. Generated and dynamic codecs read the same values, write the same
+//! bytes, and refuse the same inputs when bytes are changed, cut off, or arbitrary.
 
 #[path = "../../tests/support/arbitrary.rs"]
 mod arbitrary;
@@ -15,7 +15,7 @@ use gannet_codecs::schema::{Options, Schema, compile_file, compile_text};
 use gannet_codecs_conformance::{ALL, Generated};
 use proptest::prelude::*;
 
-/// Every generated schema with its model. Real ones are left out where they are not beside the repository.
+/// Every generated schema with its model. Real ones are left out if they are not beside the repository.
 fn all() -> &'static [(&'static Generated, Schema)] {
     static SCHEMAS: OnceLock<Vec<(&'static Generated, Schema)>> = OnceLock::new();
     SCHEMAS.get_or_init(|| ALL.iter().map(|generated| (generated, model(generated))).collect())
@@ -42,13 +42,13 @@ fn model(generated: &Generated) -> Schema {
     compiled.unwrap_or_else(|report| panic!("{report}")).schema
 }
 
-/// Reading must agree, whatever the bytes are. What is written again must read as the same.
+/// Reading must agree, whatever the bytes are. A message written again must read as the same.
 fn agree(generated: &Generated, schema: &Schema, bytes: &[u8]) {
     let dynamic = Found::new(schema, bytes).and_then(|found| found.to_json());
     match ((generated.read)(bytes), dynamic) {
         (Ok(shown), Ok(json)) => {
             assert_eq!(shown.json, json, "{}", generated.schema);
-            // Decoders allow more than encoders, so there may be nothing; and an older writer's message gets longer.
+            // Decoders allow more than encoders, so writing may fail; and a message of an older writer gets longer.
             if let (Ok(Some(again)), Ok(found)) = (shown.rewritten, Found::new(schema, bytes))
                 && found.header.version >= schema.version
                 && found.header.block_length >= found.message.body.block_length
@@ -77,7 +77,7 @@ fn damage(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     }
 }
 
-/// One message that was made up, in both codecs, whole and damaged.
+/// Checks one generated message with both codecs, intact and damaged.
 fn compare(generated: &Generated, schema: &Schema, entropy: &mut Entropy<'_>) -> bool {
     let Some((message, value)) = message(schema, entropy) else { return false };
     let mut bytes = Vec::new();
@@ -85,7 +85,7 @@ fn compare(generated: &Generated, schema: &Schema, entropy: &mut Entropy<'_>) ->
     let shown = (generated.read)(&bytes).unwrap_or_else(|error| panic!("{}: {error}", generated.schema));
     let json = Found::new(schema, &bytes).and_then(|found| found.to_json()).expect("it was just written");
     assert_eq!(shown.json, json, "{}", generated.schema);
-    // A NaN that means none is written as the one that everybody writes.
+    // A NaN that means none is written in its usual form.
     let same = shown.rewritten.as_ref().is_ok_and(|again| again.as_ref() == Some(&bytes));
     assert!(same || json.contains("null"), "{}: {json}\n{:02x?}\n{bytes:02x?}", generated.schema, shown.rewritten);
     damage(&mut bytes, entropy);
@@ -127,7 +127,7 @@ proptest! {
             return Ok(());
         }
         let message = message.get(&schema.messages);
-        // A header that leads into the message, and then anything.
+        // A valid header, and then arbitrary bytes.
         let mut bytes = vec![0; schema.header.length as usize];
         for (name, value) in [
             ("blockLength", message.body.block_length),
@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Messages of one version, written by the dynamic codec, in the other version's generated one.
+/// Messages of one version, written by the dynamic codec and read by the other version's generated one.
 fn cross(writer: &Schema, reader: (&Generated, &Schema), entropy: &mut Entropy<'_>) {
     let (generated, schema) = reader;
     let Some((sent, value)) = message(writer, entropy) else { return };
@@ -160,10 +160,10 @@ fn cross(writer: &Schema, reader: (&Generated, &Schema), entropy: &mut Entropy<'
     let common = common(&value, &known.body);
     let read = found.to_value().expect("it was just read");
     assert!(is_in(&common, &read), "{}: {value:?}\n{read:?}", generated.schema);
-    // Written again it is of the reader's version, and what the two have in common is still there.
+    // Written again, it is of the reader's version, and the common part is unchanged.
     let again = match shown.rewritten {
         Ok(again) => again.expect("the message is known"),
-        // A group that the older version lacks may be one that must not be empty.
+        // A group that the older version lacks may be required to have entries.
         Err(error) => return assert!(error.contains(" takes 1 to "), "{error}"),
     };
     let found = Found::new(schema, &again).expect("the message is known");
@@ -183,7 +183,7 @@ fn versions_of_a_schema_read_each_other() {
     let mut state = 5_u64;
     for (old, new) in pairs {
         let (Some((old, old_schema)), Some((new, new_schema))) = (named(&old), named(&new)) else {
-            // Only the real ones can be absent, and then a test that needs them says so.
+            // Only real schemas can be absent. A test that needs them reports that.
             assert!(old.starts_with("schemas/"), "{old}");
             continue;
         };
@@ -195,7 +195,7 @@ fn versions_of_a_schema_read_each_other() {
     }
 }
 
-/// A simple generator, so that what is tried here is the same each time.
+/// A simple generator, so that each run tries the same inputs.
 fn next(state: &mut u64) -> u8 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 56) as u8

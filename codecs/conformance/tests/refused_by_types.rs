@@ -1,5 +1,5 @@
-//! What the types of generated code refuse: each function here that is marked must draw that error where the mark stands,
-//! and nothing else may draw any. Compiled by `rustc` alone, twice.
+//! Errors that the types of generated code cause: each marked function here must have that compile error at the mark,
+//! and there must be no other error. Compiled by `rustc` alone, twice.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ const SCHEMA: &str = "<messageSchema package='t' id='1'><types>\
     <group name='fees' id='4'><field name='amount' id='1' type='uint8'/></group><data name='memo' id='5' type='text'/></message>\
     </messageSchema>";
 
-/// What is right, in every way that the wrong ones below are wrong.
+/// The right way to use everything that is used wrongly below.
 const RIGHT: &str = r#"
 fn all(buffer: &mut [u8]) -> Result<usize, EncodeError> {
     let mut order = BidEncoder::wrap(buffer)?;
@@ -53,7 +53,7 @@ fn in_order<'a>(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
         let (claimed, mut found) = (fills.len(), 0);
         let leg = fills.for_each(|_| found += 1)?;
         assert_eq!(found, claimed);
-        // Whoever has seen enough of an entry leaves it: the group steps over the rest.
+        // An entry may be left before its end: the group skips the rest.
         if order.side() == Side::BUY {
             leg.note()?.1.end();
         }
@@ -210,7 +210,7 @@ fn read_while_it_is_written(buffer: &mut [u8]) -> Result<(), EncodeError> {
 }
 "#;
 
-/// Runs the compiler and returns each error's code and line.
+/// Runs the compiler, and returns the code and line of each error.
 fn compile(folder: &Path, arguments: &[&str]) -> Vec<(String, u64)> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)

@@ -1,6 +1,5 @@
-//! Schemas and messages made up from bytes. Whoever has the bytes, a property test or a fuzzer, decides what comes of them:
-//! fewer bytes, and zeros, make less. Used by the tests of the codecs, by the build of the conformance crate and by nothing
-//! else.
+//! Generates schemas and messages from bytes, which a property test or a fuzzer provides. Fewer bytes, and zeros,
+//! generate less. Used by the tests of the codecs and by the build of the conformance crate.
 
 #![allow(dead_code, unreachable_pub, reason = "each user of this takes what it needs")]
 
@@ -11,7 +10,7 @@ use gannet_codecs::schema::{
     Body, Encoding, Field, Group, Message, Number, Options, Presence, Primitive, Schema, Type, compile_text,
 };
 
-/// Bytes to take decisions from; zeros when they are used up.
+/// Bytes that decide between alternatives; zeros when they are used up.
 #[derive(Debug)]
 pub struct Entropy<'a> {
     bytes: &'a [u8],
@@ -28,12 +27,12 @@ impl<'a> Entropy<'a> {
         first
     }
 
-    /// One of `0..limit`.
+    /// A number in `0..limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         usize::from(self.byte()) % limit.max(1)
     }
 
-    /// Whether something that happens once in `odds` times does.
+    /// Returns true once in `odds` times.
     pub fn once_in(&mut self, odds: usize) -> bool {
         self.below(odds) == odds - 1
     }
@@ -51,7 +50,7 @@ impl<'a> Entropy<'a> {
     }
 }
 
-/// A message of the schema with values, in the form that reading it gives back.
+/// A message of the schema with values, in the form that reading it returns.
 pub fn message<'s>(schema: &'s Schema, entropy: &mut Entropy<'_>) -> Option<(&'s Message, Value)> {
     let message = schema.messages.get(entropy.below(schema.messages.len()))?;
     Some((message, body(&message.body, entropy)))
@@ -156,7 +155,7 @@ fn tree(number: Number, primitive: Primitive) -> Value {
     }
 }
 
-/// Whether everything in `part` is in `whole` with the same value. Of floats the bits are compared, but for those of NaN.
+/// Whether everything in `part` is in `whole` with the same value. Floats are compared by their bits, except for NaN.
 pub fn is_in(part: &Value, whole: &Value) -> bool {
     match (part, whole) {
         (Value::Record(part), whole) => {
@@ -175,7 +174,7 @@ pub fn is_in(part: &Value, whole: &Value) -> bool {
     }
 }
 
-/// What of `part` another version of the schema also has, by name and level.
+/// The part of `part` that another version of the schema has as well, by name and level.
 pub fn common(part: &Value, other: &Body) -> Value {
     let Value::Record(fields) = part else { return part.clone() };
     let mut kept = Vec::new();
@@ -193,14 +192,14 @@ pub fn common(part: &Value, other: &Body) -> Value {
     Value::Record(kept)
 }
 
-/// The versions that [`Plan`]s have: 0 to this.
+/// The last version of [`Plan`]s, which have the versions from 0 on.
 pub const LATEST: usize = 3;
 
-/// Plans from 0 to this are compiled into the conformance crate.
+/// The number of plans that are compiled into the conformance crate.
 pub const COMPILED: usize = 12;
 
-/// A schema that was made up: the same types and messages in versions 0 to [`LATEST`], each of which only adds to the one
-/// before it, where SBE allows that.
+/// A generated schema: the same types and messages in versions 0 to [`LATEST`]. Each version only adds to the one
+/// before, where SBE allows that.
 #[derive(Debug)]
 pub struct Plan {
     attributes: String,
@@ -213,7 +212,7 @@ struct Level {
     name: String,
     since: usize,
     attributes: String,
-    /// Each with the version that brought it.
+    /// Each with the version that introduced it.
     fields: Vec<(usize, String)>,
     groups: Vec<Level>,
     data: Vec<(usize, String)>,
@@ -221,7 +220,7 @@ struct Level {
 
 const SCALARS: [&str; 11] =
     ["char", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double"];
-/// Names that are used for fields and the like beside plain ones.
+/// Special names that are used for fields and the like, besides plain ones.
 const NAMES: [&str; 12] =
     ["type", "self", "block", "Self", "wrap", "value", "fooBar", "foo_bar", "version", "count", "core", "9"];
 
@@ -242,7 +241,7 @@ impl Plan {
         Self { attributes: order.to_owned(), types, messages }
     }
 
-    /// The same plan for the same number, each time.
+    /// The plan for a number, the same each time.
     pub fn numbered(number: usize) -> Self {
         let mut state = number as u64 + 1;
         let bytes: Vec<u8> = (0..400)
@@ -254,14 +253,14 @@ impl Plan {
         Self::new(&mut Entropy::new(&bytes))
     }
 
-    /// The schema at a version, compiled: it is sound.
+    /// The schema at a version, compiled. It is valid.
     pub fn schema(&self, version: usize) -> Schema {
         let xml = self.xml(version);
         let compiled = compile_text("made-up.xml", &xml, &Options::default());
         compiled.unwrap_or_else(|report| panic!("{xml}\n{report}")).schema
     }
 
-    /// The schema's XML, as it was at that version.
+    /// The schema's XML at a version.
     pub fn xml(&self, version: usize) -> String {
         let mut xml = format!(
             "<sbe:messageSchema xmlns:sbe='http://fixprotocol.io/2016/sbe' package='made.up' id='77' version='{version}'{}>\n\
@@ -307,7 +306,7 @@ fn since_text(since: usize) -> String {
     if since == 0 { String::new() } else { format!(" sinceVersion='{since}'") }
 }
 
-/// The header, two dimensions and two kinds of data, all of them in some of the shapes that SBE allows.
+/// The header, two dimensions and two kinds of data, each in one of the shapes that SBE allows.
 fn header(types: &mut String, entropy: &mut Entropy<'_>) {
     let mut members = vec!["blockLength", "templateId", "schemaId", "version"];
     if entropy.once_in(3) {
@@ -414,7 +413,7 @@ fn named_types(types: &mut String, pool: &mut Vec<String>, entropy: &mut Entropy
     }
 }
 
-/// A composite that may refer to those declared before it, of which there are `declared`.
+/// A composite that may refer to the `declared` composites before it.
 fn composite(name: &str, declared: usize, depth: usize, entropy: &mut Entropy<'_>) -> String {
     let mut text = format!("<composite name='{name}'>\n");
     for at in 0..entropy.below(5) {
@@ -451,21 +450,21 @@ fn level(name: &str, pool: &[String], depth: usize, entropy: &mut Entropy<'_>) -
     for at in 0..entropy.below(6) {
         since = (since + usize::from(entropy.once_in(3))).min(LATEST);
         let ty = entropy.one(pool);
-        // A constant type makes a constant field; it cannot be optional.
+        // A constant type makes a constant field, which cannot be optional.
         let presence = if !ty.starts_with('T') && entropy.once_in(3) { " presence='optional'" } else { "" };
         level.fields.push((since, format!(" name='{}' type='{ty}'{presence}", name("f", at, entropy))));
     }
     if depth < 3 {
         since = 0;
         for at in 0..entropy.below(3) {
-            // In an entry nothing but fields can be added: readers could not step over it.
+            // Only fields can be added to an entry, since older readers could not skip anything else.
             since = if depth == 0 { (since + usize::from(entropy.once_in(3))).min(LATEST) } else { 0 };
             let mut group = self::level(&format!("G{depth}{at}"), pool, depth + 1, entropy);
             group.since = since;
             level.groups.push(group);
         }
     }
-    // Once there are groups of a later version no data can be older, or it would have to move.
+    // After groups of a later version, data cannot be of an older one, or it would have to move.
     for at in 0..entropy.below(3) {
         since = if depth == 0 { (since + usize::from(entropy.once_in(3))).min(LATEST) } else { 0 };
         let ty = *entropy.one(&["text", "bytes"]);

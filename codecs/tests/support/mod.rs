@@ -1,4 +1,4 @@
-//! What the tests of this crate share: the folder of real schemas and messages, and how a test says that it is absent.
+//! Shared by the tests of this crate: the folder of real schemas and messages, and the report when it is absent.
 
 #![allow(unreachable_pub, reason = "each test that includes this is a crate of its own")]
 
@@ -7,9 +7,9 @@ mod skip;
 
 use std::path::{Path, PathBuf};
 
-/// The folder of real input beside the repository, or `None`, reported, where it is absent.
+/// The folder of real input beside the repository. `None`, which is reported, if it is absent.
 pub fn data(test: &str) -> Option<PathBuf> {
-    // The workspace's lock file marks the repository's root, from whichever of its crates this is included.
+    // The workspace's lock file marks the repository's root, whichever of its crates includes this file.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").is_file());
     let folder = root.unwrap_or(Path::new(".")).join("../shared/data");
     if folder.join("schemas").is_dir() {

@@ -1,11 +1,12 @@
-//! The exchange's captures through a driver process, from one publishing process to two subscribing ones, byte for byte.
+//! Sends the exchange's captures through a driver process, from one publishing process to two subscribing ones, and
+//! compares them byte for byte.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{CHANNEL, Driver, raw};
 
-/// The captures, if the data is beside the repository. A test without them says that it was skipped.
+/// The captures, if the data is beside the repository. A test without them reports that it was skipped.
 fn captures(test: &str) -> Option<Vec<PathBuf>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/captures");
     let mut paths = Vec::new();
@@ -21,8 +22,8 @@ fn captures(test: &str) -> Option<Vec<PathBuf>> {
     Some(paths)
 }
 
-/// The UDP payloads of a capture, found without the reader under test: these files are little-endian pcap, with Ethernet, and
-/// IPv4 without options.
+/// The UDP payloads of a capture, read without the reader under test: these files are little-endian pcap, with
+/// Ethernet, and IPv4 without options.
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
     const FILE_HEADER: usize = 24;
     const RECORD_HEADER: usize = 16;
@@ -81,7 +82,7 @@ fn captures_in_a_loop_and_at_a_rate_come_in_the_same_order_each_time() {
     arguments.extend(paths.iter().map(|path| path.to_str().expect("a plain path")));
     let start = Instant::now();
     driver.gannet(&arguments).end().success();
-    // No message goes before its time. How long after it depends on the machine.
+    // No message is sent before its time. How long after depends on the machine.
     let due = Duration::from_secs_f64((30 * once.len() - 1) as f64 / 5000.0);
     assert!(start.elapsed() >= due, "{} messages took {:?}", 30 * once.len(), start.elapsed());
     assert!(subscriber.end().success() == expected, "the subscriber got other bytes than the captures have");

@@ -1,4 +1,4 @@
-//! What a script relies on: exit codes, pipes that close, and the demonstration.
+//! What scripts rely on: exit codes, closed pipes, and the demo.
 
 use std::process::Stdio;
 
@@ -179,7 +179,7 @@ fn a_report_without_a_place_is_refused_before_anything_is_measured() {
     }
 }
 
-/// Short, and not for the figures: this build and this machine are not what is measured.
+/// Short, since the figures do not matter here.
 #[test]
 fn a_measurement_over_ipc_prints_the_keys_that_scripts_rely_on() {
     const KEYS: [&str; 17] = [
@@ -226,9 +226,9 @@ fn a_measurement_over_ipc_prints_the_keys_that_scripts_rely_on() {
 
 #[test]
 fn an_idle_driver_s_time_is_told() {
-    // Started for its own sake, and not for the figure: this build and this machine are not what is measured.
+    // Started only to see that it works; the figures do not matter here.
     let driver = crate::support::driver_binary().to_str().expect("a plain path");
-    // On a machine that gives the driver no time at all for that long, there is nothing to tell: then once more.
+    // If the machine gives the driver no time at all for that long, the test is repeated.
     crate::support::eventually("a driver that does something takes time", || {
         let lines = run(&["bench", "idle", "--json", "--for", "300ms", "--driver", driver]).json();
         assert_eq!(lines.len(), 2);
@@ -270,13 +270,13 @@ fn a_warning_that_nobody_can_read_ends_no_command() {
     assert_eq!(status.code(), Some(1), "it warned, went on, and found no driver");
 }
 
-/// What was under way when it was stopped is not lost.
+/// Messages in transit when it was stopped do not count as lost.
 #[test]
 fn a_demonstration_that_is_stopped_says_so_and_nothing_of_a_loss() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = gannet(&["demo", "--messages", "100000000", "--rate", "1000"]);
     let process = Process::spawn(command.env("TMPDIR", dir.path()), None);
-    // Where it records goes there, once it listens for signals.
+    // Its recording directory is there once it listens for signals.
     crate::support::eventually("it begins", || std::fs::read_dir(dir.path()).expect("it is there").next().map(drop));
     process.signal(rustix::process::Signal::INT);
     let ended = process.end();
@@ -288,7 +288,7 @@ fn a_demonstration_that_is_stopped_says_so_and_nothing_of_a_loss() {
 #[test]
 fn a_check_tells_a_driver_that_lives_from_one_that_does_not() {
     let mut driver = Driver::start();
-    // On a machine that has not run the driver for ten seconds it does not count as alive: then once more.
+    // If the machine has not run the driver for ten seconds, it does not count as alive, and the test is repeated.
     let line = crate::support::eventually("the driver is alive", || {
         let ended = driver.gannet(&["stat", "--check", "--json"]).end();
         ended.status.success().then(|| ended.json().remove(0))
@@ -318,7 +318,7 @@ fn what_cannot_be_published_is_refused_before_anybody_waits() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().to_str().expect("a plain path");
     let empty = dir.path().join("empty.pcap");
-    // A capture without a packet: its header alone.
+    // A capture without packets: only its header.
     let header = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1].map(u32::to_le_bytes).concat();
     std::fs::write(&empty, header).expect("there is room");
     let empty = empty.to_str().expect("a plain path");
@@ -340,7 +340,7 @@ fn the_demonstration_loses_nothing() {
         let leg = &lines.last().expect("one object")[name];
         assert_eq!((&leg["published"], &leg["received"]), (&3000.into(), &3000.into()), "{name}");
         assert_eq!((&leg["lost"], &leg["differed"]), (&0.into(), &0.into()), "{name}");
-        // No message comes before it is due, in a replay neither.
+        // No message comes before it is due, also in a replay.
         assert!(leg["p50_ns"].as_u64() <= leg["p99_ns"].as_u64() && leg["p50_ns"].as_u64() > Some(0), "{name}: {leg}");
     }
 }

@@ -1,4 +1,4 @@
-//! `gannet journal`: what it says of a journal, in use and damaged, as a script sees it.
+//! `gannet journal`: its output for a journal in use and for a damaged one, as a script sees it.
 
 use gannet::journal::{Journal, JournalOptions, RollCycle};
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
 
-/// A journal of messages that say their number.
+/// A journal of messages that contain their number.
 fn journal(dir: &std::path::Path, messages: u64) -> Journal {
     let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
     let journal = Journal::create(dir, &options).expect("a journal");
@@ -99,7 +99,7 @@ fn segments_are_pruned_from_a_journal_in_use() {
     let done = pruned(&["--before-position", "200000"]);
     assert_eq!((&done["start_position_before"], &done["start_position"]), (&0.into(), &65_536.into()));
     assert_eq!((&done["segments"][0]["file"], &done["segments"][0]["reason"]), (&"0-0.rec".into(), &"position".into()));
-    // The cursor keeps the journal from doing so by itself.
+    // The cursor keeps the journal from pruning by itself.
     journal.set_retention(&gannet::journal::Retention::new().max_bytes(1)).expect("set");
     let described = lines(&ended(&["describe", "--json", "--dir", path]).success()).remove(0);
     let held = &described["held_by"];
@@ -109,7 +109,7 @@ fn segments_are_pruned_from_a_journal_in_use() {
     journal.set_retention(&gannet::journal::Retention::new()).expect("set");
     let forced = run(&["--before-position", "200000", "--force"]).success();
     assert!(text(&forced).contains("the recording begins at 196,608"), "{}", text(&forced));
-    // Nanoseconds are no position of this recording.
+    // The time in nanoseconds is not a position of this recording.
     let taken = run(&["--before-position", "1700000000000000000", "--force"]);
     assert!(taken.code() == Some(1) && taken.stderr.contains("say --before-time"), "{}", taken.stderr);
     assert_eq!(pruned(&["--before-time", "0", "--dry-run"])["segments"].as_array().map(Vec::len), Some(0));
@@ -150,7 +150,7 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     assert!(run(&["--format", "pcap", "--output", capture_path]).is_empty());
     let bytes = std::fs::read(&capture).expect("written");
     assert!(run(&["--format", "pcap"]) == bytes);
-    // Read without the reader that the command comes with: nanoseconds, raw IPv4, UDP.
+    // Read without the command's own reader: nanosecond times, raw IPv4, UDP.
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     assert_eq!((word(0), word(20)), (0xA1B2_3C4D, 101));
     let (mut at, mut packets) = (24, Vec::new());
@@ -181,7 +181,7 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     assert!(both.code() == Some(2) && both.stderr.contains("--json is the same as --format jsonl"), "{both:?}");
 }
 
-/// With a schema, what messages say is exported, and chosen by: the same as is printed.
+/// With a schema, messages are exported in decoded form and selected by their fields, with the same result as printing.
 #[test]
 fn messages_are_exported_by_their_schema() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -214,7 +214,7 @@ fn messages_are_exported_by_their_schema() {
     assert_eq!(rows[0], "position,next_position,sequence,time_ns,length,schema,version,template,name,fields");
     assert_eq!(rows[1], r#"0,64,0,1000,17,9,1,3,Order,"{""id"":7,""side"":""Buy""}""#);
     assert_eq!(rows.len(), 4);
-    // By template and by what fields say.
+    // By template and by field values.
     let chosen = |arguments: &[&str]| lines(&run(&[&["--format", "jsonl"], arguments].concat())).len();
     assert_eq!([chosen(&["--template", "3"]), chosen(&["--template", "4"])], [3, 0]);
     assert_eq!(
@@ -225,12 +225,12 @@ fn messages_are_exported_by_their_schema() {
         [chosen(&["--field", "side=Buy", "--field", "id=9"]), chosen(&["--field", "id=9", "--field", "id=7"])],
         [1, 0]
     );
-    // A capture has the messages as they are.
+    // A capture has the messages unchanged.
     let capture = run(&["--format", "pcap", "--field", "id=9"]);
     assert_eq!((capture.len(), &capture[24 + 16 + 28..]), (24 + 16 + 28 + 17, &orders[2][..]));
 }
 
-/// A journal is tried from a shell: lines go in, come out again, and cursors are seen to.
+/// A journal is used from a shell: lines are appended and printed, and cursors are managed.
 #[test]
 fn lines_are_appended_and_cursors_are_seen_to() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -275,7 +275,7 @@ fn lines_are_appended_and_cursors_are_seen_to() {
     assert!(nowhere.code() == Some(1) && nowhere.stderr.contains("cannot be read from 100"), "{nowhere:?}");
 }
 
-/// A field's value chooses the same messages in every form, and what cannot be decoded is no failure of what was asked for.
+/// A field's value selects the same messages in every form, and messages that cannot be decoded are no failure then.
 #[test]
 fn messages_are_chosen_by_what_a_field_says() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -306,7 +306,7 @@ fn messages_are_chosen_by_what_a_field_says() {
     assert!(wrong.code() == Some(2) && wrong.stderr.contains("instrument=9"), "{}", wrong.stderr);
 }
 
-/// Damage costs what is damaged, whichever way the recording is read.
+/// Only the damaged messages are lost, in whichever direction the recording is read.
 #[test]
 fn damage_is_passed_over_in_both_directions_and_at_the_end() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -318,7 +318,7 @@ fn damage_is_passed_over_in_both_directions_and_at_the_end() {
         let file = dir.path().join(format!("0-{}.rec", position / 65_536 * 65_536));
         let mut bytes = std::fs::read(&file).expect("a segment");
         bytes[(position % 65_536) as usize..][..32].fill(0xFF);
-        // Where it lies: a writer has it mapped.
+        // Damaged in place, since a writer has the file mapped.
         std::os::unix::fs::FileExt::write_all_at(
             &std::fs::File::options().write(true).open(&file).expect("opened"),
             &bytes,
@@ -351,12 +351,12 @@ fn damage_is_passed_over_in_both_directions_and_at_the_end() {
     assert_eq!(read(&["cat", "--from-sequence", "7", "--to-position", &positions(9)]), (Some(0), vec![7, 8], 0));
     let reversed = read(&["cat", "--reverse", "--to-position", &positions(2_998)]);
     assert_eq!(reversed, (Some(0), vec![2_999, 2_998], 0));
-    // One within a message is behind its beginning.
+    // A position within a message is after its beginning.
     let within = format!("{}", positions(2_998).parse::<i64>().expect("a number") + 8);
     assert_eq!(read(&["cat", "--reverse", "--to-position", &within]), (Some(0), vec![2_999], 0));
     assert_eq!(read(&["tail", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
 
-    // Followed, damage at the very end is told once, and what is appended behind it comes.
+    // When followed, damage at the very end is reported once, and messages appended after it are shown.
     overwrite(2_999);
     let from = positions(2_998);
     let arguments = ["journal", "tail", "--from-position", &from, "-f", "--count", "4", "--json", "--dir", path];
@@ -372,7 +372,7 @@ fn damage_is_passed_over_in_both_directions_and_at_the_end() {
     assert_eq!((followed.code(), told), (Some(1), 1), "{followed:?}");
 }
 
-/// One cycle of a journal that rolls by time of day, by its number, by a moment in it, and the last one.
+/// One cycle of a journal that rolls by time of day: by its number, by a time in it, and the last one.
 #[test]
 fn a_cycle_is_read_by_its_name() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -381,7 +381,7 @@ fn a_cycle_is_read_by_its_name() {
     let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).roll(minute);
     let journal = Journal::create(dir.path(), &options).expect("a journal");
     let mut appender = journal.appender().expect("an appender");
-    // A message a second, from 02:00:00 on; nothing from the cycle of 02:03.
+    // A message per second, from 02:00:00 on; none in the cycle of 02:03.
     for number in (0..600).filter(|number| number / 60 != 3) {
         let time = (7_200 + number) * 1_000_000_000;
         appender.append_with(format!("message {number}").as_bytes(), time).expect("appended");
@@ -416,7 +416,7 @@ fn a_cycle_is_read_by_its_name() {
     assert!(refused.stderr.contains("does not roll by time of day"), "{}", refused.stderr);
 }
 
-/// The mark that keeps archives away is read by their own schema.
+/// The mark that keeps archives away can be read with the archive's own schema.
 #[test]
 fn a_journals_mark_is_an_archives_message() {
     let Some(data) = sbe::data("a_journals_mark_is_an_archives_message") else { return };
@@ -467,7 +467,7 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     let found = &lines(&verified.stdout)[0];
     assert_eq!((&found["damaged"], &found["messages"]), (&1.into(), &2_999.into()));
     assert_eq!((&found["damages"][0]["position"], &found["damages"][0]["offset"]), (&65_536.into(), &0.into()));
-    // Whatever reads it tells of it, and shows nothing of it, unless it is not to look.
+    // Every reader reports it and shows nothing of it, unless verification is off.
     for arguments in
         [&["cat"][..], &["cat", "--reverse"], &["tail", "-n", "5000"], &["find", "--count", "5000"], &["export"]]
     {

@@ -1,4 +1,4 @@
-//! The commands as users meet them: real processes, with a real driver beside them.
+//! The commands as users run them: real processes, with a real driver beside them.
 
 mod captures;
 mod command_line;

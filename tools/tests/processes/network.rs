@@ -1,4 +1,4 @@
-//! The commands that show what a driver's streams on the network are doing.
+//! The commands that show a driver's streams on the network.
 
 use std::net::UdpSocket;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::{Driver, eventually};
 
-/// A channel on a port that nobody had a moment ago.
+/// A channel on a port that was unused a moment ago.
 fn channel() -> String {
     let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback").port();
     format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k")
@@ -15,7 +15,7 @@ fn channel() -> String {
 
 #[test]
 fn losses_are_listed_with_where_they_came_from() {
-    // One datagram in five is lost on purpose, and asked for again.
+    // One datagram in five is lost on purpose, and requested again.
     let driver = Driver::start_with(&[("GANNET_LOSS_DROP_PPM", "200000")]);
     let text = String::from_utf8(driver.gannet(&["loss"]).end().success()).expect("text");
     assert!(text.ends_with("nothing was lost\n"), "{text}");
@@ -69,10 +69,10 @@ fn why_names_the_receiver_that_takes_no_more() {
     drop((publisher, subscriber));
 }
 
-/// Of a group it is told which receiver holds the others up, and since when.
+/// For a group, the command shows which receiver holds the others up, and since when.
 #[test]
 fn why_names_the_receiver_of_a_group_that_holds_up_the_others() {
-    // A subscriber that is stopped for long, or a driver that is not run for long, is given up by nobody.
+    // Long timeouts: a stopped subscriber, or a driver that is not run for long, does not time out.
     let driver = Driver::start_with(&[
         ("AERON_CLIENT_LIVENESS_TIMEOUT", "600s"),
         ("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "700s"),

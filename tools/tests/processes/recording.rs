@@ -1,4 +1,4 @@
-//! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: what was recorded comes again.
+//! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: recorded messages are delivered again.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn text(ended: Ended) -> String {
     String::from_utf8(ended.success()).expect("text")
 }
 
-/// Publishes lines that say their number, to whoever subscribes.
+/// Publishes lines that contain their number, to any subscriber.
 fn publish(publication: &mut ExclusivePublication, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let line = format!("line {number}");
@@ -81,7 +81,7 @@ fn what_is_recorded_is_replayed_whole_and_in_part_at_any_speed() {
     assert!(cat.lines().all(|line| line.contains("line ")) && cat.lines().count() == 2, "{cat}");
 }
 
-/// Messages of a recorded stream have the times at which they were recorded, wherever a time is asked for or told.
+/// Messages of a recorded stream have the times at which they were recorded, wherever a time is requested or shown.
 #[test]
 fn what_is_recorded_is_found_by_its_time() {
     let driver = Driver::start();
@@ -113,7 +113,7 @@ fn what_is_recorded_is_found_by_its_time() {
     let seconds = u32::from_le_bytes(capture[24..28].try_into().expect("four bytes"));
     assert_eq!(i64::from(seconds), times[0] / 1_000_000_000);
 
-    // Without times there is nothing to choose by, and that is said.
+    // Without times nothing can be selected by time, and the error says so.
     for entry in std::fs::read_dir(&journal).expect("it is there").flatten() {
         if entry.file_name().to_string_lossy().contains(".times") {
             std::fs::remove_file(entry.path()).expect("removed");
@@ -136,7 +136,7 @@ fn what_is_recorded_is_found_by_its_time() {
     assert_eq!(run(&["cat", "--json"]).json()[0]["time_ns"], serde_json::Value::Null);
 }
 
-/// Whether all that was published is in the journal's last recording.
+/// Whether everything published is in the journal's last recording.
 fn is_recorded(publication: &ExclusivePublication, journal: &Path) -> Option<()> {
     let mut describe = gannet(&["journal", "describe", "--json"]);
     let ended = Process::spawn(describe.arg("--dir").arg(journal), None).end();
@@ -145,7 +145,7 @@ fn is_recorded(publication: &ExclusivePublication, journal: &Path) -> Option<()>
     (published.is_some() && line["recorded_position"].as_i64() == published).then_some(())
 }
 
-/// A recorder that was told to stop closes its recording in good order, behind all that was published.
+/// A recorder that was asked to stop closes its recording properly, after everything published.
 fn ended_as_asked(recorder: Process, publication: &ExclusivePublication) {
     let line = &recorder.end().json()[0];
     assert_eq!(
@@ -154,7 +154,7 @@ fn ended_as_asked(recorder: Process, publication: &ExclusivePublication) {
     );
 }
 
-/// As a terminal that is closed has it, unless the recorder was started to ignore that.
+/// The signal of a closing terminal, unless the recorder was started to ignore it.
 #[test]
 fn a_recorder_outlives_its_terminal_only_if_it_is_to() {
     let driver = Driver::start();
@@ -163,7 +163,7 @@ fn a_recorder_outlives_its_terminal_only_if_it_is_to() {
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     let record_by = |words: &[&str], journal: &Path| start(gannet_by(words, &RECORD), journal, &driver);
 
-    // Whoever runs the tests may ignore it.
+    // The process that runs the tests may ignore it.
     let journal = dir.path().join("closed");
     let recorder = record_by(&["env", "--default-signal=HUP"], &journal);
     publish(&mut publication, 0..50);
@@ -199,7 +199,7 @@ fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
     endless.signal(Signal::TERM);
     ended_as_asked(endless, &publication);
 
-    // Too little in too short a time is a failure.
+    // Too few messages in too short a time are a failure.
     let ended = record(&driver, &dir.path().join("few"), &["--count", "5", "--for", "50ms"]).end();
     assert_eq!((ended.code(), ended.stderr.contains("0 of 5 messages")), (Some(1), true), "{ended:?}");
 }
@@ -230,7 +230,7 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     drop(publication);
     assert_eq!(recorder.end().json().len(), 1);
 
-    // The recording has ended, and nobody goes on with it: whoever waits for that is told.
+    // The recording has ended and is not continued: a command that waits for it gets an error.
     let arguments = ["sub", "--channel", CHANNEL, "--from-journal", journal, "--until-end", "--timeout", "1s"];
     let ended = driver.gannet(&arguments).end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
@@ -239,7 +239,7 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
 }
 
-/// Flipped bits end a replay in front of them, and whoever asked is told what to do.
+/// A replay ends before flipped bits, with advice to the user.
 #[test]
 fn bits_that_flipped_are_not_replayed_unless_asked_for() {
     let driver = Driver::start();
@@ -250,7 +250,7 @@ fn bits_that_flipped_are_not_replayed_unless_asked_for() {
         appender.append(format!("line {number}").as_bytes()).expect("appended");
     }
     journal.close().expect("closed");
-    // Each takes up 64 bytes; the last letter of the fiftieth line's first word.
+    // Each takes 64 bytes; the last letter of the fiftieth line's first word.
     let segment = dir.path().join("0-0.rec");
     let mut bytes = std::fs::read(&segment).expect("a segment");
     bytes[50 * 64 + 32 + 3] ^= 1;
@@ -312,7 +312,7 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
     assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
 }
 
-/// Whatever a command was doing: that the driver was shut down is what it says.
+/// Whatever a command was doing, it reports that the driver was shut down.
 #[test]
 fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let mut driver = Driver::start();
@@ -337,7 +337,7 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let reader_to_its_end = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "3003", "--until-end"]);
     let waiting =
         driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--stream", "4004", "--wait", "170s"], Some(b"x\n"));
-    // One that does not end with the driver, as what is being recorded does.
+    // A recording that does not end with the driver, unlike that of the stream.
     let written = Journal::create(dir.path().join("written"), &JournalOptions::new()).expect("a journal");
     written.appender().expect("an appender").append(b"first").expect("appended");
     let replayer = replay(&driver, &dir.path().join("written"), &["--follow"]);

@@ -1,4 +1,4 @@
-//! `gannet sbe`, and `gannet sub --schema`: schemas checked, compared and compiled, and messages decoded by them.
+//! `gannet sbe` and `gannet sub --schema`: schemas are checked, compared and compiled, and messages decoded with them.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ fn text(ended: Ended) -> String {
     String::from_utf8(ended.success()).expect("text")
 }
 
-/// The folder of real schemas and messages, if it is beside the repository. A test without it says that it was skipped.
+/// The folder of real schemas and messages, if it is beside the repository. A test without it reports that it was
+/// skipped.
 pub(crate) fn data(test: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     if folder.join("golden").is_dir() {
@@ -68,7 +69,7 @@ fn a_schema_is_checked_and_what_is_wrong_has_its_place() {
     let line: Value = serde_json::from_slice(&ended.stdout).expect("one finding");
     assert_eq!((&line["severity"], &line["code"], &line["line"]), (&"error".into(), &"unknown-type".into(), &3.into()));
 
-    // A warning is for the caller to weigh.
+    // A warning is left to the user.
     let odd = schema(dir.path(), "odd.xml", 0, &format!("{ORDER}<surprise/>"));
     assert!(text(sbe(&["check", &odd], None)).contains("1 warning\n"));
     assert!(text(sbe(&["check", &odd, "--allow", "unknown-element"], None)).contains("0 warnings\n"));
@@ -113,7 +114,7 @@ fn the_gate_fails_for_a_breaking_change_unless_it_is_allowed() {
     let ended = sbe(&["check", "--against", &old, &broken, "--allow", "type:Order.side"], None);
     assert_eq!(ended.code(), Some(1));
     assert!(ended.stderr.contains("allows nothing"), "{}", ended.stderr);
-    // A schema that is refused is no version of anything.
+    // A refused schema is not a version of anything.
     let refused = schema(dir.path(), "refused.xml", 1, "<field name='id' id='1'/>");
     assert_eq!(sbe(&["check", "--against", &old, &refused], None).code(), Some(1));
 }
@@ -142,7 +143,7 @@ fn an_exchange_s_published_versions_get_the_right_verdicts() {
     assert!(words.lines().last().expect("a verdict").starts_with("compatible: "), "{words}");
     let back = sbe(&["check", "--against", &new, &old], None);
     assert_eq!(back.code(), Some(1), "what was added is gone on the way back");
-    // The same by compiled schemas, which have no places.
+    // The same with compiled schemas, which have no places.
     let dir = tempfile::tempdir().expect("a directory");
     let compiled = dir.path().join("old.sbeir");
     let compiled = compiled.to_str().expect("a plain path");
@@ -307,7 +308,7 @@ fn a_subscriber_with_a_schema_prints_what_messages_mean() {
         (&1001.into(), &64.into(), &0.into())
     );
 
-    // What is no message is told, and the rest goes on.
+    // What is not a message is reported, and decoding continues.
     let failing = subscribe(&[]);
     let bytes = raw([&b"no message"[..], &messages[0]]);
     let publish = ["pub", "--channel", CHANNEL, "--wait", "170s", "--format", "raw"];

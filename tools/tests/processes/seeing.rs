@@ -1,4 +1,4 @@
-//! The commands that show what a driver is doing.
+//! The commands that show the state of a driver.
 
 use gannet::{Client, Context};
 use rustix::process::Signal;
@@ -28,7 +28,7 @@ fn counters_have_ids_labels_values_and_their_streams() {
         assert_eq!((&line["id"], &line["type_id"]), (&Value::from(id), &Value::from(0)), "system counters come first");
     }
 
-    // A client writes its name beside its heartbeat some time after its streams are there.
+    // A client adds its name to the label of its heartbeat some time after its streams exist.
     let streams = eventually("both clients have said their names", || {
         let streams = driver.gannet(&["streams", "--json"]).end().json();
         let [stream] = streams.as_slice() else { panic!("one publication, not {streams:?}") };
@@ -43,7 +43,7 @@ fn counters_have_ids_labels_values_and_their_streams() {
     drop((subscriber, publisher));
 }
 
-/// Applications choose the types of their counters, from all 32-bit numbers.
+/// Applications choose the types of their counters from all 32-bit numbers.
 #[test]
 fn counters_are_chosen_by_their_types() {
     let driver = Driver::start();
@@ -75,7 +75,7 @@ fn why_names_the_subscriber_that_stands_still() {
     eventually("both subscribers read", || (positions().iter().filter(|&&at| at > 0).count() == 2).then_some(()));
 
     stuck.signal(Signal::STOP);
-    // The other one reads on until there is no more, and then the publisher has used up its window.
+    // The other subscriber reads until there is no more, and then the publisher has used up its window.
     // A busy machine may hold the other one up for as long, but not for ever.
     let (finding, held_at) = eventually("the publication is held by the one that does not move", || {
         let findings = driver.gannet(&["why", "--json", "--for", "300ms"]).end().json();
@@ -108,7 +108,7 @@ fn why_names_the_subscriber_that_stands_still() {
 fn a_publication_that_nobody_reads_is_not_called_held() {
     let driver = Driver::start();
     let _ipc = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "170s"], Some(b"line\n"));
-    // One that listens without being a receiver.
+    // A socket that listens without being a receiver.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let channel = format!("aeron:udp?endpoint={}|term-length=64k", socket.local_addr().expect("bound"));
     let _udp = driver.gannet_with_input(&["pub", "--channel", &channel, "--wait", "170s"], Some(b"line\n"));
@@ -134,7 +134,8 @@ fn errors_are_listed_with_their_counts() {
     let text = String::from_utf8(driver.gannet(&["errors"]).end().success()).expect("text");
     assert!(text.ends_with("no errors\n"), "{text}");
 
-    // A well-formed channel that this driver cannot serve: the client is told, and the operator finds it in the log.
+    // A well-formed channel that this driver cannot serve: the client gets an error, which is also in the driver's
+    // error log.
     for _ in 0..2 {
         let ended = driver.gannet(&["sub", "--channel", "aeron:ipc?session-id=tag:7"]).end();
         assert_eq!(ended.code(), Some(1), "{ended:?}");

@@ -1,4 +1,4 @@
-//! Commands that are stopped: they finish what they do and leave nothing behind, whichever signal it is.
+//! Commands that are stopped: they complete their work and leave nothing behind, with every signal.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::support::{Process, eventually, gannet_by};
 
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
-/// The command, which hears every signal even if whoever runs the tests ignores SIGHUP.
+/// The command, which receives every signal even if the process that runs the tests ignores SIGHUP.
 fn gannet(arguments: &[&str]) -> Command {
     gannet_by(&["env", "--default-signal=HUP"], arguments)
 }

@@ -1,4 +1,4 @@
-//! `gannet pub` and `gannet sub`: what goes in comes out.
+//! `gannet pub` and `gannet sub`: what is published is received.
 
 use gannet::{Client, Context};
 use rustix::process::Signal;
@@ -109,7 +109,7 @@ fn a_publisher_without_subscribers_gives_up_when_it_was_told_to() {
     assert!(ended.stderr.contains("gannet sub"), "{}", ended.stderr);
 }
 
-/// It would go over nothing for ever, as fast as it can.
+/// Otherwise it would read the empty input for ever, as fast as it can.
 #[test]
 fn a_publisher_that_is_to_repeat_nothing_says_so() {
     let driver = Driver::start();
@@ -134,7 +134,7 @@ fn a_subscriber_waits_no_longer_than_it_was_told_to() {
 
 #[test]
 fn a_subscriber_stops_when_told_to() {
-    // A driver that has seen no other client of this name: the driver takes its time to forget one.
+    // A driver that has seen no other client of this name, since a driver forgets a client only later.
     let driver = Driver::start();
     let subscriber = driver.gannet(&["sub", "--channel", CHANNEL]);
     eventually("the subscriber is a client", || {

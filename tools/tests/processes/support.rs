@@ -1,5 +1,5 @@
-//! Drivers and commands as child processes: started with nobody else's settings, waited for with patience, killed when a test
-//! is over whatever came of it.
+//! Drivers and commands as child processes: started without settings from the environment, waited for with long
+//! timeouts, and killed when a test ends in any way.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -28,13 +28,13 @@ impl Driver {
         Self::start_with(&[])
     }
 
-    /// Starts one with these settings besides.
+    /// Starts a driver with these additional settings.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut command = clean(driver_binary());
         command.arg("--dir").arg(dir.path().join("driver"));
         command.env("GANNET_PROFILE", "frugal").env("AERON_COUNTERS_BUFFER_LENGTH", "1m");
-        // So that a client which a test stops, or a busy machine does not run, is still a client when the test looks.
+        // So that a client that a test stops, or a busy machine does not run, has not timed out when the test checks.
         command.env("AERON_CLIENT_LIVENESS_TIMEOUT", "60s").env("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "70s");
         command.envs(settings.iter().copied());
         let process = Process::spawn(&mut command, None);
@@ -53,19 +53,19 @@ impl Driver {
         self.dir.path().join("driver")
     }
 
-    /// Starts a `gannet` command that talks to this driver.
+    /// Starts a `gannet` command that uses this driver.
     pub(crate) fn gannet(&self, arguments: &[&str]) -> Process {
         self.gannet_with_input(arguments, None)
     }
 
-    /// Starts a `gannet` command that talks to this driver, and gives it something to read.
+    /// Starts a `gannet` command that uses this driver, with input.
     pub(crate) fn gannet_with_input(&self, arguments: &[&str], input: Option<&[u8]>) -> Process {
         let mut command = gannet(arguments);
         command.arg("--dir").arg(self.path());
         Process::spawn(&mut command, input)
     }
 
-    /// Starts a `gannet pub` that publishes the same lines over and over, until it is ended.
+    /// Starts a `gannet pub` that publishes the same lines repeatedly until it is killed.
     pub(crate) fn publish_forever(&self, arguments: &[&str]) -> Process {
         let lines = self.path().with_file_name("lines");
         std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
@@ -73,19 +73,19 @@ impl Driver {
         self.gannet(&[&["pub", "--wait", "170s", "--file", lines, "--loop", "forever"], arguments].concat())
     }
 
-    /// Ends the driver in good order.
+    /// Stops the driver properly.
     pub(crate) fn shut_down(&mut self) {
         let process = self.process.take().expect("it runs");
         process.signal(Signal::TERM);
         process.end().success();
     }
 
-    /// Has the driver stand still, or go on.
+    /// Pauses the driver's process, or continues it.
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("it runs").signal(signal);
     }
 
-    /// Has the driver stand still, and waits until all of its threads do: they stop one after the other.
+    /// Pauses the driver's process, and waits until all of its threads are paused: they stop one after another.
     pub(crate) fn stand_still(&self) {
         let pid = self.process.as_ref().expect("it runs").child.id();
         self.signal(Signal::STOP);
@@ -97,23 +97,23 @@ impl Driver {
         eventually("all of it stands still", || tasks().all(stands).then_some(()));
     }
 
-    /// Waits for the end of a driver that was asked for it.
+    /// Waits until a driver that was asked to stop has ended.
     pub(crate) fn end(&mut self) -> Ended {
         self.process.take().expect("it runs").end()
     }
 
-    /// Kills the driver as a crash would.
+    /// Kills the driver, as a crash would.
     pub(crate) fn kill(&mut self) {
         drop(self.process.take());
     }
 }
 
-/// A `gannet` command without anybody's settings, and patient with a driver that a busy machine does not run for a while.
+/// A `gannet` command without settings from the environment, and with a long driver timeout for busy machines.
 pub(crate) fn gannet(arguments: &[&str]) -> Command {
     gannet_by(&[], arguments)
 }
 
-/// The same through another command, which becomes it.
+/// The same through another command, which becomes the `gannet` command.
 pub(crate) fn gannet_by(words: &[&str], arguments: &[&str]) -> Command {
     let all = [words, &[env!("CARGO_BIN_EXE_gannet")], arguments].concat();
     let mut command = clean(Path::new(all[0]));
@@ -132,8 +132,9 @@ fn clean(program: &Path) -> Command {
     command
 }
 
-/// The driver's binary, beside that of `gannet`. Another package's binary is not built for this one's tests, and one that is
-/// there may be old: cargo is asked to see to it, once, which takes no time when the whole workspace is tested.
+/// The driver's binary, beside that of `gannet`. Cargo does not build another package's binary for this package's
+/// tests, and an existing one may be old, so cargo is asked to build it once. That takes no time when the whole
+/// workspace is tested.
 pub(crate) fn driver_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -152,7 +153,7 @@ pub(crate) fn driver_binary() -> &'static Path {
     })
 }
 
-/// A child process whose output is read as it comes.
+/// A child process whose output is read as it is written.
 pub(crate) struct Process {
     child: Child,
     stdout: Option<JoinHandle<Vec<u8>>>,
@@ -170,18 +171,18 @@ pub(crate) struct Ended {
 impl Process {
     pub(crate) fn spawn(command: &mut Command, input: Option<&[u8]>) -> Self {
         match input {
-            // What it is given ends there.
+            // This ends its input.
             Some(input) => Self::spawn_fed(command, input).0,
             None => Self::start(command.stdin(Stdio::null())),
         }
     }
 
-    /// Starts one whose input has more to come.
+    /// Starts a process whose input continues.
     pub(crate) fn spawn_fed(command: &mut Command, input: &[u8]) -> (Self, ChildStdin) {
         let mut process = Self::start(command.stdin(Stdio::piped()));
         let mut stdin = process.child.stdin.take().expect("it has an input");
         match stdin.write_all(input) {
-            // One that has nothing to do with its input may have ended by now.
+            // A process that does not need its input may have ended by now.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             outcome => outcome.expect("it reads its input"),
         }
@@ -198,7 +199,7 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    /// Whether it has begun to listen for a signal.
+    /// Whether it listens for a signal already.
     pub(crate) fn hears(&self, signal: Signal) -> bool {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("it is our child, and not waited for yet");
@@ -216,7 +217,7 @@ impl Process {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
-    /// Waits for the end.
+    /// Waits until the process has ended.
     pub(crate) fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         while self.is_running() {
@@ -246,13 +247,13 @@ impl Drop for Process {
 }
 
 impl Ended {
-    /// The output, of a command that must have succeeded.
+    /// The output of a command, which must have succeeded.
     pub(crate) fn success(self) -> Vec<u8> {
         assert!(self.status.success(), "{self:?}");
         self.stdout
     }
 
-    /// The lines of JSON printed by a command that must have succeeded.
+    /// The lines of JSON printed by a command, which must have succeeded.
     pub(crate) fn json(self) -> Vec<serde_json::Value> {
         let text = String::from_utf8(self.success()).expect("JSON is text");
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
@@ -273,7 +274,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u8
     })
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -285,7 +286,7 @@ pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// Messages as `gannet sub --format raw` prints them.
+/// Messages in the form that `gannet sub --format raw` prints.
 pub(crate) fn raw<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {

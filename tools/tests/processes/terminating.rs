@@ -1,4 +1,4 @@
-//! Asking a driver to end, and being told what came of it.
+//! Asks a driver to end, and checks the reported outcome.
 
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
@@ -10,12 +10,12 @@ use crate::support::{Driver, Ended, Process, gannet};
 
 const VALIDATOR: &str = "AERON_DRIVER_TERMINATION_VALIDATOR";
 
-/// What a request comes to whose answer is waited for as long as that takes.
+/// Sends a request, and waits for the outcome as long as necessary.
 fn ask(driver: &Driver, arguments: &[&str]) -> Ended {
     driver.gannet(&[&["terminate", "--timeout", "170s"], arguments].concat()).end()
 }
 
-/// The object that a request printed which did not end the driver.
+/// The JSON object of a request that did not end the driver.
 fn failed(ended: &Ended) -> Value {
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
@@ -38,7 +38,7 @@ fn a_driver_that_allows_it_ends() {
 #[test]
 fn a_driver_that_does_not_allow_it_goes_on_and_the_setting_is_named() {
     let mut driver = Driver::start();
-    // The second is told as well as the first, whose words are in the log already.
+    // The second request is reported like the first, whose text is in the log already.
     for _ in 0..2 {
         let refused = failed(&ask(&driver, &["--json"]));
         assert_eq!(refused["outcome"], "refused", "{refused}");
@@ -83,12 +83,12 @@ fn a_driver_that_stands_still_is_told_from_one_that_refuses() {
         assert!(words.contains(expected), "{expected}: {words}");
     }
     assert_eq!((told.code(), told.stderr.as_str()), (Some(1), ""), "{told:?}");
-    // The request is still there when it goes on.
+    // The request is still there when the driver continues.
     driver.signal(Signal::CONT);
     driver.end().success();
 }
 
-/// One that has been silent for so long that no client would take it for alive is not asked.
+/// A driver that has been silent so long that clients would consider it dead is not asked.
 #[test]
 fn a_driver_that_has_long_been_silent_is_named_with_what_to_do() {
     let mut driver = Driver::start();
