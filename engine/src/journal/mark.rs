@@ -254,9 +254,12 @@ fn sync(storage: &dyn Storage, stored: &Stored) -> Result<(), JournalError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::journal::locks::lock_opening;
     use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions, Recording};
     use crate::memory::RawAccess;
 
     /// A mark as an archive leaves it, with or without a header: its version, its activity, and its process.
@@ -313,6 +316,28 @@ mod tests {
         let opening = lock_opening(&storage).unwrap();
         Mark::claim(&storage, &opening).unwrap();
         assert!(storage.names().unwrap().contains(&OLD_NAME.to_owned()), "what was in the way is kept");
+    }
+
+    /// It may go on with a recording whose writers were killed.
+    #[test]
+    fn a_recording_is_not_left_while_an_archive_runs() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &JournalOptions::new()).unwrap();
+        let is_left =
+            |storage: &MemoryStorage| Recording::open_in(Arc::new(storage.clone()), None).unwrap().was_left().unwrap();
+        assert!(!is_left(&storage), "it is open");
+        let left = storage.after_kill();
+        assert!(is_left(&left));
+        let opening = lock_opening(&left).unwrap();
+        assert!(!is_left(&left), "somebody is opening it");
+        drop(opening);
+        left.remove(MARK_NAME).unwrap();
+        let mark = archives_mark(&left, true, SemanticVersion::new(3, 1, 0).bits(), i64::MAX);
+        assert!(!is_left(&left));
+        mark.view().word(ACTIVITY).store_relaxed(ENDED);
+        assert!(is_left(&left));
+        journal.close().unwrap();
+        assert!(!is_left(&storage), "it has ended");
     }
 
     /// The path of the directory, as text.

@@ -11,6 +11,7 @@ use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::locks::{lock_opening, open_lock_name, try_lock_opening, unless_forbidden};
+use super::mark::refuse_archive;
 use super::options::Stamps;
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
@@ -124,7 +125,8 @@ impl Recording {
     /// determined: for an archive's recording, without permission to lock, and while a process opens or closes the
     /// journal.
     pub(crate) fn was_left(&self) -> Result<bool, JournalError> {
-        if self.control.is_none() || self.stop_position().is_some() {
+        // An archive may extend any recording, and takes no locks.
+        if self.control.is_none() || self.stop_position().is_some() || refuse_archive(&*self.storage).is_err() {
             return Ok(false);
         }
         let Some(Some(_opening)) = unless_forbidden(try_lock_opening(&*self.storage), true)? else { return Ok(false) };
