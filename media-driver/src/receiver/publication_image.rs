@@ -300,7 +300,14 @@ impl PublicationImage {
         let end = position + found.length() as i64;
         // Trap 27: the limit is half a term beyond the announced position, and not the window, which padding may
         // exceed.
-        if end > self.overrun_threshold {
+        // Of padding its header counts, and a heartbeat may be where padding has led: unlike in the reference, a stream that
+        // waits for its subscribers behind such padding stays alive.
+        let placed = position + found.length().min(datagram.len()) as i64;
+        let threshold = match found {
+            Extent::Heartbeat => self.overrun_threshold.max(self.highest),
+            Extent::Frames(_) => self.overrun_threshold,
+        };
+        if placed > threshold {
             counters.count(SystemCounter::FlowControlOverRuns);
             // A sender exceeds its limit by padding, and then waits. If everything since the last status message were
             // lost, nobody would request it, and both sides would wait until the image timed out. So what its heartbeat

@@ -286,9 +286,11 @@ impl NetworkPublication {
     pub fn position_in(&self, message: &StatusMessage) -> Option<i64> {
         message.check(self.term_length).ok()?;
         let position = message.position(self.term_length, self.initial_term_id).get();
-        // Trap 30. A position this far off must not change the limit.
-        let is_near = position >= 0 && (position - self.sent).abs() <= i64::from(self.term_length.get() / 2);
-        is_near.then_some(position)
+        // Trap 30. A position this far off must not change the limit. Padding may have exceeded the limit: unlike in the
+        // reference, a receiver that has not read anything since is not taken for a stranger.
+        let half = i64::from(self.term_length.get() / 2);
+        let oldest = self.sent.min(self.limit) - half;
+        (position >= 0 && (oldest..=self.sent + half).contains(&position)).then_some(position)
     }
 
     /// Handles a status message or a request for a setup.

@@ -283,8 +283,8 @@ fn trap_50_one_term_at_a_time() {
     assert_eq!(receiving.poll(5), ["nak 8:0+64"]);
 }
 
-/// Traps 8 and 27: padding counts for the whole range it covers. It may end up to half a term beyond what was
-/// announced.
+/// Traps 8 and 27: padding counts for the whole range it covers. Its header may end up to half a term beyond what was
+/// announced. Heartbeats behind it are signs of life.
 #[test]
 fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     let mut receiving = Receiving::new();
@@ -295,17 +295,25 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
         Padding { length, term_offset, session_id: SESSION, stream_id: STREAM, term_id }.write(&mut bytes);
         bytes
     };
-    receiving.take(1, &padding(0, LENGTH as i32 / 2 + 32));
+    let half = LENGTH / 2;
+    receiving.take(1, &padding(half, 32));
     assert_eq!(receiving.count(SystemCounter::FlowControlOverRuns), 1);
-    receiving.take(1, &padding(0, LENGTH as i32 / 2));
+    receiving.take(1, &padding(0, half as i32 - 32));
+    receiving.take(1, &padding(half - 32, half as i32 + 32));
     receiving.poll(2);
-    assert_eq!(receiving.image.rebuilt(), LENGTH / 2, "exactly half a term");
-    receiving.take(3, &heartbeat(LENGTH / 2 + 32, false, false));
+    assert_eq!(receiving.image.rebuilt(), LENGTH, "its header ends exactly half a term past");
+    receiving.take(3, &heartbeat(LENGTH + 32, false, false));
     assert_eq!(receiving.count(SystemCounter::FlowControlOverRuns), 2, "a heartbeat, too");
-    receiving.words.set_consumed(LENGTH / 2);
-    receiving.poll(4);
-    receiving.take(5, &heartbeat(LENGTH / 2 + 32, false, false));
-    assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
+    // For longer than without a sign of life.
+    for second in 1..20 {
+        receiving.take(second * 1_000_000, &heartbeat(LENGTH, false, false));
+        receiving.poll(second * 1_000_000);
+    }
+    assert_eq!((receiving.words.condition(), receiving.words.highest()), (Condition::Live, LENGTH));
+    receiving.words.set_consumed(LENGTH);
+    receiving.poll(20_000_000);
+    receiving.take(20_000_000, &heartbeat(LENGTH + 32, false, false));
+    assert_eq!(receiving.words.highest(), LENGTH + 32);
 }
 
 /// Trap 46: limits follow the last status message that was sent, not one that is due.

@@ -241,6 +241,26 @@ fn trap_27_the_position_may_pass_the_limit_by_padding() {
     assert_eq!(sending.story(101, 102), ["101 heartbeat 8:0"]);
 }
 
+/// If padding exceeded the limit, a receiver that reads nothing is more than half a term behind. It is still believed.
+#[test]
+fn a_receiver_that_reads_nothing_behind_padding_is_not_given_up() {
+    let half = LENGTH / 2;
+    let start = half - 64;
+    let mut sending = Sending::with(start, |_| {});
+    // A message up to close to the end of the term, and one that does not fit behind it.
+    for _ in 0..4 {
+        sending.appender.offer(&[7; 8_000 - 32]).unwrap();
+    }
+    assert_eq!(sending.appender.offer(&[7; 2_000]), Err(OfferError::AdminAction));
+    for second in 0..10 {
+        sending.hear(second * 1_000, &status(start, half as i32));
+        sending.story(second * 1_000, second * 1_000 + 100);
+    }
+    assert_eq!((sending.publication.sent(), sending.publication.limit()), (LENGTH, start + half));
+    assert_eq!(sending.count(SystemCounter::StatusMessagesRejected), 0);
+    assert!(sending.words.receivers().alive);
+}
+
 /// Trap 29: silent receivers time out only in duty cycles without data.
 #[test]
 fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
