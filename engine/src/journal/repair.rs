@@ -27,7 +27,7 @@ use super::error::{Damage, Fault, JournalError};
 use super::idle::idle_strategy;
 use super::indexer::file_checksum;
 use super::journal::{Journal, unfinished_files};
-use super::locks::{lock_writing, open_lock_name, unless_forbidden};
+use super::locks::{lock_writing, open_lock_name, prune_lock_name, unless_forbidden, wait_for_lock};
 use super::mark::Mark;
 use super::prune::left_over;
 use super::recovery::{Cut, LeftBy, cut_behind, durable_stop, last_byte, last_recorded, recover};
@@ -133,19 +133,26 @@ pub fn repair(
         }
     };
     let id = entry.descriptor.recording_id;
-    let mut done = {
+    let (mut done, entry) = {
         let opening = unless_forbidden(lock_writing(&*storage), dry_run)?;
         let alone = unless_forbidden(storage.try_lock(&open_lock_name(id), Share::Exclusive), dry_run)?;
         if let Some(None) = alone {
             return Err(JournalError::InUse { recording_id: id, path: storage.path("") });
         }
+        // Nothing is pruned meanwhile.
+        let _pruning = unless_forbidden(wait_for_lock(&*storage, &prune_lock_name(id)), dry_run)?;
+        // The recording may have been opened, closed and pruned before it was locked.
+        let entry = match &repaired {
+            Some(_) if dry_run => entry,
+            _ => Catalog::open_entry(&*storage, access, Some(id))?.1,
+        };
         let writes = opening.as_ref().filter(|_| !dry_run);
         let mark = writes.map(|opening| Mark::claim(&*storage, opening)).transpose()?;
         let repair = Repair { storage: &*storage, entry: &entry, dry_run };
         let done = repair.run(&mut progress);
         let released = mark.zip(writes).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
         let done = released.and(done)?;
-        Repaired { unlocked: opening.is_none() || alone.is_none(), ..done }
+        (Repaired { unlocked: opening.is_none() || alone.is_none(), ..done }, entry)
     };
     done.catalog = repaired;
     if dry_run {

@@ -12,7 +12,7 @@ use gannet::memory::FileAccess;
 use gannet::types::{Mtu, Position, RecordingId};
 
 use crate::raw_access::RAW;
-use crate::support::{all, eventually, journal, message, read, rest, small};
+use crate::support::{Watched, all, eventually, journal, message, read, rest, small};
 
 const TOTAL: u64 = 6_000;
 
@@ -367,4 +367,30 @@ fn whoever_found_the_damage_goes_on_once_it_is_repaired() {
     assert_eq!(told(&mut tailer), damage, "as long as it is not repaired");
     assert_eq!(run(path, false).quarantined.len(), 1);
     assert_eq!(rest(&mut tailer), before[lost + 1..]);
+}
+
+/// What was pruned just before the repair could begin is not damage, and is not made again.
+#[test]
+fn what_is_pruned_before_a_repair_begins_stays_pruned() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    (0..TOTAL).for_each(|number| _ = appender.append(&message(0, number)).unwrap());
+    drop(appender);
+    journal.close().unwrap();
+    let pruned = storage.clone();
+    let prune_first = move || {
+        let request = Prune::by(&Retention::new()).before_position(Position::new(600_000));
+        let done = gannet::journal::prune(Arc::new(pruned), None, &request).unwrap();
+        assert_eq!(done.start.get(), 524_288);
+    };
+    let outrun = Watched::outrun(&storage, prune_first);
+    let done = repair(Arc::new(outrun), None, false, |_| {}).unwrap();
+    assert!(done.was_whole(), "{done:?}");
+    assert!(!storage.names().unwrap().contains(&"0-0.rec".to_owned()));
+    let recording = Recording::open_in(Arc::new(storage), None).unwrap();
+    assert_eq!(recording.start_position().get(), 524_288);
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    let first = tailer.next().unwrap().unwrap();
+    assert_eq!(first.sequence(), read(first.payload()).map(|(_, number)| number as i64));
 }

@@ -72,16 +72,34 @@ pub(crate) struct Watched {
     inner: MemoryStorage,
     left: AtomicI64,
     opened: Mutex<BTreeSet<String>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+/// What another process does.
+struct Meanwhile(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Watched {
     /// A storage that does nothing any more after `calls` calls.
     pub(crate) fn failing(inner: &MemoryStorage, calls: i64) -> Self {
-        Self { inner: inner.clone(), left: AtomicI64::new(calls), opened: Mutex::default() }
+        let (opened, meanwhile) = (Mutex::default(), Mutex::default());
+        Self { inner: inner.clone(), left: AtomicI64::new(calls), opened, meanwhile }
     }
 
     pub(crate) fn new(inner: &MemoryStorage) -> Self {
         Self::failing(inner, i64::MAX)
+    }
+
+    /// A storage of which another process does something just before the journal is locked.
+    pub(crate) fn outrun(inner: &MemoryStorage, meanwhile: impl FnOnce() + Send + 'static) -> Self {
+        let watched = Self::new(inner);
+        *watched.meanwhile.lock().unwrap() = Some(Meanwhile(Box::new(meanwhile)));
+        watched
     }
 
     /// The files that were opened.
@@ -124,6 +142,10 @@ impl Storage for Watched {
         self.call("").and_then(|()| self.inner.sync_names())
     }
     fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError> {
+        let meanwhile = if name == "journal.lock" { self.meanwhile.lock().unwrap().take() } else { None };
+        if let Some(Meanwhile(act)) = meanwhile {
+            act();
+        }
         self.call(name).and_then(|()| self.inner.try_lock(name, share))
     }
     fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
