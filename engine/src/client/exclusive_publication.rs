@@ -14,7 +14,7 @@ use super::conductor::{DestinationChange, ResourceKey};
 use super::error::AddError;
 use super::pending_destination::PendingDestination;
 use crate::counters::ChannelStatus;
-use crate::logbuffer::{ExclusiveAppender, LogBuffers, OfferError};
+use crate::logbuffer::{ExclusiveAppender, OfferError};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
 /// A publication that belongs to a single publisher. It can be moved to another thread, and one thread uses it at a
@@ -201,47 +201,47 @@ impl ExclusivePublication {
 
     /// The session id. It changes with each reconnection.
     pub fn session_id(&self) -> SessionId {
-        self.binding.ids.session_id
+        self.newest(|binding| binding.ids.session_id)
     }
 
     /// The driver's id for the publication. It changes with each reconnection.
     pub fn registration_id(&self) -> RegistrationId {
-        self.binding.ids.registration_id
+        self.newest(|binding| binding.ids.registration_id)
     }
 
     /// The session epoch of the publication: the number of reconnections before it was last added.
     pub fn epoch(&self) -> u32 {
-        self.binding.ids.epoch
+        self.newest(|binding| binding.ids.epoch)
     }
 
     /// The id of the stream's first term.
     pub fn initial_term_id(&self) -> TermId {
-        self.log().initial_term_id()
+        self.newest(|binding| binding.appender.log().initial_term_id())
     }
 
     /// The length of a term in bytes.
     pub fn term_buffer_length(&self) -> i32 {
-        self.log().term_length().get()
+        self.newest(|binding| binding.appender.log().term_length().get())
     }
 
     /// The length of the longest message in bytes.
     pub fn max_message_length(&self) -> usize {
-        self.log().max_message_length()
+        self.newest(|binding| binding.appender.log().max_message_length())
     }
 
     /// The length in bytes of the longest message that fits into one frame. Also the longest claim.
     pub fn max_payload_length(&self) -> usize {
-        self.log().max_payload_length()
+        self.newest(|binding| binding.appender.log().max_payload_length())
     }
 
     /// The id of the counter that holds [`Self::position_limit`]. It changes with each reconnection.
     pub fn position_limit_id(&self) -> CounterId {
-        self.binding.ids.limit_id
+        self.newest(|binding| binding.ids.limit_id)
     }
 
     /// The id of the counter with the status of the channel's endpoint. [`CounterId::NONE`] for IPC.
     pub fn channel_status_id(&self) -> CounterId {
-        self.binding.ids.channel_status_id
+        self.newest(|binding| binding.ids.channel_status_id)
     }
 
     /// The status of the channel's endpoint. Always [`ChannelStatus::Active`] for IPC, which has no endpoint.
@@ -349,8 +349,14 @@ impl ExclusivePublication {
         if self.shared.is_bound(generation) { Ok(()) } else { Err(OfferError::Closed) }
     }
 
-    fn log(&self) -> &LogBuffers {
-        self.binding.appender.log()
+    /// Calls `look` with the newest binding, open or closed: after a reconnection the one that the owner has not picked
+    /// up yet.
+    fn newest<T>(&self, look: impl FnOnce(&ExclusiveBinding) -> T) -> T {
+        if self.shared.is_bound(self.generation) {
+            look(&self.binding)
+        } else {
+            self.shared.newest(&self.binding, look)
+        }
     }
 }
 

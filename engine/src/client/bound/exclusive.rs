@@ -79,6 +79,13 @@ impl ExclusiveShared {
         Some(look(&binding.appender))
     }
 
+    /// Calls `look` with the binding that the owner has not picked up yet. If there is none, with the owner's.
+    #[cold]
+    pub(crate) fn newest<T>(&self, owners: &ExclusiveBinding, look: impl FnOnce(&ExclusiveBinding) -> T) -> T {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        look(next.1.as_ref().unwrap_or(owners))
+    }
+
     pub(crate) fn take(&self) -> Option<(i32, ExclusiveBinding)> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let binding = next.1.take()?;

@@ -218,6 +218,25 @@ fn a_silent_driver_is_lost_after_the_driver_timeout() {
     assert!(matches!(late.poll(), Err(AddError::NoAnswer { .. } | AddError::NoDriver { .. })));
 }
 
+/// An application that was told of the reconnection reads the new session id before its next offer.
+#[test]
+fn an_exclusive_publication_tells_of_its_new_log_before_the_next_offer() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let ids = |of: &ExclusivePublication| (of.epoch(), of.session_id(), of.registration_id(), of.position_limit_id());
+    let before = ids(&all.own);
+    rig.stop_for(Duration::from_secs(12));
+    rig.pass(Duration::from_secs(1));
+    let now = ids(&all.own);
+    assert_eq!(now.0, 1);
+    assert!(now.1 != before.1 && now.2 != before.2 && now.3 != before.3, "{before:?}, {now:?}");
+    all.works(&rig);
+    assert_eq!(ids(&all.own), now);
+    // Closed again: what it was last stays readable.
+    rig.core.close();
+    assert_eq!(ids(&all.own), now);
+}
+
 #[test]
 fn a_restarted_driver_is_found_before_the_timeout_and_everything_restored() {
     let rig = reconnecting();
