@@ -176,3 +176,41 @@ fn a_producer_against_unblock_model() {
         early
     });
 }
+
+/// A producer that had to wrap died before its padding, and another writes behind it, at the front of the ring, while the
+/// driver unblocks. The driver pads the end of the ring and the dead one's space at its front, or waits.
+#[test]
+fn a_producer_against_unblock_at_the_end() {
+    a_producer_against_unblock_at_the_end_model();
+    must_fail("rb.record-started:fence", a_producer_against_unblock_at_the_end_model);
+    must_fail("rb.record-started:load", a_producer_against_unblock_at_the_end_model);
+}
+
+fn a_producer_against_unblock_at_the_end_model() {
+    let allowed = [(false, false), (true, false), (true, true)].map(|(unblocked, read)| Early { unblocked, read });
+    check(Bounds::NONE, &allowed, || {
+        let (buffer, ring, mut consumer) = ring();
+        (1..=3).for_each(|type_id| assert!(write(&ring, type_id)));
+        ring.write(4, &[]).unwrap();
+        assert_eq!(consumer.read(10, |_, _| ()), 4);
+        assert_eq!(buffer.word_at::<i64>(TAIL).compare_exchange(56, 80), Ok(56), "the dead one's padding and claim");
+        let driver = thread::spawn(move || {
+            let unblocked = consumer.unblock();
+            let mut found = read(&mut consumer, 10);
+            found.extend(read(&mut consumer, 10));
+            (consumer, unblocked, found)
+        });
+        assert!(write(&ring, 7));
+        let (mut consumer, unblocked, mut found) = driver.join().unwrap();
+        let early = Early { unblocked, read: !found.is_empty() };
+        if !unblocked {
+            assert!(consumer.unblock());
+        }
+        // A read ends at the end of the ring.
+        found.extend(read(&mut consumer, 10));
+        found.extend(read(&mut consumer, 10));
+        assert_eq!(found, [7]);
+        assert_eq!(consumer.position(), 96);
+        early
+    });
+}

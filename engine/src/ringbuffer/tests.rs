@@ -288,6 +288,24 @@ fn a_claim_up_to_the_end_that_was_never_started_is_padded_once_the_front_is_used
     assert_eq!(f.drain(), [(2, b"alive".to_vec())]);
 }
 
+/// A producer that had to wrap died before its padding, so nothing is at the end of the ring, and nothing at its front.
+#[test]
+fn a_claim_around_the_end_that_was_never_started_is_padded_once_a_record_follows() {
+    for wrapped in [8, 96, 136] {
+        let mut f = fixture();
+        f.advance_to(CAPACITY - 96);
+        f.die_after_claim(96 + wrapped);
+        assert!(!f.consumer.unblock());
+        f.ring.write(2, b"alive").unwrap();
+        assert_eq!(f.drain(), []);
+        assert!(f.consumer.unblock(), "{wrapped} bytes at the front");
+        assert!(!f.consumer.unblock(), "nothing blocks any more");
+        assert_eq!(f.drain(), [(2, b"alive".to_vec())]);
+        assert_eq!(f.data(), vec![0; CAPACITY]);
+        assert_eq!(f.consumer.repairs(), 0, "a death is no damage");
+    }
+}
+
 #[test]
 fn damaged_lengths_do_not_cost_others_their_commands() {
     for length in [1, 7, 137, CAPACITY as i32, CAPACITY as i32 + 1, i32::MAX] {
@@ -417,8 +435,10 @@ proptest! {
                     let space = occupied(HEADER_LENGTH + length);
                     let tail = f.ring.producer_position();
                     let free = CAPACITY as i64 - (tail - f.ring.consumer_position());
-                    if space as i64 <= free && tail as usize % CAPACITY + space <= CAPACITY {
-                        f.die_after_claim(space);
+                    let to_end = CAPACITY - tail as usize % CAPACITY;
+                    let claimed = if space <= to_end { space } else { to_end + space };
+                    if claimed as i64 <= free {
+                        f.die_after_claim(claimed);
                     }
                 }
                 Step::Read(limit) => {

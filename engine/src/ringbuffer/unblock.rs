@@ -61,26 +61,29 @@ impl RingConsumer {
     }
 
     /// Handles a producer that died before it began the record at `index`: the space up to the next record becomes
-    /// padding. Records never wrap, so if everything is zero up to the end of the ring, the next record is the one at
-    /// index 0. If the ring is so full of such claims that no record may ever follow, there is no point in waiting. The
-    /// reference stays blocked in both cases.
+    /// padding. Records never wrap. So if everything is zero up to the end of the ring, a record was to start at index 0;
+    /// if that one was not begun either, its space becomes padding as well. If the ring is so full of such claims that no
+    /// record may ever follow, there is no point in waiting. The reference stays blocked in these cases.
     fn pad_unstarted(&mut self, index: usize, claimed: usize) -> bool {
         let capacity = self.ring.capacity();
-        let data = &self.ring.ring().data;
-        let limit = (index + claimed).min(capacity);
+        let ring = self.ring.ring();
+        let to_end = capacity - index;
         // ORDERING(rb.record-started): Acquire. Pairs with the Release fence in `start_record`; if the word that was
         // found is inside a record that is being written, the second scan below finds that record's negative length.
-        let next = (index + ALIGNMENT..limit)
+        let is_used = |bytes: usize| ring.data.probe_acquire((index + bytes) & (capacity - 1)) != 0;
+        let next = (ALIGNMENT..claimed)
             .step_by(ALIGNMENT)
-            .find(|&at| data.probe_acquire(at) != 0)
-            .or_else(|| (index + claimed > capacity && data.probe_acquire(0) != 0).then_some(capacity))
-            .or_else(|| (capacity - claimed < occupied(HEADER_LENGTH + capacity / 8)).then_some(limit));
+            .find(|&bytes| is_used(bytes))
+            .or_else(|| (capacity - claimed < occupied(HEADER_LENGTH + capacity / 8)).then_some(claimed.min(to_end)));
         let Some(next) = next else { return false };
         // The second scan, backwards. ORDERING(rb.record-started) is the first scan's; these loads only come after it.
-        if (index..next).step_by(ALIGNMENT).rev().any(|at| data.probe_acquire(at) != 0) {
+        if (0..next).step_by(ALIGNMENT).rev().any(is_used) {
             return false;
         }
-        self.pad(index, next - index);
+        if next > to_end {
+            self.pad(0, next - to_end);
+        }
+        self.pad(index, next.min(to_end));
         true
     }
 
