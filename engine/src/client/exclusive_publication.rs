@@ -231,7 +231,7 @@ impl ExclusivePublication {
 
     /// The length in bytes of the longest message that fits into one frame. Also the longest claim.
     pub fn max_payload_length(&self) -> usize {
-        self.newest(|binding| binding.appender.log().max_payload_length())
+        self.newest(|binding| binding.appender.log().max_whole_length())
     }
 
     /// The id of the counter that holds [`Self::position_limit`]. It changes with each reconnection.

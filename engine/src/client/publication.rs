@@ -208,7 +208,7 @@ impl Publication {
 
     /// The length in bytes of the longest message that fits into one frame. Also the longest claim.
     pub fn max_payload_length(&self) -> usize {
-        self.log().max_payload_length()
+        self.log().max_whole_length()
     }
 
     /// The id of the counter that holds [`Self::position_limit`]. It changes with each reconnection.

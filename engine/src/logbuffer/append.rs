@@ -34,8 +34,7 @@ pub(super) struct AppenderParts {
     initial_term_id: TermId,
     /// The maximum payload of a frame in bytes.
     pub(super) max_payload: usize,
-    /// The length in bytes of the longest message that is sent as one frame. The message length limit may be less than
-    /// a frame's payload.
+    /// The length in bytes of the longest message that is sent as one frame.
     pub(super) max_whole: usize,
     pub(super) max_message: usize,
     hold: Hold,
@@ -53,7 +52,7 @@ impl AppenderParts {
             origin: log.origin(),
             initial_term_id: log.initial_term_id(),
             max_payload,
-            max_whole: max_payload.min(max_message),
+            max_whole: log.max_whole_length(),
             max_message,
             hold,
         }
@@ -69,6 +68,13 @@ impl AppenderParts {
         // ORDERING(pos.publisher-limit): Acquire. Pairs with the conductor's Release store; the range below the limit
         // is zero, and no reader accesses it any more.
         self.limit.load_acquire()
+    }
+
+    /// The number of bytes from `position` to the limit, or to the end of the stream.
+    #[inline]
+    pub(super) fn window(&self, position: Position) -> i64 {
+        let end = self.terms.length().max_position().get();
+        self.limit().min(end).saturating_sub(position.get()).max(0)
     }
 
     /// Why a message that would occupy `required` bytes from `position` has to wait.
@@ -208,7 +214,7 @@ impl ConcurrentAppender {
 
     /// The number of bytes that can be published at the moment, frame headers included.
     pub fn available_window(&self) -> i64 {
-        self.shared.limit().saturating_sub(self.position().get()).max(0)
+        self.shared.window(self.position())
     }
 
     /// The log.

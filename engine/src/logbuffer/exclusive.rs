@@ -236,7 +236,7 @@ impl ExclusiveAppender {
     /// The number of bytes that can be published at the moment, frame headers included.
     #[inline]
     pub fn available_window(&self) -> i64 {
-        self.shared.limit().saturating_sub(self.term.position()).max(0)
+        self.shared.window(self.position())
     }
 
     /// The log.

@@ -271,6 +271,12 @@ impl LogBuffers {
         self.term_length().max_message_length()
     }
 
+    /// The length in bytes of the longest message that is sent as one frame. A large MTU leaves room for more than the
+    /// longest message.
+    pub fn max_whole_length(&self) -> usize {
+        self.max_payload_length().min(self.max_message_length())
+    }
+
     /// The number of the active term, counted from the initial term.
     pub fn active_term_count(&self) -> i32 {
         // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
