@@ -96,8 +96,15 @@ pub struct CatalogEntry {
     pub checksum: i32,
     /// The recording's descriptor.
     pub descriptor: RecordingDescriptor,
+    /// See [`Self::offset`].
+    pub(super) offset: usize,
+}
+
+impl CatalogEntry {
     /// The offset of the entry in the file, in bytes.
-    pub offset: usize,
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
 }
 
 /// The catalog, a mapped file.
@@ -269,8 +276,7 @@ impl Catalog {
                 Err(error) => failure = Some(error),
             }
         }
-        let path = self.path.parent().map(Into::into).unwrap_or_default();
-        Err(failure.unwrap_or(JournalError::UnknownRecording { path, recording_id }))
+        Err(failure.unwrap_or_else(|| JournalError::UnknownRecording { path: self.directory(), recording_id }))
     }
 
     /// The valid entry of this recording, or the last valid entry if `recording_id` is `None`.
@@ -354,28 +360,52 @@ impl Catalog {
         Err(JournalError::Malformed { path: self.path.clone(), offset: 0, found })
     }
 
-    /// The current stop position of a recording. `None` while the recording is active, and for an impossible position.
+    /// The current stop position of a recording. `None` while the recording is active, for an impossible position, and
+    /// if the entry is no longer where it was.
     pub fn stop_position(&self, entry: &CatalogEntry) -> Option<Position> {
-        let at = entry.offset + entry::HEADER_LENGTH + field::STOP_POSITION;
+        let at = self.descriptor_at(entry)? + field::STOP_POSITION;
         let stop = self.view().word_at::<i64>(at).load_acquire();
         (stop >= entry.descriptor.start_position.get() && stop % 32 == 0).then_some(Position::new(stop))
     }
 
-    /// The current start position of a recording. Pruning moves it forward, segment by segment.
+    /// The current start position of a recording. Pruning moves it forward, segment by segment. If the entry is no
+    /// longer where it was, the start position of then.
     pub fn start_position(&self, entry: &CatalogEntry) -> Position {
-        let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
-        let start = Position::new(self.view().word_at::<i64>(at).load_acquire());
         let was = entry.descriptor.start_position;
+        let Some(at) = self.descriptor_at(entry) else { return was };
+        let start = Position::new(self.view().word_at::<i64>(at + field::START_POSITION).load_acquire());
         if start > was && entry.descriptor.layout().is_base(start) { start } else { was }
+    }
+
+    /// The offset of an entry's descriptor. `None` if this catalog has another entry there, or none: the entry may be
+    /// another catalog's, and an archive moves entries when one before them becomes longer.
+    pub(crate) fn descriptor_at(&self, entry: &CatalogEntry) -> Option<usize> {
+        let at = entry.offset.checked_add(entry::HEADER_LENGTH)?;
+        if self.view().len().checked_sub(at)? < field::BLOCK_LENGTH {
+            return None;
+        }
+        let id = self.view().word_at::<i64>(at + field::RECORDING_ID).load_relaxed();
+        (id == entry.descriptor.recording_id.get()).then_some(at)
+    }
+
+    /// As [`Self::descriptor_at`], for an entry to be changed.
+    fn descriptor_of(&self, entry: &CatalogEntry) -> Result<usize, JournalError> {
+        let recording_id = entry.descriptor.recording_id;
+        self.descriptor_at(entry).ok_or_else(|| JournalError::UnknownRecording { path: self.directory(), recording_id })
+    }
+
+    /// The directory, for errors.
+    fn directory(&self) -> PathBuf {
+        self.path.parent().map(Into::into).unwrap_or_default()
     }
 
     /// Sets the start position of a recording. Segments below it are no longer part of the recording.
     ///
     /// # Errors
     ///
-    /// The error of syncing the file.
+    /// [`JournalError::UnknownRecording`] for an entry that is not in this catalog, or the error of syncing the file.
     pub fn set_start(&self, entry: &CatalogEntry, start: Position) -> Result<(), JournalError> {
-        let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
+        let at = self.descriptor_of(entry)? + field::START_POSITION;
         // A single store, because readers may load it at any time.
         self.view().word_at::<i64>(at).store_release(start.get());
         self.sync()
@@ -385,9 +415,9 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// The error of syncing the file.
+    /// As [`Self::set_start`].
     pub fn set_stop(&self, entry: &CatalogEntry, stop: Option<(Position, EpochMillis)>) -> Result<(), JournalError> {
-        let at = entry.offset + entry::HEADER_LENGTH;
+        let at = self.descriptor_of(entry)?;
         let view = self.view();
         put_i64(view, at + field::STOP_TIMESTAMP, stop.map_or(NULL_VALUE, |(_, time)| time.get()));
         // The position last, in a single store, because readers may load it at any time.
@@ -400,9 +430,9 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// The error of syncing the file.
+    /// As [`Self::set_start`].
     pub(crate) fn set_session(&self, entry: &CatalogEntry, session_id: SessionId) -> Result<(), JournalError> {
-        put_i32(self.view(), entry.offset + entry::HEADER_LENGTH + field::SESSION_ID, session_id.get());
+        put_i32(self.view(), self.descriptor_of(entry)? + field::SESSION_ID, session_id.get());
         self.sync()
     }
 
@@ -564,6 +594,7 @@ mod tests {
         assert_eq!((found.state, found.checksum), (RecordingState::Valid, 0));
         found.descriptor.recording_id = RecordingId::new(0);
         assert_eq!(found.descriptor, example());
+        found.descriptor.recording_id = RecordingId::new(2);
         let stop = (Position::new(70_016), EpochMillis::new(5));
         catalog.set_stop(&found, Some(stop)).unwrap();
         let stopped = opened.find(RecordingId::new(2)).unwrap().descriptor;
@@ -575,6 +606,38 @@ mod tests {
         assert_eq!(entries.len(), ((CAPACITY as usize) - HEADER_LENGTH) / 192, "full, and no entry too many");
     }
 
+    /// From a longer catalog, from one with other entries, or with an id of its own.
+    #[test]
+    fn an_entry_that_is_not_in_the_catalog_is_neither_read_nor_changed() {
+        let longer = MemoryStorage::new(RawAccess::ENGINE);
+        let mut catalog = Catalog::create(&longer).unwrap();
+        while catalog.add(&example()).is_ok() {}
+        let stop = Some((Position::new(200_000), EpochMillis::new(1)));
+        let last = catalog.entries().last().unwrap().unwrap();
+        catalog.set_stop(&last, stop).unwrap();
+        let mut made_up = catalog.find(RecordingId::new(0)).unwrap();
+        made_up.descriptor.recording_id = RecordingId::new(7);
+
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        storage.create(CATALOG_NAME, 512, Reserve::Space).unwrap().view().put_bytes(0, &bytes(&longer, 0, 512));
+        let shorter = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        let second = shorter.entries().nth(1).unwrap().unwrap();
+        let moved = CatalogEntry { offset: second.offset() + 64, ..second };
+        let before = bytes(&storage, 0, 512);
+        for entry in [&last, &made_up, &moved] {
+            assert_eq!((shorter.stop_position(entry), shorter.start_position(entry).get()), (None, 70_016));
+            let outcomes = [
+                shorter.set_start(entry, Position::new(196_608)),
+                shorter.set_stop(entry, stop),
+                shorter.set_session(entry, SessionId::new(5)),
+            ];
+            for outcome in outcomes {
+                assert!(matches!(outcome, Err(JournalError::UnknownRecording { .. })), "{outcome:?}");
+            }
+        }
+        assert!(bytes(&storage, 0, 512) == before);
+    }
+
     #[test]
     fn files_of_old_archives_have_their_own_alignment() {
         let storage = MemoryStorage::new(RawAccess::ENGINE);
@@ -583,7 +646,7 @@ mod tests {
         let mut catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
         catalog.add(&example()).unwrap();
         catalog.add(&example()).unwrap();
-        let offsets: Vec<_> = catalog.entries().map(|entry| entry.unwrap().offset).collect();
+        let offsets: Vec<_> = catalog.entries().map(|entry| entry.unwrap().offset()).collect();
         assert_eq!(offsets, [1024, 2048]);
     }
 
