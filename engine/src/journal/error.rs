@@ -57,6 +57,14 @@ pub enum JournalError {
         /// The requested recording.
         recording_id: RecordingId,
     },
+    /// The directory has another recording of this id than when it was opened.
+    #[error("recording {recording_id} of {} is not the one that was opened, somebody replaced it: open it again", path.display())]
+    Replaced {
+        /// The directory.
+        path: PathBuf,
+        /// The recording's id.
+        recording_id: RecordingId,
+    },
     /// A file has invalid content.
     #[error("{} is damaged at byte {offset}: {found}", path.display())]
     Malformed {

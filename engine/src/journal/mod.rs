@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | a journal opened for writing, and the state that its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
-//! | read | `recording`, `tailer` |
+//! | read | `recording` with `present`, `tailer` |
 //! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
 //! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`; `storage` for their place |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
@@ -51,6 +51,7 @@ mod mark;
 mod options;
 mod pages;
 mod preamble;
+mod present;
 mod prune;
 mod pruned;
 mod recording;

@@ -135,6 +135,8 @@ pub fn prune(
     let opening = lock_opening(&*storage)?;
     let alone = storage.try_lock(&open_lock_name(id), Share::Exclusive)?;
     let opening = alone.is_some().then_some(opening);
+    // It may have been repaired or recovered before it was locked.
+    recording.look_again()?;
     if opening.is_some() && recording.stop_position().is_none() {
         return Err(JournalError::Recover { recording_id: id });
     }
@@ -330,7 +332,7 @@ impl Pruning<'_> {
         let recorded = self.recording.recorded_hint();
         let unknown = || JournalError::Recover { recording_id: self.recording.descriptor().recording_id };
         let mut end = recorded.ok_or_else(unknown)?;
-        if let Some(control) = &self.recording.control {
+        if let Some(control) = self.recording.control() {
             // The helper thread still has to index and sync what is beyond.
             end = end.min(control.indexed_position().max(layout.start_position));
             if control.sync_policy() != SyncPolicy::None {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::memory::FileAccess;
 use crate::types::{Position, RecordingId};
 
-use super::catalog::{Catalog, CatalogEntry};
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::locks::{lock_opening, open_lock_name, try_lock_opening, unless_forbidden};
 use super::mark::refuse_archive;
 use super::options::Stamps;
+use super::present::Present;
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
 use super::sidecar::Sidecar;
@@ -32,12 +32,14 @@ pub struct SegmentInfo {
 }
 
 /// A recording that is open for reading. It is cheap to clone. Each [`Tailer`](super::Tailer) reads independently.
+///
+/// What it tells of the recording is as of now. If another process replaces the catalog, as a repair does, that shows
+/// within some 10 ms.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub(crate) storage: Arc<dyn Storage>,
-    catalog: Arc<Catalog>,
-    entry: Arc<CatalogEntry>,
-    pub(crate) control: Option<Control>,
+    /// The files as they were when it was opened, which lead to those of now.
+    opened: Arc<Present>,
 }
 
 impl Recording {
@@ -56,19 +58,40 @@ impl Recording {
     ///
     /// As [`Self::open`], and [`JournalError::UnknownRecording`].
     pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
-        let (catalog, entry) = Catalog::open_entry(&*storage, FileAccess::ReadOnly, recording_id)?;
-        let control = Control::open(&*storage, &entry.descriptor, FileAccess::ReadOnly)?;
-        Ok(Self { storage, catalog: Arc::new(catalog), entry: Arc::new(entry), control })
+        let opened = Arc::new(Present::open(&*storage, recording_id)?);
+        Ok(Self { storage, opened })
+    }
+
+    /// The catalog and the control page of now.
+    fn present(&self) -> &Present {
+        // A tailer reports an error when it comes to the end of what it knows; see `check_present`.
+        self.opened.recent(&*self.storage).unwrap_or_else(|_| self.opened.last())
+    }
+
+    /// Finds out now whether files were replaced.
+    pub(crate) fn look_again(&self) -> Result<(), JournalError> {
+        self.opened.look(&*self.storage).map(drop)
+    }
+
+    /// Fails if the directory has another recording in its place.
+    pub(crate) fn check_present(&self) -> Result<(), JournalError> {
+        self.opened.recent(&*self.storage).map(drop)
+    }
+
+    /// The recording's control page, if there is one.
+    pub(crate) fn control(&self) -> Option<&Control> {
+        self.present().control.as_ref()
     }
 
     /// The recording's descriptor as it was when the recording was opened.
     pub fn descriptor(&self) -> &RecordingDescriptor {
-        &self.entry.descriptor
+        &self.opened.entry.descriptor
     }
 
     /// The current start position. It moves forward when the recording is pruned.
     pub fn start_position(&self) -> Position {
-        self.catalog.start_position(&self.entry)
+        let present = self.present();
+        present.catalog.start_position(&present.entry)
     }
 
     /// The recording's retention policy. It has no limits unless some were set.
@@ -95,13 +118,16 @@ impl Recording {
 
     /// The position at which the recording stopped. `None` while it is active.
     pub fn stop_position(&self) -> Option<Position> {
-        self.catalog.stop_position(&self.entry)
+        let present = self.present();
+        present.catalog.stop_position(&present.entry)
     }
 
     /// The position up to which the writers know it to be recorded. `None` if the writers do not store this, as for an
     /// archive's recording.
     pub fn recorded_hint(&self) -> Option<Position> {
-        self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
+        let present = self.present();
+        let stop = present.catalog.stop_position(&present.entry);
+        stop.or_else(|| present.control.as_ref().map(Control::recorded_position))
     }
 
     /// Whether the machine was restarted while the recording was open, and the recording has not been opened since. Its
@@ -109,16 +135,17 @@ impl Recording {
     pub(crate) fn awaits_recovery(&self) -> Result<bool, JournalError> {
         let boot_id = self.storage.boot_id();
         let is_left = || {
-            let known = self.control.as_ref().and_then(|control| control.known(self.descriptor(), boot_id));
-            self.stop_position().is_none() && known.is_some_and(|known| !known.same_boot)
+            self.look_again()?;
+            let known = self.control().and_then(|control| control.known(self.descriptor(), boot_id));
+            Ok::<_, JournalError>(self.stop_position().is_none() && known.is_some_and(|known| !known.same_boot))
         };
-        if !is_left() {
+        if !is_left()? {
             return Ok(false);
         }
         // If the machine's boots cannot be told apart, a process may have the recording open after all.
         let _opening = lock_opening(&*self.storage)?;
         let name = open_lock_name(self.descriptor().recording_id);
-        Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left())
+        Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left()?)
     }
 
     /// Whether the recording has no end and no writers, because its writers were killed. False if that cannot be
@@ -126,34 +153,36 @@ impl Recording {
     /// journal.
     pub(crate) fn was_left(&self) -> Result<bool, JournalError> {
         // An archive may extend any recording, and takes no locks.
-        if self.control.is_none() || self.stop_position().is_some() || refuse_archive(&*self.storage).is_err() {
+        if self.control().is_none() || self.stop_position().is_some() || refuse_archive(&*self.storage).is_err() {
             return Ok(false);
         }
         let Some(Some(_opening)) = unless_forbidden(try_lock_opening(&*self.storage), true)? else { return Ok(false) };
         let name = open_lock_name(self.descriptor().recording_id);
         let alone = unless_forbidden(self.storage.try_lock(&name, Share::Exclusive), true)?;
+        self.look_again()?;
         Ok(matches!(alone, Some(Some(_))) && self.stop_position().is_none())
     }
 
     /// Checks that the mapped catalog and control page still show their files.
     pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
-        self.catalog.check_intact()?;
-        self.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
+        let present = self.present();
+        present.catalog.check_intact()?;
+        present.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
     }
 
     /// The position up to which it is on stable storage, as far as its writers know. `None` if they do not store this.
     pub fn durable(&self) -> Option<Position> {
-        self.control.as_ref().map(|control| control.durable_position().max(self.start_position()))
+        self.control().map(|control| control.durable_position().max(self.start_position()))
     }
 
     /// The position up to which its sidecar files are complete. `None` if its writers do not store this.
     pub fn indexed(&self) -> Option<Position> {
-        self.control.as_ref().map(Control::indexed_position)
+        self.control().map(Control::indexed_position)
     }
 
     /// What the reserved values of its frames hold. [`Stamps::None`] for a recording that no journal wrote.
     pub fn stamps(&self) -> Stamps {
-        self.control.as_ref().map_or(Stamps::None, Control::stamps)
+        self.control().map_or(Stamps::None, Control::stamps)
     }
 
     /// The existing segments, in order.

@@ -19,6 +19,7 @@ mod raw_access;
 mod reading;
 mod regressions;
 mod repairing;
+mod replaced;
 mod rolling;
 mod room;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]

@@ -136,7 +136,11 @@ impl Storage for Directory {
             Ok(found) => {
                 let modified =
                     found.mtime().checked_mul(1_000_000_000).map(|time| time.saturating_add(found.mtime_nsec()));
-                Ok(Some(FileInfo { bytes: found.blocks() * 512, modified: modified.map(EpochNanos::new) }))
+                Ok(Some(FileInfo {
+                    bytes: found.blocks() * 512,
+                    modified: modified.map(EpochNanos::new),
+                    identity: [found.dev(), found.ino()],
+                }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("look at", name)(error)),

@@ -89,8 +89,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// An error of the operating system.
     fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError>;
 
-    /// The file's size on disk and modification time. `None` if there is no such file, or if the storage does not know
-    /// them.
+    /// The file's size on disk, modification time and identity. `None` if there is no such file, or if the storage does
+    /// not know them.
     ///
     /// # Errors
     ///
@@ -179,6 +179,8 @@ pub struct FileInfo {
     pub bytes: u64,
     /// When the file was last written, if known.
     pub modified: Option<EpochNanos>,
+    /// Two numbers, of the device and of the file, that no other file has as long as this one exists or is mapped.
+    pub identity: [u64; 2],
 }
 
 /// Whether several holders can share a lock.

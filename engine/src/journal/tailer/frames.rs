@@ -118,6 +118,7 @@ impl Tailer {
     /// Handles a missing frame: it is not there yet, or it is lost.
     #[cold]
     fn nothing(&self) -> Result<Option<Step>, JournalError> {
+        self.recording.check_present()?;
         let known = self.recording.recorded_hint().unwrap_or(self.position);
         if known <= self.position {
             self.recording.check_intact()?;
@@ -185,6 +186,7 @@ impl Tailer {
     #[cold]
     pub(super) fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
         let layout = self.identity.layout;
+        self.recording.check_present()?;
         if position >= layout.end() || self.recording.stop_position().is_some_and(|stop| position >= stop) {
             self.recording.check_intact()?;
             return Ok(false);

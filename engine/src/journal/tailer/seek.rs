@@ -55,6 +55,7 @@ impl Tailer {
     }
 
     fn seek_to(&mut self, to: Start) -> Result<(), JournalError> {
+        self.recording.look_again()?;
         let first = self.first()?;
         let start = first.position;
         match to {
