@@ -133,11 +133,15 @@ impl DataHeader {
     }
 
     /// The frame's position in a stream with initial term id `initial`. `None` if the term does not belong to the
-    /// stream, or is 2^31 or more terms after the first.
+    /// stream, or is 2^31 or more terms after the first. Only a heartbeat may be at the end of the last term.
     #[inline]
     pub const fn position(&self, term_length: TermLength, initial: TermId) -> Option<Position> {
         let term_count = self.term_id.wrapping_count_since(initial);
-        if term_count < 0 { None } else { Some(term_length.position(term_count, self.term_offset)) }
+        if term_count >= 0 {
+            return Some(term_length.position(term_count, self.term_offset));
+        }
+        let stated = term_length.stated_position(self.term_id, initial, self.term_offset);
+        if self.frame_length == 0 && stated.get() >= 0 { Some(stated) } else { None }
     }
 }
 

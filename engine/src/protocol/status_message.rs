@@ -129,7 +129,7 @@ impl StatusMessage {
     /// The consumption position in a stream with initial term id `initial`. Any number, even a negative one, if the
     /// message does not belong to that stream.
     pub const fn position(&self, term_length: TermLength, initial: TermId) -> Position {
-        term_length.position(self.consumption_term_id.wrapping_count_since(initial), self.consumption_term_offset)
+        term_length.stated_position(self.consumption_term_id, initial, self.consumption_term_offset)
     }
 
     /// Writes the frame. Returns its length.

@@ -273,6 +273,20 @@ fn wire_trap_01_term_ids_wrap() {
     assert_eq!(setup(i32::MAX - 1).position(), None);
 }
 
+/// A stream that has used up its last term ends 2^31 terms after its first. Heartbeats and status messages can say so; no data
+/// is there.
+#[test]
+fn the_end_of_the_last_term_can_be_stated() {
+    let (initial, term_id) = (TermId::new(-5), TermId::new(-5).wrapping_add(i32::MIN));
+    let end = TERM_64K.max_position();
+    let heartbeat = DataHeader { term_id, ..data(0, 0) };
+    assert_eq!(heartbeat.position(TERM_64K, initial), Some(end));
+    assert_eq!(DataHeader { term_id, ..data(32, 0) }.position(TERM_64K, initial), None);
+    assert_eq!(DataHeader { term_id, ..data(0, 64) }.position(TERM_64K, initial), None, "no data");
+    let status = StatusMessage { consumption_term_id: term_id, consumption_term_offset: 0, ..status_message() };
+    assert_eq!(status.position(TERM_64K, initial), end);
+}
+
 /// Trap 2: positions are shifted as 64 bits.
 #[test]
 fn wire_trap_02_positions_do_not_overflow() {

@@ -76,6 +76,17 @@ impl TermLength {
         Position::new(((term_count as i64) << self.shift) + offset as i64)
     }
 
+    /// As above, of a frame that states a position and has no data there: term `term_id` of a stream with initial term
+    /// id `initial`. The stream's last position is the beginning of a term that no stream has: 2^31 terms after the
+    /// initial one, which wraps to the lowest count. Negative if the frame does not belong to the stream.
+    #[inline]
+    pub const fn stated_position(self, term_id: TermId, initial: TermId, offset: i32) -> Position {
+        match (term_id.wrapping_count_since(initial), offset) {
+            (i32::MIN, 0) => self.max_position(),
+            (term_count, _) => self.position(term_count, offset),
+        }
+    }
+
     /// The number of terms between the initial term and the position's.
     #[inline]
     pub const fn term_count(self, position: Position) -> i32 {
@@ -123,6 +134,24 @@ mod tests {
         assert_eq!((length.term_count(position), length.offset(position)), (2, 128));
         assert_eq!(length.term_id(position, initial), initial.wrapping_add(2));
         assert_eq!(length.max_position().get(), 140_737_488_355_328, "2^31 terms of 64 KiB");
+    }
+
+    /// What is said of the last position comes back as that, and nothing else beyond the last term does.
+    #[test]
+    fn the_last_position_can_be_stated() {
+        for length in [TermLength::MIN, TermLength::MAX] {
+            for initial in [TermId::new(7), TermId::new(i32::MAX), TermId::new(i32::MIN)] {
+                let end = length.max_position().get();
+                for position in [0, 32, end - 32, end] {
+                    let at = Position::new(position);
+                    let (term_id, offset) = (length.term_id(at, initial), length.offset(at));
+                    assert_eq!(length.stated_position(term_id, initial, offset), at);
+                }
+                for (terms, offset) in [(i32::MIN, 32), (i32::MIN + 1, 0), (-1, 0)] {
+                    assert!(length.stated_position(initial.wrapping_add(terms), initial, offset).get() < 0);
+                }
+            }
+        }
     }
 
     /// Trap 54: the longest message is an eighth of a term, and never more than 16 MiB.

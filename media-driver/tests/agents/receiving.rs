@@ -511,3 +511,40 @@ fn a_stream_is_received_up_to_its_last_position() {
     }
     assert!((end - (8 << 10)..=end).contains(&receiving.image.announced()), "within a quarter of its window");
 }
+
+/// A stream ends at its last position like anywhere else: its heartbeats there keep its image alive, and their end of stream
+/// ends it.
+#[test]
+fn a_stream_ends_at_its_last_position() {
+    let end = TERM.max_position().get();
+    let join = end - 4096;
+    let mut receiving = Receiving::with(join, |_| {});
+    receiving.poll(1);
+    for position in (join..end).step_by(1024) {
+        receiving.take(2, &data(position, &[7; 992]));
+    }
+    receiving.words.set_consumed(end);
+    for now_us in (100_000..20_000_000).step_by(100_000) {
+        receiving.take(now_us, &heartbeat(end, false, false));
+        receiving.poll(now_us);
+    }
+    assert_eq!(receiving.words.condition(), Condition::Live);
+    receiving.take(20_000_000, &heartbeat(end, true, false));
+    receiving.poll(20_000_000);
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: end, revoked: false });
+}
+
+/// What was lost before the last position is asked for, although only heartbeats show it.
+#[test]
+fn what_was_lost_before_the_last_position_is_asked_for() {
+    let end = TERM.max_position().get();
+    let mut receiving = Receiving::with(end - 64, |_| {});
+    receiving.poll(1);
+    receiving.take(2, &heartbeat(end, true, false));
+    receiving.poll(10);
+    assert_eq!(receiving.poll(20), [format!("nak {}:{}+64", INITIAL.wrapping_add(i32::MAX), LENGTH - 64)]);
+    assert_eq!(receiving.words.condition(), Condition::Live);
+    receiving.take(30, &data(end - 64, &[7; 32]));
+    receiving.poll(30);
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: end, revoked: false });
+}

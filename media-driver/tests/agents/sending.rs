@@ -582,3 +582,23 @@ fn a_stream_is_sent_up_to_its_last_position() {
     assert!(sending.publication.is_end_of_stream());
     sending.story(1_300, 1_500);
 }
+
+/// Receivers that have read everything up to the last position are alive, and may leave.
+#[test]
+fn receivers_at_the_last_position_count() {
+    let end = TERM.max_position().get();
+    let mut sending = Sending::with(end - 1024, |_| {});
+    sending.hear(0, &status(end - 1024, 32 << 10));
+    sending.appender.offer(&[7; 992]).unwrap();
+    sending.story(0, 1);
+    assert_eq!(sending.publication.sent(), end);
+    for ms in (0..20_000).step_by(200) {
+        sending.hear(ms, &status(end, 32 << 10));
+        sending.poll(ms * MS);
+        assert!(sending.words.receivers().alive, "after {ms} ms");
+    }
+    assert_eq!(sending.count(SystemCounter::StatusMessagesRejected), 0);
+    sending.publication.end_at(end, false);
+    sending.hear(20_000, &StatusMessage { end_of_stream: true, ..status(end, 32 << 10) });
+    assert!(sending.words.receivers().left);
+}
