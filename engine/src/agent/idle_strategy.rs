@@ -20,7 +20,8 @@ pub enum IdleStrategy {
     Backoff(Backoff),
     /// Sleeps for a fixed time.
     Sleep {
-        /// The time in nanoseconds. The kernel rounds up by about 50 µs, unless its timer slack is set lower.
+        /// The time in nanoseconds. A negative time counts as 0. The kernel rounds up by about 50 µs, unless its timer
+        /// slack is set lower.
         period_ns: i64,
     },
 }
@@ -146,7 +147,7 @@ impl IdleStrategy {
             Self::Spin => Step::Spin,
             Self::Yield => Step::Yield,
             Self::Backoff(backoff) => backoff.next_step(),
-            Self::Sleep { period_ns } => Step::Park { duration_ns: *period_ns },
+            Self::Sleep { period_ns } => Step::Park { duration_ns: (*period_ns).max(0) },
         }
     }
 }
@@ -293,6 +294,13 @@ mod tests {
             strategy.idle(0);
             strategy.idle(7);
             assert_eq!(strategy.next_step(), step, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_negative_sleep_is_none() {
+        for period_ns in [i64::MIN, -3_600_000_000_000, -1, 0] {
+            assert_eq!(IdleStrategy::Sleep { period_ns }.next_step(), Step::Park { duration_ns: 0 });
         }
     }
 

@@ -114,8 +114,12 @@ impl Drop for AgentRunner {
 fn run(agent: &mut impl Agent, idle_strategy: &mut IdleStrategy, stop: &AtomicBool) {
     agent.on_start();
     // ORDERING(agent.stop): Relaxed. Pairs with the Relaxed store in `request_stop`.
-    while !stop.load(Ordering::Relaxed) {
+    let is_stopped = || stop.load(Ordering::Relaxed);
+    while !is_stopped() {
         match agent.do_work() {
+            // An agent that itself waits, for example for a channel, may have used up the wake-up that came with the
+            // request. Nothing would end a sleep that begins now.
+            Ok(_) if is_stopped() => break,
             Ok(work_count) => idle_strategy.idle(work_count),
             Err(super::Finished) => break,
         }
@@ -230,6 +234,22 @@ mod tests {
         assert_eq!(calls.recv_timeout(PATIENCE).unwrap(), Call::Hook(Some("reporter".into())));
         drop(runner);
         assert_eq!(until_gone(&calls).last(), Some(&Call::Drop));
+    }
+
+    /// The wake-up of a thread counts once, and whatever the agent waits for may use it up.
+    #[test]
+    fn closing_ends_an_agent_that_used_up_its_wake_up() {
+        let hour = IdleStrategy::Sleep { period_ns: 3_600_000_000_000 };
+        let (go_on, request) = channel::<()>();
+        let (runner, calls) = start(hour, move || {
+            let _ = request.recv();
+            IdleStrategy::Sleep { period_ns: 0 }.idle(0);
+            Ok(0)
+        });
+        while calls.recv_timeout(PATIENCE).unwrap() != Call::Work {}
+        runner.request_stop();
+        drop(go_on);
+        assert_eq!(until_gone(&calls), [Call::Close, Call::Drop]);
     }
 
     #[test]
