@@ -212,14 +212,7 @@ impl Conductor {
             expired += 1;
             let resource = &self.resources[&key];
             if let Phase::Adding { correlation_id, deadline, .. } = resource.phase {
-                let undo = resource.wanted.undo();
-                // The driver may still execute the command. What it creates then is removed.
-                self.abandoned.insert(correlation_id.get(), undo);
-                // The driver may also have executed it, and the answer was lost with other events.
-                let asked = deadline.saturating_add_ns(-self.settings.driver_timeout_ns);
-                if self.events_lost.is_some_and(|lost| lost >= asked) {
-                    self.undo(correlation_id.registration(), undo);
-                }
+                self.abandon(correlation_id, deadline, resource.wanted.undo());
             }
             let error = AddError::NoAnswer { request: self.describe(key), waited };
             self.fail(key, error);

@@ -36,7 +36,7 @@ use super::notice::Notice;
 use crate::broadcast::ReceiveError;
 use crate::command::Command;
 use crate::time::{EpochMillis, MonotonicNanos};
-use crate::types::{ClientId, RegistrationId, SessionId};
+use crate::types::{ClientId, CorrelationId, RegistrationId, SessionId};
 
 pub(crate) use destinations::DestinationChange;
 use liveness::{Down, HeartbeatCounter, Restoring};
@@ -251,13 +251,23 @@ impl Conductor {
         received
     }
 
-    /// Answers to abandoned adds may be lost. This removes what those adds created. The driver executes commands in
-    /// order.
+    /// Answers to abandoned adds may be lost. This removes what those adds created, or will create: the driver executes
+    /// commands in order.
     fn give_back_abandoned(&mut self, now: MonotonicNanos) {
         self.events_lost = Some(now);
-        let abandoned: Vec<_> = self.abandoned.iter().map(|(id, undo)| (RegistrationId::new(*id), *undo)).collect();
-        for (registration_id, undo) in abandoned {
-            self.undo(registration_id, undo);
+        for (id, undo) in std::mem::take(&mut self.abandoned) {
+            self.undo(RegistrationId::new(id), undo);
+        }
+    }
+
+    /// Gives up an add that the driver has not answered, and that had until `deadline`. What it creates is removed: when
+    /// the answer comes, or at once if events were lost since the add, because the answer may be among them.
+    fn abandon(&mut self, id: CorrelationId, deadline: MonotonicNanos, undo: Undo) {
+        let asked = deadline.saturating_add_ns(-self.settings.driver_timeout_ns);
+        if self.events_lost.is_some_and(|lost| lost >= asked) {
+            self.undo(id.registration(), undo);
+        } else {
+            self.abandoned.insert(id.get(), undo);
         }
     }
 

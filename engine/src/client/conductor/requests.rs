@@ -65,9 +65,9 @@ impl Conductor {
                 }
                 self.undo(registration_id, undo);
             }
-            Phase::Adding { correlation_id, was, .. } => {
+            Phase::Adding { correlation_id, deadline, was } => {
                 self.by_registration.remove(&correlation_id.get());
-                self.abandoned.insert(correlation_id.get(), undo);
+                self.abandon(correlation_id, deadline, undo);
                 if was.is_some() {
                     self.not_to_be_restored();
                 }

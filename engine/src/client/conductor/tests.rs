@@ -797,14 +797,25 @@ fn what_was_added_while_events_were_lost_is_given_back() {
     let mut unanswered: Pending<Publication> = rig.ask(publication());
     let dropped: [Pending<Subscription>; 2] = [rig.ask(subscription()), rig.ask(subscription())];
     drop(dropped);
+    let dropped_later: Pending<Subscription> = rig.ask(subscription());
     rig.driver().serve();
-    assert_eq!(rig.driver().resources(), (1, 2, 0));
+    assert_eq!(rig.driver().resources(), (1, 3, 0));
     lap(&rig);
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (1, 1, 0));
+    drop(dropped_later);
     rig.settle();
     assert_eq!(rig.driver().resources(), (1, 0, 0));
     rig.pass(LIVENESS);
     assert!(matches!(unanswered.poll(), Err(AddError::NoAnswer { .. })));
     assert_eq!(rig.driver().resources(), (0, 0, 0));
+    // What was removed once is not removed again after each further loss.
+    let removals = |rig: &Rig| rig.driver().executed.iter().filter(|(name, _)| name.starts_with("REMOVE")).count();
+    let removed = removals(&rig);
+    lap(&rig);
+    rig.settle();
+    assert_eq!(removals(&rig), removed);
+    rig.pass(Duration::from_millis(1));
     // Without a loss the answer is waited for.
     let unanswered: Pending<Publication> = rig.ask(publication());
     let commands = rig.driver().read();
