@@ -1,5 +1,6 @@
 //! Standard output as the commands use it: buffered, and closed quietly when its reader is gone.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -58,9 +59,18 @@ impl Output {
         self.said(written)
     }
 
+    /// Writes a line with text that clients or other hosts have chosen: labels, channels, names, errors. Control
+    /// characters in it would act on the terminal, or look like further lines. They are shown as escapes.
+    pub(crate) fn foreign_line(&mut self, line: impl fmt::Display) -> anyhow::Result<()> {
+        let line = line.to_string();
+        self.line(escape_controls(&line, |control| control.escape_unicode().to_string()))
+    }
+
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.line(serde_json::to_string(value)?)
+        let line = serde_json::to_string(value)?;
+        // The serializer escapes those of ASCII only, except the last one.
+        self.line(escape_controls(&line, |control| format!("\\u{:04x}", u32::from(control))))
     }
 
     /// Clears the screen of a terminal, so that the next output replaces the last. Does nothing elsewhere.
@@ -80,6 +90,22 @@ impl Output {
             _ => anyhow::Error::from(error).context(format!("cannot write to {}", self.name)),
         })
     }
+}
+
+/// The text, with an escape in place of each control character.
+fn escape_controls(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.push_str(&escape(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 /// Writes a line to standard error. A closed standard error is ignored.
@@ -125,7 +151,22 @@ pub(crate) fn with_separators(value: impl Into<i128>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use super::*;
+
+    /// Keeps what is written.
+    struct Shared(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     struct Closed;
 
@@ -157,6 +198,19 @@ mod tests {
         }
         let error = Output::file("out.csv".to_owned(), Full).line("hello").expect_err("it is full");
         assert_eq!(error.to_string(), "cannot write to out.csv");
+    }
+
+    #[test]
+    fn what_others_write_does_not_act_on_the_terminal() {
+        let written = Rc::new(RefCell::new(Vec::new()));
+        let mut out = Output::to(Shared(Rc::clone(&written)));
+        let label = "ab\u{1b}[2J\n\u{7f}\u{9b}é";
+        out.foreign_line(label).expect("there is room");
+        out.json(&label).expect("there is room");
+        let written = String::from_utf8(written.take()).expect("text");
+        assert_eq!(written, "ab\\u{1b}[2J\\u{a}\\u{7f}\\u{9b}é\n\"ab\\u001b[2J\\n\\u007f\\u009bé\"\n");
+        let again: String = serde_json::from_str(written.lines().nth(1).expect("a line")).expect("JSON");
+        assert_eq!(again, label);
     }
 
     #[test]

@@ -53,12 +53,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.json(line)?;
         }
     } else {
-        out.line(driver.identify())?;
+        out.foreign_line(driver.identify())?;
         if lines.is_empty() {
             out.line("no errors")?;
         }
         for line in &lines {
-            out.line(show(line))?;
+            for text in show(line).lines() {
+                out.foreign_line(text)?;
+            }
         }
     }
     // What could be read is shown; an error in the rest of the log still fails the command.

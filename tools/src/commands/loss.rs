@@ -85,13 +85,13 @@ fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Ou
             out.json(line)?;
         }
     } else {
-        out.line(driver.identify())?;
+        out.foreign_line(driver.identify())?;
         if !lines.iter().any(wanted) {
             out.line("nothing was lost")?;
         }
         for (place, line) in lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
             for text in describe(line, before.get(&place).copied()) {
-                out.line(text)?;
+                out.foreign_line(text)?;
             }
         }
     }
@@ -108,7 +108,7 @@ fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
         Some((count, bytes)) if line.count > count => format!(
             ", of which {} times and {} bytes since the last look",
             with_separators(line.count - count),
-            with_separators(line.bytes_lost - bytes)
+            with_separators(i128::from(line.bytes_lost) - i128::from(bytes))
         ),
         _ => String::new(),
     };
@@ -144,6 +144,11 @@ mod tests {
         assert_eq!(body, "    1,500 times, 96,000 bytes; from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:01.500Z");
         let [_, body] = describe(&line, Some((1400, 95_000)));
         assert!(body.contains("of which 100 times and 1,000 bytes since the last look"), "{body}");
+        let [_, body] = describe(&Line { bytes_lost: i64::MAX, ..line.clone() }, Some((1400, i64::MIN)));
+        assert!(
+            body.contains("18,446,744,073,709,551,615 bytes since the last look"),
+            "any number may be there: {body}"
+        );
         let [_, body] = describe(&Line { count: 1, last_ms: 0, ..line }, Some((1, 96_000)));
         assert_eq!(body, "    once, 96,000 bytes; at 1970-01-01T00:00:00.000Z");
     }

@@ -58,7 +58,7 @@ fn check(args: &Args, out: &mut Output) -> Outcome {
     if args.json {
         out.json(&driver)?;
     } else {
-        out.line(&driver)?;
+        out.foreign_line(&driver)?;
     }
     if driver.is_alive() { Ok(()) } else { Err(Unsuccessful.into()) }
 }
@@ -72,10 +72,10 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.identify())?;
+    out.foreign_line(driver.identify())?;
     out.line(format_args!("{:>5} {:>5} {:>26}  label", "id", "type", "value"))?;
     for line in lines {
-        out.line(format_args!(
+        out.foreign_line(format_args!(
             "{:>5} {:>5} {:>26}  {}",
             line.id,
             line.type_id,

@@ -44,12 +44,12 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.identify())?;
+    out.foreign_line(driver.identify())?;
     if streams.publications.is_empty() && streams.images.is_empty() {
         out.line("no streams")?;
     }
     for publication in streams.publications.values() {
-        out.line(publication.describe())?;
+        out.foreign_line(publication.describe())?;
         let room = publication.limit.saturating_sub(publication.position).max(0);
         out.line(format_args!(
             "    at {}, {} bytes below its limit",
@@ -65,7 +65,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
                 (None, Some(address)) => format!("paced by the receiver at {address}"),
                 (None, None) => "paced by the furthest receiver".to_owned(),
             };
-            out.line(format_args!(
+            out.foreign_line(format_args!(
                 "    {paced}; stopped by their windows {} times, asked for something again {} times",
                 count(publication.sender_back_pressure),
                 count(publication.naks_received)
@@ -73,12 +73,12 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         }
         if let Some(held_by) = &publication.held_by {
             let held = seconds_since(held_by.since_ms);
-            out.line(format_args!("    held by the window of the receiver at {} for {held}", held_by.address))?;
+            out.foreign_line(format_args!("    held by the window of the receiver at {} for {held}", held_by.address))?;
         }
         show_subscribers(&publication.subscribers, out)?;
     }
     for image in streams.images.values() {
-        out.line(format_args!(
+        out.foreign_line(format_args!(
             "image {}, session {}, stream {}, {}",
             image.image_id, image.session_id, image.stream_id, image.channel
         ))?;
@@ -97,7 +97,7 @@ fn show_subscribers(subscribers: &[Subscriber], out: &mut Output) -> Outcome {
         out.line("    no subscriber on this host")?;
     }
     for subscriber in subscribers {
-        out.line(format_args!(
+        out.foreign_line(format_args!(
             "    {} at {}, {} bytes behind",
             subscriber.describe(),
             with_separators(subscriber.position),

@@ -147,3 +147,31 @@ fn errors_are_listed_with_their_counts() {
     assert!(first > Some(1_600_000_000_000) && last >= first, "{errors:?}");
     assert!(driver.gannet(&["errors", "--json", "--since", "1h"]).end().json().len() == errors.len());
 }
+
+/// Every client chooses labels, names and channels. What the terminal would act on is shown as an escape.
+#[test]
+fn what_clients_write_does_not_act_on_the_terminal() {
+    const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\ry\n    0     0 forged";
+    let driver = Driver::start();
+    let client = Client::connect(Context::new().dir(driver.path()).client_name(HOSTILE)).expect("a driver");
+    let _counter = client.add_counter(1_001, &[], HOSTILE).expect("there is room");
+    let channel = format!("aeron:ipc?alias={HOSTILE}");
+    let _publication = client.add_publication(&channel, 7).expect("there is room");
+    client.add_publication(&format!("{channel}|mtu=1"), 7).expect_err("no such MTU");
+    for command in ["stat", "errors", "streams", "why"] {
+        let mut arguments = vec![command];
+        arguments.extend((command == "why").then_some(["--for", "1ms"]).into_iter().flatten());
+        let shown = driver.gannet(&arguments).end().success();
+        let shown = String::from_utf8(shown).expect("text");
+        assert!(!shown.contains(|character: char| character.is_control() && character != '\n'), "{command}: {shown:?}");
+        assert!(shown.contains(r"x\u{1b}[2J\u{9b}31m\u{d}y"), "{command}: {shown:?}");
+        assert!(command == "errors" || !shown.contains("\n    0     0 forged"), "{command}: {shown:?}");
+        arguments.push("--json");
+        let json = driver.gannet(&arguments).end();
+        assert!(!String::from_utf8_lossy(&json.stdout).contains('\u{9b}'), "{command}: {json:?}");
+        assert!(
+            json.json().iter().any(|line| line.to_string().contains("\\u001b[2J\u{9b}31m")),
+            "as it is in the driver"
+        );
+    }
+}

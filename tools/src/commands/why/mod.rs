@@ -57,14 +57,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.identify())?;
+    out.foreign_line(driver.identify())?;
     if findings.is_empty() {
         out.line("no publications")?;
     }
     for finding in shown {
-        out.line(&finding.description)?;
+        out.foreign_line(&finding.description)?;
         for line in finding.explain() {
-            out.line(format_args!("    {line}"))?;
+            out.foreign_line(format_args!("    {line}"))?;
         }
     }
     Ok(())
