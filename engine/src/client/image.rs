@@ -2,7 +2,7 @@
 //! makes and closes it. Any thread may inspect it through an [`ImageInfo`]. Polling never waits, locks or allocates.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::logs::Lending;
 use crate::counters::CountersReader;
@@ -98,7 +98,11 @@ struct ImageShared {
     subscription_registration_id: RegistrationId,
     source_identity: String,
     join_position: Position,
-    log: LogBuffers,
+    initial_term_id: TermId,
+    term_length: i32,
+    mtu: usize,
+    /// Until the image is closed, so that who keeps a description does not keep the log's memory.
+    log: Mutex<Option<LogBuffers>>,
     /// How far the image has been read. Its position counter says the same, as long as that is the image's.
     position: AtomicI64,
     position_id: CounterId,
@@ -121,7 +125,10 @@ impl Image {
             subscription_registration_id: parts.subscription_registration_id,
             source_identity: parts.source_identity,
             join_position,
-            log: parts.log.clone(),
+            initial_term_id: parts.log.initial_term_id(),
+            term_length: parts.log.term_length().get(),
+            mtu: parts.log.mtu(),
+            log: Mutex::new(Some(parts.log.clone())),
             position: AtomicI64::new(join_position.get()),
             position_id: parts.position_id,
             closed: AtomicI32::new(0),
@@ -248,12 +255,14 @@ impl Image {
 
     /// See [`ImageInfo::is_end_of_stream`].
     pub fn is_end_of_stream(&self) -> bool {
-        self.shared.is_end_of_stream()
+        let metadata = self.reader.log().metadata();
+        let end = if self.is_closed() { self.shared.final_end() } else { metadata.end_of_stream_position().get() };
+        self.position().get() >= end
     }
 
     /// See [`ImageInfo::is_revoked`].
     pub fn is_revoked(&self) -> bool {
-        self.shared.is_revoked()
+        if self.is_closed() { self.shared.final_revoked() } else { self.reader.log().metadata().is_revoked() }
     }
 
     /// See [`ImageInfo::is_closed`].
@@ -350,17 +359,17 @@ impl ImageInfo {
 
     /// The id of the stream's first term.
     pub fn initial_term_id(&self) -> TermId {
-        self.shared.log.initial_term_id()
+        self.shared.initial_term_id
     }
 
     /// The length of a term in bytes.
     pub fn term_buffer_length(&self) -> i32 {
-        self.shared.log.term_length().get()
+        self.shared.term_length
     }
 
     /// The longest frame in bytes, header included.
     pub fn mtu_length(&self) -> usize {
-        self.shared.log.mtu()
+        self.shared.mtu
     }
 
     /// The position at which the stream ends, if it is known yet.
@@ -374,9 +383,9 @@ impl ImageInfo {
         self.shared.is_end_of_stream()
     }
 
-    /// The number of transports that the image receives from. 0 for IPC.
+    /// The number of transports that the image receives from. 0 for IPC, and when the image is closed.
     pub fn active_transport_count(&self) -> i32 {
-        self.shared.log.metadata().active_transport_count()
+        self.shared.lock_log().as_ref().map_or(0, |log| log.metadata().active_transport_count())
     }
 
     /// Whether the publisher revoked the stream, which ends the stream without waiting for subscribers.
@@ -436,16 +445,33 @@ impl ImageShared {
         self.closed.load(Ordering::Acquire) != 0
     }
 
-    /// Remembers how the stream ended, and closes the image. Only the first call counts: later the log may be gone.
+    /// Remembers how the stream ended, closes the image, and lets go of the log. Only the first call counts.
     fn close(&self) {
         if self.is_closed() {
             return;
         }
-        let end = self.log.metadata().end_of_stream_position().get();
-        self.final_end_of_stream.store(end, Ordering::Relaxed);
-        self.final_revoked.store(self.log.metadata().is_revoked().into(), Ordering::Relaxed);
+        let mut held = self.lock_log();
+        let Some(log) = held.take() else { return };
+        self.final_end_of_stream.store(log.metadata().end_of_stream_position().get(), Ordering::Relaxed);
+        self.final_revoked.store(log.metadata().is_revoked().into(), Ordering::Relaxed);
         // ORDERING(client.image-closed): Release. Pairs with the Acquire load in `is_closed`; publishes the final words.
         self.closed.store(1, Ordering::Release);
+    }
+
+    /// The log, until the image is closed.
+    fn lock_log(&self) -> MutexGuard<'_, Option<LogBuffers>> {
+        // A panic cannot leave it half set.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The position at which the stream ends, as it was known when the image was closed.
+    fn final_end(&self) -> i64 {
+        self.final_end_of_stream.load(Ordering::Relaxed)
+    }
+
+    /// Whether the stream had been revoked when the image was closed.
+    fn final_revoked(&self) -> bool {
+        self.final_revoked.load(Ordering::Relaxed) != 0
     }
 
     fn position(&self) -> Position {
@@ -454,19 +480,14 @@ impl ImageShared {
     }
 
     fn end_of_stream_position(&self) -> i64 {
-        if self.is_closed() {
-            self.final_end_of_stream.load(Ordering::Relaxed)
-        } else {
-            self.log.metadata().end_of_stream_position().get()
-        }
+        // The final words are stored before the log is let go of, under the same lock.
+        let log = self.lock_log();
+        log.as_ref().map_or_else(|| self.final_end(), |log| log.metadata().end_of_stream_position().get())
     }
 
     fn is_revoked(&self) -> bool {
-        if self.is_closed() {
-            self.final_revoked.load(Ordering::Relaxed) != 0
-        } else {
-            self.log.metadata().is_revoked()
-        }
+        let log = self.lock_log();
+        log.as_ref().map_or_else(|| self.final_revoked(), |log| log.metadata().is_revoked())
     }
 
     fn is_end_of_stream(&self) -> bool {

@@ -127,6 +127,11 @@ impl ScriptedDriver {
         }
     }
 
+    /// The directory of its logs.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
     pub(super) fn link(&self) -> DriverLink {
         DriverLink::new(LinkParts {
             to_driver: ManyToOneRingBuffer::new(&self.to_driver).unwrap(),

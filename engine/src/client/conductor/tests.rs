@@ -260,6 +260,31 @@ fn trap_27_images_come_and_go_with_their_handlers() {
     );
 }
 
+/// A log occupies memory as long as it is mapped, and an application may keep descriptions for statistics.
+#[test]
+fn who_keeps_the_description_of_an_image_does_not_keep_its_log() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let log = format!("/{}.logbuffer", publication.registration_id());
+    let dir = rig.driver().dir();
+    let mappings = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux tells");
+        maps.lines().filter(|line| line.contains(dir.to_str().expect("text")) && line.contains(&log)).count()
+    };
+    let info = subscription.images()[0].info();
+    assert!(mappings() > 0 && !info.is_closed());
+    let about = (info.initial_term_id(), info.term_buffer_length(), info.mtu_length());
+    drop(publication);
+    rig.settle();
+    assert!(subscription.images().is_empty() && info.is_closed());
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(mappings(), 0);
+    assert_eq!((info.initial_term_id(), info.term_buffer_length(), info.mtu_length()), about);
+    // This driver does not say where streams end.
+    assert_eq!((info.end_of_stream_position(), info.is_revoked(), info.active_transport_count()), (None, false, 0));
+}
+
 /// Trap 25: the driver says nothing of the images of a subscription that is removed, and their logs are let go all the same.
 #[test]
 fn trap_25_the_images_of_a_removed_subscription_let_their_logs_go() {
