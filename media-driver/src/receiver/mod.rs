@@ -565,13 +565,21 @@ impl Receiver {
     }
 
     fn add_image(&mut self, now: MonotonicNanos, id: EndpointId, made_of: NewImage) {
-        let Some(&endpoint) = self.places.get(&id) else {
+        let Some((endpoint, found)) = endpoint_of(&mut self.endpoints, &self.places, id) else {
             // The conductor keeps an endpoint that has images. If it is missing, the image's end must still be
             // reported.
             self.events.push_back(ReceiverEvent::ImageRemoved(made_of.registration_id));
             return;
         };
-        let image = PublicationImage::new(made_of, now);
+        let transport = made_of.transport;
+        let known = found.transports.iter().find(|known| known.made_of.id == transport).map(|known| known.made_of);
+        let mut image = PublicationImage::new(made_of, now);
+        // While its log was made, its transport may have been removed, or the name of the control address resolved to
+        // another address.
+        match known {
+            Some(known) => known.control.into_iter().for_each(|control| image.move_control(transport, control)),
+            None => image.remove_transport(transport),
+        }
         let (stream_id, session_id) = (image.stream_id(), image.session_id());
         // Trap 32: an older image of the session falls silent.
         for older in self.images.iter_mut().flatten() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
-use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Nak, ResponseSetup, Setup, StatusMessage};
+use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Heartbeat, Nak, ResponseSetup, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
     Completion, DestinationRules, EndpointId, MAX_DESTINATIONS, NewReceiveEndpoint, NewReceiveTransport, Outcome,
@@ -12,7 +12,7 @@ use gannet_driver::mailbox::{
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
-use gannet_driver::shared::NetworkCounters;
+use gannet_driver::shared::{Condition, NetworkCounters};
 
 use crate::support::*;
 
@@ -192,6 +192,50 @@ fn an_image_may_come_in_at_many_places() {
     receiver.on_command(at(0), ReceiverCommand::RemoveEndpoint(RECEIVING));
     receiver.on_datagram(at(0), PLACES[0], address(7), &presents_itself);
     assert_eq!(receiver.next_event(), None, "what is closed hears nothing");
+}
+
+/// While the log of an image is made, the destination at which its setup arrived may be removed. The image then is not fed by
+/// it, and does not wait for its end of stream.
+#[test]
+fn an_image_does_not_wait_for_a_place_that_is_gone() {
+    let mut receiver = two_places();
+    said(&mut receiver, 0);
+    receiver.on_datagram(at(0), PLACES[0], address(1), &write(|bytes| setup(SESSION).write(bytes)));
+    receiver.on_command(at(0), ReceiverCommand::RemoveTransport(RECEIVING, PLACES[0]));
+    let log = log(LogKind::Image, INITIAL, 0);
+    let mut made_of = image(&log, 0);
+    made_of.transport = PLACES[0];
+    let words = made_of.words.clone();
+    receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+    assert_eq!(said(&mut receiver, 1), [], "through which socket?");
+    let ends = Heartbeat {
+        term_offset: 0,
+        session_id: SESSION,
+        stream_id: STREAM,
+        term_id: INITIAL,
+        end_of_stream: true,
+        revoked: false,
+    };
+    receiver.on_datagram(at(2 * MS), PLACES[1], address(5), &write(|bytes| ends.write(bytes)));
+    assert_eq!(said(&mut receiver, 3), []);
+    assert_eq!(said(&mut receiver, 4), [(12, address(5), "leaves".to_owned())]);
+    assert_eq!(words.condition(), Condition::Ended { position: 0, revoked: false });
+}
+
+/// While the log of an image is made, the name of its control address may resolve to another address.
+#[test]
+fn an_image_reports_to_where_its_control_address_is_by_now() {
+    let mut receiver = two_places();
+    said(&mut receiver, 0);
+    receiver.on_datagram(at(0), PLACES[1], address(5), &write(|bytes| setup(SESSION).write(bytes)));
+    let event = receiver.next_event().unwrap();
+    let ReceiverEvent::CreateImage { transport, control, .. } = event else { panic!("{event:?}") };
+    receiver.on_command(at(0), ReceiverCommand::MoveControl(PLACES[1], address(6)));
+    let log = log(LogKind::Image, INITIAL, 0);
+    let mut made_of = image(&log, 0);
+    (made_of.transport, made_of.control_address) = (transport, control);
+    receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+    assert_eq!(said(&mut receiver, 1), [(12, address(6), "status".to_owned())]);
 }
 
 /// The sender of a request is told the responding session with every timed status message, until that is no longer
