@@ -94,6 +94,31 @@ fn a_spy_alone_simulates_a_connection() {
     assert_eq!(driver.events(), [gone]);
 }
 
+/// A publisher that dies with an open claim does not keep its spies waiting, although the sender, which has no receivers, has
+/// not come that far.
+#[test]
+fn a_spy_passes_the_claim_of_a_dead_publisher() {
+    let mut driver = Driver::with_network();
+    let (client, dying) = (driver.client(), driver.client());
+    let publication = driver.add_exclusive_publication(dying, &format!("{CHANNEL}|ssc=true"));
+    words(&mut driver);
+    let (spying, images) = driver.add_subscription(client, SPY);
+    driver.settle();
+    let mut publisher = driver.exclusive_publisher(&publication);
+    publisher.offer(b"read late").unwrap();
+    std::mem::forget(publisher.try_claim(100).unwrap());
+    driver.close_client(dying);
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    let mut spy = driver.reader(&images[0]);
+    assert_eq!(drain(&mut spy), 1);
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    assert_eq!(drain(&mut spy), 0);
+    assert_eq!(driver.value(images[0].position), 64 + 160, "behind the padding");
+    driver.pass_with(10_000, |driver| driver.beat(client));
+    assert!(driver.events().contains(&format!("unavailable image {} for {spying}", images[0].correlation)));
+    assert!(told(&mut driver).iter().any(|told| told.starts_with("RemovePublication")));
+}
+
 /// An untethered spy that falls behind loses its image, and gets it again later.
 #[test]
 fn an_untethered_spy_is_left_behind() {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gannet::logbuffer::{LogBuffers, unblock, unblock_abandoned};
+use gannet::logbuffer::{LogBuffers, sendable, unblock, unblock_abandoned};
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
@@ -73,6 +73,8 @@ pub(in crate::conductor) struct NetworkPublication {
     pub(super) rejections: Rejections,
     /// The position up to which the sender and all spies have consumed.
     consumed: i64,
+    /// While it drains: the position up to which everything is committed.
+    committed: i64,
     /// The highest position of a spy, if the sender was told.
     spied: Option<i64>,
     /// The sender's state at the last update that found no work. `None` while there are spies.
@@ -110,6 +112,7 @@ impl NetworkPublication {
             spies: Subscribers::default(),
             rejections: Rejections::default(),
             consumed: start,
+            committed: start,
             spied: None,
             settled: None,
             shown: ShownPosition::new(made_of.position.value.clone(), start, now),
@@ -216,7 +219,8 @@ impl NetworkPublication {
             }
             State::Draining => {
                 if producer > sent {
-                    tick.unblocked = unblock_abandoned(&self.made_of.log, Position::new(sent));
+                    let blocked = self.end_of_committed(sent);
+                    tick.unblocked = unblock_abandoned(&self.made_of.log, blocked);
                     if tick.unblocked || self.made_of.words.receivers().alive {
                         return tick;
                     }
@@ -238,6 +242,18 @@ impl NetworkPublication {
             State::Done => {}
         }
         tick
+    }
+
+    /// The position up to which everything from `sent` on is committed. Spies may have read up to there.
+    fn end_of_committed(&mut self, sent: i64) -> Position {
+        self.committed = self.committed.max(sent);
+        loop {
+            let at = Position::new(self.committed);
+            match sendable(&self.made_of.log, at, usize::MAX).advance {
+                0 => return at,
+                advance => self.committed += advance as i64,
+            }
+        }
     }
 
     /// Removes spies. Returns them, so that their counters can be freed.
