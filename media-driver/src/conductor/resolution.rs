@@ -166,7 +166,7 @@ impl Core {
         if address.is_none() {
             let code = ErrorCode::UnknownHost.get();
             self.report(&format!(
-                "({code}) bootstrap neighbor {name}: no address is known for it; it is looked up again"
+                "({code}) bootstrap neighbor {name}: its name does not resolve; it is looked up again"
             ));
         }
     }

@@ -57,9 +57,12 @@ impl Bootstrap {
         is_due.then_some(name)
     }
 
-    /// Sets the resolved address.
+    /// Sets the resolved address. It keeps the previous one if its name does not resolve any more, because a name server
+    /// that does not answer says nothing about the driver.
     pub(super) fn on_address(&mut self, address: Option<IpAddr>) {
         self.is_asked = false;
-        self.address = address.map(|address| SocketAddr::new(address, self.place.port()));
+        if let Some(address) = address {
+            self.address = Some(SocketAddr::new(address, self.place.port()));
+        }
     }
 }

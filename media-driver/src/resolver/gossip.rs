@@ -183,10 +183,12 @@ impl Gossip {
 
     /// Handles an entry. Returns false if its address is invalid.
     fn on_entry(&mut self, now: MonotonicNanos, from: SocketAddr, entry: &ResolutionEntry<'_>) -> bool {
-        let told = SocketAddr::new(entry.address, entry.port);
-        let address = if entry.is_self && entry.address.is_unspecified() {
+        // A socket for both families shows IPv4 addresses as IPv6. Neither drivers without IPv6 nor the check below
+        // would recognise them.
+        let told = SocketAddr::new(entry.address.to_canonical(), entry.port);
+        let address = if entry.is_self && told.ip().is_unspecified() {
             // The sender does not know which of its addresses others see.
-            SocketAddr::new(from.ip(), from.port())
+            SocketAddr::new(from.ip().to_canonical(), from.port())
         } else {
             told
         };

@@ -254,6 +254,44 @@ fn a_name_may_have_an_address_of_each_family() {
     assert!(told(&sent(&mut gossip, 0, 1)[0].1).contains(&(true, "one".into(), at("[::1]:8050"), 0)));
 }
 
+/// A driver that is bound to all addresses of both families sees IPv4 addresses as IPv6, and takes them for what they are:
+/// others may have no IPv6.
+#[test]
+fn addresses_of_both_families_are_told_as_what_they_are() {
+    let mut gossip = Gossip::new(config("one", "[::]:8050", &[]));
+    let wild = datagram(&[entry("two", "0.0.0.0:8050", 0, true)]);
+    assert_eq!(gossip.on_datagram(time(0), at("[::ffff:10.0.0.2]:8050"), &wild), Heard::Names);
+    let stated = datagram(&[entry("three", "[::ffff:10.0.0.3]:8050", 0, false)]);
+    assert_eq!(gossip.on_datagram(time(0), at("[::ffff:10.0.0.2]:8050"), &stated), Heard::Names);
+    for (name, address) in [("two", [10, 0, 0, 2]), ("three", [10, 0, 0, 3])] {
+        assert_eq!(gossip.resolve(name), Some(address.into()));
+    }
+    sent(&mut gossip, 0, 8);
+    let all: Vec<_> = sent(&mut gossip, 2 * SECOND, 8).into_iter().flat_map(|(_, bytes)| told(&bytes)).collect();
+    for address in ["10.0.0.2:8050", "10.0.0.3:8050"] {
+        assert!(all.iter().any(|(_, _, told, _)| *told == at(address)), "{address}: {all:?}");
+    }
+}
+
+/// A name server that does not answer for a while says nothing about a driver.
+#[test]
+fn who_is_told_first_is_told_while_its_name_does_not_resolve() {
+    let mut gossip = Gossip::new(config("one", "10.0.0.1:8050", &["host.example:8050"]));
+    let mut said = Vec::new();
+    let mut answers = [Some([10, 0, 0, 7].into()), None, Some([10, 0, 0, 8].into())].into_iter();
+    for turn in 0..2_500 {
+        let now = turn * WORK_INTERVAL_NS;
+        said.extend(sent(&mut gossip, now, 8).into_iter().map(|(to, _)| (now / SECOND, to)));
+        while let Some(Lookup { index, .. }) = gossip.poll_lookup() {
+            gossip.on_address(index, answers.next().unwrap());
+        }
+    }
+    for second in (1..20).chain(21..25) {
+        let to = at(if second < 20 { "10.0.0.7:8050" } else { "10.0.0.8:8050" });
+        assert!(said.contains(&(second, to)), "in second {second}: {said:?}");
+    }
+}
+
 #[test]
 fn of_itself_it_hears_nothing() {
     let mut gossip = Gossip::new(config("one", "10.0.0.1:8050", &[]));
@@ -304,7 +342,9 @@ fn lies_are_dropped_or_pass() {
         (heard, gossip.names())
     };
     let good = entry("good", "10.0.0.2:8050", 0, false);
-    for nowhere in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1"] {
+    let mapped = ["[::ffff:0.0.0.0]:1", "[::ffff:224.0.0.1]:1", "[::ffff:255.255.255.255]:1"];
+    for nowhere in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1"].into_iter().chain(mapped)
+    {
         let bytes = datagram(&[good, entry("bad", nowhere, 0, false), good]);
         assert_eq!(hear(&bytes), (Heard::Invalid, 1), "{nowhere}");
     }
