@@ -9,7 +9,7 @@
 //!      └─▶ not wanted    └─▶ unknown          └─▶ unknown
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use gannet::types::{SessionId, StreamId};
 
@@ -17,6 +17,10 @@ use gannet::types::{SessionId, StreamId};
 const RECENT: usize = 256;
 /// The maximum number of sessions per endpoint. Further sessions are ignored until others are gone.
 pub const MAX_SESSIONS: usize = 8192;
+
+/// The maximum number of them that cool down. Those of subscriptions that do not rejoin never stop on their own; the
+/// oldest are forgotten, so that there is always space for new sessions.
+const MAX_COOL_DOWNS: usize = MAX_SESSIONS / 2;
 
 /// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +31,8 @@ enum Session {
     BeingMade,
     /// It has this image.
     Active(usize),
-    /// Its image was removed.
-    CoolDown,
+    /// Its image was removed. The number is that of its entry among the cool-downs.
+    CoolDown(u64),
     /// No subscription wants it.
     NotWanted,
 }
@@ -69,6 +73,9 @@ pub struct Dispatcher {
     sessions: usize,
     /// Whether some of them may be unwanted sessions.
     has_unwanted: bool,
+    /// The sessions that cool down, oldest first, and the number of the next one.
+    cooling: VecDeque<(u64, StreamId, SessionId)>,
+    next_cool_down: u64,
     /// The images of recent datagrams, indexed by stream and session. The tables resist numbers that strangers choose,
     /// which makes them slower. Cleared when an image is added or removed.
     recent: Box<[Option<Recent>]>,
@@ -106,7 +113,16 @@ impl Dispatcher {
     /// A dispatcher without interests. A stream gets at most `session_limit` images.
     pub fn new(session_limit: usize) -> Self {
         let recent = vec![None; RECENT].into();
-        Self { streams: HashMap::new(), session_limit, sessions: 0, has_unwanted: false, recent }
+        let (cooling, next_cool_down) = (VecDeque::new(), 0);
+        Self {
+            streams: HashMap::new(),
+            session_limit,
+            sessions: 0,
+            has_unwanted: false,
+            cooling,
+            next_cool_down,
+            recent,
+        }
     }
 
     /// Whether any stream is wanted.
@@ -199,7 +215,7 @@ impl Dispatcher {
                 self.sessions += usize::from(known.is_none());
                 if wanted { SetupTurn::Create } else { SetupTurn::Ignore }
             }
-            Some(Session::BeingMade | Session::CoolDown | Session::NotWanted) => SetupTurn::Ignore,
+            Some(Session::BeingMade | Session::CoolDown(_) | Session::NotWanted) => SetupTurn::Ignore,
         }
     }
 
@@ -220,7 +236,7 @@ impl Dispatcher {
         let is_wanted = match known {
             Some(Session::BeingMade) => true,
             None | Some(Session::PendingSetup) => interest.wants(session_id) && interest.images < limit,
-            Some(Session::Active(_) | Session::CoolDown | Session::NotWanted) => false,
+            Some(Session::Active(_) | Session::CoolDown(_) | Session::NotWanted) => false,
         };
         if is_wanted {
             interest.images += usize::from(known != Some(Session::BeingMade));
@@ -237,13 +253,28 @@ impl Dispatcher {
 
     /// Removes an image. If its stream had not ended, datagrams in flight must not create it again.
     pub fn on_image_removed(&mut self, stream_id: StreamId, session_id: SessionId, image: usize, had_ended: bool) {
-        let next = (!had_ended).then_some(Session::CoolDown);
-        self.leave(stream_id, session_id, |session| session == Session::Active(image), next);
+        let number = self.next_cool_down;
+        let next = (!had_ended).then_some(Session::CoolDown(number));
+        if !self.leave(stream_id, session_id, |session| session == Session::Active(image), next) || had_ended {
+            return;
+        }
+        self.next_cool_down += 1;
+        self.cooling.push_back((number, stream_id, session_id));
+        if self.cooling.len() > MAX_COOL_DOWNS
+            && let Some((oldest, stream_id, session_id)) = self.cooling.pop_front()
+        {
+            self.leave(stream_id, session_id, |session| session == Session::CoolDown(oldest), None);
+        }
     }
 
     /// Allows a session whose image was removed to return.
     pub fn end_cool_down(&mut self, stream_id: StreamId, session_id: SessionId) {
-        self.leave(stream_id, session_id, |session| session == Session::CoolDown, None);
+        // Usually it is the last one, which was just added.
+        let is_it = |(_, stream, session): &(u64, StreamId, SessionId)| (*stream, *session) == (stream_id, session_id);
+        if let Some(index) = self.cooling.iter().rposition(is_it) {
+            self.cooling.remove(index);
+        }
+        self.leave(stream_id, session_id, |session| matches!(session, Session::CoolDown(_)), None);
     }
 
     /// Drops the request for a setup that did not arrive. The next datagram requests it again.
@@ -264,17 +295,18 @@ impl Dispatcher {
         }
     }
 
+    /// Moves a session that is in a certain state to the next one, or to none. Returns whether it was there.
     fn leave(
         &mut self,
         stream_id: StreamId,
         session_id: SessionId,
         is_there: impl Fn(Session) -> bool,
         next: Option<Session>,
-    ) {
+    ) -> bool {
         self.recent.fill(None);
-        let Some(interest) = self.streams.get_mut(&stream_id) else { return };
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return false };
         let Some(found) = interest.sessions.get(&session_id).copied().filter(|&session| is_there(session)) else {
-            return;
+            return false;
         };
         if matches!(found, Session::BeingMade | Session::Active(_)) {
             interest.images -= 1;
@@ -288,6 +320,7 @@ impl Dispatcher {
                 self.sessions -= 1;
             }
         }
+        true
     }
 
     fn forget_unwanted(&mut self, stream_id: StreamId) {
@@ -308,6 +341,11 @@ impl Dispatcher {
         if !*all && only.is_empty() {
             self.streams.remove(&stream_id);
         }
+        let Self { streams, cooling, .. } = self;
+        cooling.retain(|(number, stream_id, session_id)| {
+            let session = streams.get(stream_id).and_then(|interest| interest.sessions.get(session_id));
+            session == Some(&Session::CoolDown(*number))
+        });
     }
 }
 
@@ -440,10 +478,35 @@ mod tests {
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
     }
 
+    /// A subscription that does not rejoin still gets new sessions after thousands have vanished. Only the oldest of these
+    /// may return.
+    #[test]
+    fn vanished_sessions_do_not_use_up_the_table() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        dispatcher.add_stream(STREAM);
+        let vanished = 2 * MAX_SESSIONS as i32;
+        for id in 0..vanished {
+            active(&mut dispatcher, id, 0);
+            dispatcher.on_image_removed(STREAM, session(id), 0, false);
+        }
+        assert_eq!(dispatcher.sessions, MAX_COOL_DOWNS);
+        let oldest_kept = vanished - MAX_COOL_DOWNS as i32;
+        for id in [oldest_kept, vanished - 1] {
+            assert_eq!(dispatcher.on_setup(STREAM, session(id)), SetupTurn::Ignore);
+        }
+        assert_eq!(dispatcher.on_setup(STREAM, session(oldest_kept - 1)), SetupTurn::Create);
+        dispatcher.end_cool_down(STREAM, session(oldest_kept));
+        active(&mut dispatcher, oldest_kept, 0);
+        dispatcher.on_image_removed(STREAM, session(oldest_kept), 0, false);
+        assert_eq!(dispatcher.on_setup(STREAM, session(oldest_kept + 1)), SetupTurn::Ignore, "there was space");
+        dispatcher.remove_stream(STREAM);
+        assert!(dispatcher.cooling.is_empty());
+    }
+
     proptest! {
         /// Whatever comes, the number of sessions and images is what is there.
         #[test]
-        fn counts_are_kept(steps in prop::collection::vec((0..9_u8, 0..2_i32, 0..4_i32, 0..4_usize), 1..300)) {
+        fn counts_are_kept(steps in prop::collection::vec((0..10_u8, 0..2_i32, 0..4_i32, 0..4_usize), 1..300)) {
             let mut dispatcher = Dispatcher::new(3);
             for (step, stream, id, image) in steps {
                 let (stream, id) = (StreamId::new(stream), session(id));
@@ -456,10 +519,14 @@ mod tests {
                     5 => { dispatcher.on_setup(stream, id); }
                     6 => { dispatcher.on_image(stream, id, image); }
                     7 => dispatcher.on_refused(stream, id),
+                    8 => dispatcher.end_cool_down(stream, id),
                     _ => dispatcher.on_image_removed(stream, id, image, image % 2 == 0),
                 }
                 let sessions: usize = dispatcher.streams.values().map(|interest| interest.sessions.len()).sum();
                 prop_assert_eq!(dispatcher.sessions, sessions);
+                let all = dispatcher.streams.values().flat_map(|interest| interest.sessions.values());
+                let cooling = all.filter(|session| matches!(session, Session::CoolDown(_))).count();
+                prop_assert_eq!(dispatcher.cooling.len(), cooling);
                 for interest in dispatcher.streams.values() {
                     let is_image = |found: &&Session| matches!(found, Session::BeingMade | Session::Active(_));
                     let images = interest.sessions.values().filter(is_image).count();
