@@ -239,8 +239,12 @@ impl PublicationImage {
         }
     }
 
-    /// Rejects the image. From now on it receives nothing, and tells its sender why.
+    /// Rejects the image. From now on it receives nothing, and tells its sender why. A silent image tells nothing, because
+    /// the sender would apply it to the session's new image.
     pub fn reject(&mut self, reason: &[u8]) {
+        if self.phase == Phase::Mute {
+            return;
+        }
         let reason = &reason[..reason.len().min(MAX_ERROR_TEXT_LENGTH)];
         self.phase = Phase::Rejected(reason.into());
         self.status_due = AT_ONCE;
@@ -396,8 +400,7 @@ impl PublicationImage {
     ) {
         if found.wants_answer {
             out.put(transport, from, &Report::Rtt(found.answer(self.made_of.receiver_id)));
-        } else {
-            let rtt_ns = now.get().saturating_sub(found.echo_timestamp_ns).saturating_sub(found.reception_delta_ns);
+        } else if let Some(rtt_ns) = measured_rtt(now, found) {
             self.congestion_control.on_rtt(now, rtt_ns);
         }
     }
@@ -684,6 +687,14 @@ impl PublicationImage {
             }
         }
     }
+}
+
+/// The round-trip time according to an answer. `None` if it answers no question of the last seconds: a long time would
+/// be believed for a multiple of it, because the next question waits for that long.
+fn measured_rtt(now: MonotonicNanos, answer: &RttMeasurement) -> Option<i64> {
+    let waited = now.get().checked_sub(answer.echo_timestamp_ns)?;
+    let rtt_ns = waited.checked_sub(answer.reception_delta_ns)?;
+    ((0..=CONNECTION_TIMEOUT_NS).contains(&waited) && (0..=waited).contains(&rtt_ns)).then_some(rtt_ns)
 }
 
 /// The first gap, and the later ones in its term (trap 50).

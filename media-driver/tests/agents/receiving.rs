@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
-use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding};
+use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding, RttMeasurement};
 use gannet::types::Position;
-use gannet_driver::mailbox::{CongestionRules, EndpointId, LossRules, NewImage};
+use gannet_driver::mailbox::{CongestionRules, CubicConfig, EndpointId, LossRules, NewImage};
 use gannet_driver::receiver::publication_image::{Arrival, PublicationImage, Report, ReportOutlet};
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
@@ -475,6 +475,58 @@ fn a_datagram_that_begins_inside_a_frame_is_not_placed() {
         receiving.take(3, &data(position + gap + 256, &[9; 8]));
         assert_ne!(term.word_at::<i32>(begin + 256).load_relaxed(), 0, "what begins behind it is placed");
     }
+}
+
+/// An image that was replaced has nothing to tell: its rejection would be taken for that of its session's new image.
+#[test]
+fn an_image_that_was_replaced_rejects_nothing() {
+    let mut receiving = Receiving::new();
+    assert_eq!(receiving.poll(1).len(), 1);
+    receiving.image.fall_silent();
+    receiving.image.reject(b"no");
+    assert_eq!(receiving.poll(300_000), Vec::<String>::new());
+}
+
+/// Answers to round-trip questions that were never asked, or so long ago that they mean nothing, do not end the measuring.
+#[test]
+fn false_answers_do_not_end_the_measuring() {
+    let cubic = CubicConfig { measure_rtt: true, ..CubicConfig::default() };
+    let mut receiving = Receiving::with(0, |image| image.congestion_control = CongestionRules::Cubic(cubic, 32 << 10));
+    let mut now_us = 3_600_000_000;
+    // The questions in a second after an answer, which is made from the present time.
+    let mut asked = |answer: Option<fn(i64) -> (i64, i64)>| {
+        if let Some((echo_timestamp_ns, reception_delta_ns)) = answer.map(|answer| answer(now_us * 1_000)) {
+            let answer = RttMeasurement {
+                session_id: SESSION,
+                stream_id: STREAM,
+                echo_timestamp_ns,
+                reception_delta_ns,
+                receiver_id: RECEIVER,
+                wants_answer: false,
+            };
+            let from = (RECEIVING, sender_address());
+            receiving.image.on_rtt_measurement(at(now_us * 1_000), from, &answer, &mut Said::default());
+        }
+        receiving.take(now_us, &data(0, b"a"));
+        let end = now_us + 1_000_000;
+        let said: Vec<_> = (now_us..end).step_by(100).flat_map(|now_us| receiving.poll(now_us)).collect();
+        now_us = end;
+        said.iter().filter(|said| *said == "rtt").count()
+    };
+    assert_eq!(asked(None), 2_000, "every 500 us, because 400 us is the least");
+    let false_answers: [fn(i64) -> (i64, i64); 6] = [
+        |_| (0, 0),
+        |_| (1, i64::MIN),
+        |_| (i64::MIN, i64::MAX),
+        |now_ns| (now_ns + 1, 0),
+        |now_ns| (now_ns - 1_000, 2_000),
+        |now_ns| (now_ns - 1_000, -1_000_000_000_000),
+    ];
+    for (number, answer) in false_answers.into_iter().enumerate() {
+        assert_eq!(asked(Some(answer)), 2_000, "{number}");
+    }
+    let slow = asked(Some(|now_ns| (now_ns - 50_000_000, 0)));
+    assert_eq!(slow, 4, "a true one counts");
 }
 
 /// The log shows a stream's subscribers how many transports feed it.

@@ -66,9 +66,9 @@ impl Cubic {
         if self.has_rtt { self.rtt_ns } else { 0 }
     }
 
-    /// The window in bytes.
+    /// The window in bytes. An MTU may be longer than half a term, which senders consider invalid (trap 30).
     pub(super) fn window(&self) -> i32 {
-        self.cwnd * self.mtu
+        self.cwnd.saturating_mul(self.mtu).min(self.max_window)
     }
 
     pub(super) fn max_window(&self) -> i32 {
@@ -110,7 +110,11 @@ impl Cubic {
         due
     }
 
+    /// Records a measured round-trip time. Nothing was asked if none is measured.
     pub(super) fn on_rtt(&mut self, now: MonotonicNanos, rtt_ns: i64) {
+        if !self.config.measure_rtt {
+            return;
+        }
         self.rtt_ns = rtt_ns.max(0);
         self.has_rtt = true;
         self.last_rtt_event = now;
@@ -181,6 +185,23 @@ mod tests {
         assert_eq!(cubic.on_progress(at(0), calm(32)), Decision { window: MTU, force: true });
     }
 
+    /// Senders refuse windows of more than half a term, however long their datagrams may be.
+    #[test]
+    fn the_window_is_at_most_half_a_term() {
+        let new = |mtu| Cubic::new(CubicConfig::default(), 128 << 10, mtu, TermLength::MIN, at(0));
+        assert_eq!(new(65_504).window(), 32 << 10);
+        assert_eq!(new(32 << 10).window(), 32 << 10);
+        assert_eq!(new(20_000).window(), 20_000);
+    }
+
+    /// Nobody has asked for an answer that comes although nothing is measured.
+    #[test]
+    fn answers_that_nobody_asked_for_are_ignored() {
+        let mut cubic = cubic(CubicConfig { tcp_mode: true, ..CubicConfig::default() });
+        cubic.on_rtt(at(5), 1);
+        assert_eq!((cubic.measured_rtt_ns(), cubic.rtt_ns), (0, RTT));
+    }
+
     #[test]
     fn in_tcp_mode_the_window_is_at_least_what_tcp_has() {
         let plain = CubicConfig::default();
@@ -217,7 +238,7 @@ mod tests {
             mtu in (2..2047_i32).prop_map(|frames| frames * 32),
             tcp_mode: bool,
         ) {
-            let config = CubicConfig { tcp_mode, ..CubicConfig::default() };
+            let config = CubicConfig { tcp_mode, measure_rtt: true, ..CubicConfig::default() };
             let mut cubic = Cubic::new(config, 128 << 10, mtu, TermLength::new(TERM).unwrap(), at(0));
             let mut now = 0;
             for (pause, loss_found, rtt_ns) in steps {
