@@ -11,8 +11,6 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::path::Path;
 
-use crate::sync::Ordering;
-
 /// The environment variable that weakens an ordering for the whole process, for manual use.
 pub const VARIABLE: &str = "ENGINE_LOOM_WEAKEN";
 
@@ -65,11 +63,6 @@ pub fn weakened<R>(target: &str, body: impl FnOnce() -> R) -> (R, bool) {
         state.met
     });
     (result, met)
-}
-
-/// The effective ordering of an operation at this line.
-pub(crate) fn ordering(operation: Operation, ordering: Ordering, at: &'static Location<'static>) -> Ordering {
-    if is_weakened(operation, at) { Ordering::Relaxed } else { ordering }
 }
 
 /// Whether the operation at this line has its ordering omitted.

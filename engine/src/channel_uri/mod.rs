@@ -5,6 +5,7 @@
 //! This module only parses. It resolves no names, fills in no defaults, and does not know what else is open.
 
 mod address;
+mod addressing;
 mod build;
 mod error;
 mod flow_control;
@@ -70,7 +71,7 @@ impl ChannelUri {
     /// [`ChannelUriError`]. Its [`error_code`](ChannelUriError::error_code) is the code with which a driver responds.
     pub fn parse(text: &str) -> Result<Self, ChannelUriError> {
         let split = parse::split(text)?;
-        parse::check_addressing(&split)?;
+        addressing::check(&split)?;
         let params = ChannelParams::read(&split.pairs)?;
         Ok(Self { text: text.into(), spy: split.spy, media: split.media, params })
     }

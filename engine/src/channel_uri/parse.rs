@@ -8,7 +8,7 @@
 //! ```
 
 use super::params::Winner;
-use super::{ChannelUriError, MAX_LENGTH, Media, ignored};
+use super::{ChannelUriError, MAX_LENGTH, Media};
 
 /// The prefix of a spy channel.
 pub(super) const SPY_PREFIX: &str = "aeron-spy:";
@@ -45,27 +45,6 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, ChannelUriError> {
         return Err(ChannelUriError::SpyOnIpc);
     }
     Ok(Split { spy, media, pairs })
-}
-
-/// Checks that a UDP channel has an address. These errors take precedence over invalid values, because without an
-/// address the text is not a channel at all.
-pub(super) fn check_addressing(split: &Split<'_>) -> Result<(), ChannelUriError> {
-    if split.media == Media::Ipc {
-        return Ok(());
-    }
-    let value = |key| Winner::Last.of(key, &split.pairs);
-    // A missing key is often a misspelt one.
-    let unknown_key = || split.pairs.iter().find_map(|(key, _)| ignored::unknown(key)).map(|key| key.to_string());
-    let control_mode = value("control-mode");
-    if control_mode == Some("dynamic") && value("control").is_none() {
-        return Err(ChannelUriError::DynamicWithoutControl { unknown_key: unknown_key() });
-    }
-    let has_channel_tag = value("tags").is_some_and(|tags| !tags.starts_with(','));
-    let has_address = value("endpoint").is_some() || value("control").is_some() || has_channel_tag;
-    if !has_address && !matches!(control_mode, Some("manual" | "response")) {
-        return Err(ChannelUriError::NoAddress { unknown_key: unknown_key() });
-    }
-    Ok(())
 }
 
 /// The pairs of a text that [`split`] has accepted, without those that a duplicate overrides.

@@ -15,7 +15,7 @@ use loom::cell::UnsafeCell;
 
 use super::Field;
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
-use crate::weaken::{Operation, ordering};
+use crate::weaken::{Operation, is_weakened};
 
 struct Slot {
     words: Words,
@@ -375,6 +375,11 @@ impl<T: SharedWord> OwnedWord<T> {
             self.slot().plain[word].with(|_| ());
         }
     }
+}
+
+/// The effective ordering of an operation at this line.
+fn ordering(operation: Operation, ordering: Ordering, at: &'static Location<'static>) -> Ordering {
+    if is_weakened(operation, at) { Ordering::Relaxed } else { ordering }
 }
 
 macro_rules! word {
