@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use super::error::{AddError, Request};
 use crate::broadcast::Receiver;
 use crate::command::Command;
 use crate::counters::{CountersReader, SystemCounter, type_id};
@@ -129,6 +130,17 @@ pub(super) enum SendError {
     TooLong { length: usize, most: usize },
     /// The ring is damaged.
     Ring(RingWriteError),
+}
+
+impl SendError {
+    /// The error of the request whose command was not sent.
+    pub(super) fn for_request(self, request: Request) -> AddError {
+        match self {
+            Self::Full => AddError::RingFull { request },
+            Self::TooLong { length, most } => AddError::TooLong { request, length, most },
+            Self::Ring(source) => AddError::Ring { request, source },
+        }
+    }
 }
 
 impl core::fmt::Display for SendError {

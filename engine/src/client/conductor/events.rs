@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::liveness::Loss;
-use super::resource::{Phase, Undo, Wanted};
-use super::{Answer, Conductor, ResourceKey};
+use super::resource::{Phase, ResourceKey, Undo, Wanted};
+use super::{Answer, Conductor};
 use crate::channel_uri::ChannelUri;
 use crate::client::bound::{
     Bound, CounterBinding, CounterShared, ExclusiveBinding, ExclusiveShared, PublicationBinding, PublicationIds,

@@ -11,21 +11,20 @@
 //! While the client is Down, every handle is closed. So it never stores to a counter that the driver may have given to
 //! another client.
 
-use super::resource::{Gone, Phase, Resource, Wanted};
-use super::responses::{Named, Renamed};
-use super::{Answer, Conductor, ResourceKey, State};
-use crate::client::driver_link::{DriverIdentity, DriverLink, SendError};
+use core::time::Duration;
+
+use super::resource::{Gone, Phase, Resource, ResourceKey, Wanted};
+use super::{Answer, Conductor, State};
+use crate::client::driver_link::{DriverIdentity, DriverLink};
 use crate::client::error::{AddError, ClientError};
 use crate::client::event::{ClientEvent, DriverLoss};
 use crate::client::find_driver::Found;
 use crate::client::notice::Notice;
 use crate::cnc::DriverState;
-use crate::command::{ClientClose, Command, ErrorCode};
+use crate::command::{ClientClose, Command};
 use crate::memory::OwnedWord;
 use crate::time::{EpochMillis, MonotonicNanos};
-use crate::types::{CounterId, RegistrationId};
-use core::time::Duration;
-use std::collections::HashMap;
+use crate::types::CounterId;
 
 /// The minimum number of times that a client checks its driver and updates its heartbeat within the driver's client
 /// liveness timeout.
@@ -37,9 +36,6 @@ const SEEK_INTERVAL_NS: i64 = 100_000_000;
 /// How old the driver's heartbeat must be before the client looks for another driver in the directory, in nanoseconds.
 /// Drivers update it once a second.
 const SUSPICION_NS: i64 = 2_500_000_000;
-/// How long to wait before a refused restoration is tried again, in nanoseconds. The driver may still be closing the
-/// previous resource.
-pub(super) const RESTORE_RETRY_NS: i64 = 200_000_000;
 
 /// Why a client has no driver.
 pub(super) enum Loss {
@@ -65,19 +61,6 @@ pub(super) struct Down {
     told_of_restart: bool,
     /// Whether the application was told about the loss of the driver.
     told_of_loss: bool,
-}
-
-/// The progress of restoring resources after a reconnection.
-pub(super) struct Restoring {
-    /// When the client lost its driver.
-    since: MonotonicNanos,
-    /// Until when a refusal is attributed to a previous resource that is still closing.
-    retry_until: MonotonicNanos,
-    outstanding: usize,
-    restored: usize,
-    failed: usize,
-    /// Whether the driver is another one than before.
-    pub(super) other_driver: bool,
 }
 
 /// The client's heartbeat counter, once the driver has allocated it.
@@ -218,27 +201,6 @@ impl Conductor {
             self.fail(key, error);
         }
         expired
-    }
-
-    /// Ends an add with an error. Reports it if it was a restoration; otherwise the caller waits for it.
-    pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
-        let Some(resource) = self.resources.get_mut(&key) else { return };
-        let was = match resource.phase {
-            Phase::Adding { correlation_id, was, .. } => {
-                self.by_registration.remove(&correlation_id.get());
-                was
-            }
-            Phase::Down { was, .. } => Some(was),
-            Phase::Live { .. } | Phase::Failed(_) => return,
-        };
-        match was {
-            None => resource.phase = Phase::Failed(Some(error)),
-            Some(was) => {
-                resource.phase = Phase::Failed(None);
-                self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was, error }));
-                self.restored(false);
-            }
-        }
     }
 
     /// Closes all handles, because the client has no driver or is no longer registered with it.
@@ -383,128 +345,7 @@ impl Conductor {
         self.last_check = now;
         self.last_keepalive = now;
         self.driver_seen = (self.link.heartbeat(), now);
-        let outstanding =
-            self.resources.values().filter(|resource| matches!(resource.phase, Phase::Down { .. })).count();
-        self.restoring = Some(Restoring {
-            since,
-            retry_until: now.saturating_add_ns(self.settings.driver_timeout_ns),
-            outstanding,
-            restored: 0,
-            failed: 0,
-            other_driver,
-        });
-        self.retry_restores(now);
-        self.finish_restoring(now);
-    }
-
-    /// Adds again the resources that are due.
-    fn retry_restores(&mut self, now: MonotonicNanos) -> usize {
-        if self.restoring.is_none() {
-            return 0;
-        }
-        let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
-        let mut sent = 0;
-        let mut failed = Vec::new();
-        let naming = self.resources.iter().filter(|(_, resource)| resource.named != Named::Nothing);
-        let renamed: HashMap<_, _> = naming.map(|(key, resource)| (*key, self.renamed(resource.named))).collect();
-        let mut stale = Vec::new();
-        for (key, resource) in &mut self.resources {
-            let Phase::Down { was, retry_at } = resource.phase else { continue };
-            if now < retry_at {
-                continue;
-            }
-            match renamed.get(key) {
-                None | Some(Renamed::AsItIs) => {}
-                Some(Renamed::To(id)) => resource.wanted.rename(*id),
-                Some(Renamed::Later) => continue,
-                Some(Renamed::Gone) => {
-                    stale.push(*key);
-                    continue;
-                }
-            }
-            let correlation_id = self.link.next_correlation_id();
-            let command = resource.wanted.command(self.link.client_id(), correlation_id);
-            let outcome = self.link.send(&command);
-            if outcome == Err(SendError::Full) {
-                break;
-            }
-            resource.phase = Phase::Adding { correlation_id, deadline, was: Some(was) };
-            self.by_registration.insert(correlation_id.get(), *key);
-            sent += 1;
-            if let Err(error) = outcome {
-                failed.push((*key, error));
-            }
-        }
-        for (key, error) in failed {
-            let error = self.cannot_send(key, error);
-            self.fail(key, error);
-        }
-        for key in stale {
-            self.fail(key, AddError::StaleResponse { request: self.describe(key) });
-        }
-        sent += self.restore_destinations(now);
-        self.finish_restoring(now);
-        sent
-    }
-
-    /// Postpones a refused restoration, if the previous resource may still be closing. Returns whether it did.
-    pub(super) fn retry_restore(
-        &mut self,
-        key: ResourceKey,
-        was: RegistrationId,
-        code: ErrorCode,
-        now: MonotonicNanos,
-    ) -> bool {
-        // This client's previous session may still occupy a session id or an endpoint.
-        let may_pass = matches!(code, ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable);
-        if !may_pass || !self.may_still_be_restored(now) {
-            return false;
-        }
-        let Some(resource) = self.resources.get_mut(&key) else { return false };
-        if let Phase::Adding { correlation_id, .. } = resource.phase {
-            self.by_registration.remove(&correlation_id.get());
-        }
-        resource.phase = Phase::Down { was, retry_at: now.saturating_add_ns(RESTORE_RETRY_NS) };
-        true
-    }
-
-    /// Whether a refusal of a restoration may be due to a previous resource that is still closing.
-    pub(super) fn may_still_be_restored(&self, now: MonotonicNanos) -> bool {
-        self.restoring.as_ref().is_some_and(|restoring| now < restoring.retry_until)
-    }
-
-    /// Counts further resources to restore.
-    pub(super) fn await_restored(&mut self, count: usize) {
-        if let Some(restoring) = &mut self.restoring {
-            restoring.outstanding += count;
-        }
-    }
-
-    /// Counts one resource that was restored, or that could not be.
-    pub(super) fn restored(&mut self, successfully: bool) {
-        if let Some(restoring) = &mut self.restoring {
-            restoring.outstanding = restoring.outstanding.saturating_sub(1);
-            if successfully {
-                restoring.restored += 1;
-            } else {
-                restoring.failed += 1;
-            }
-        }
-    }
-
-    /// Counts one resource that need not be restored any more.
-    pub(super) fn not_to_be_restored(&mut self) {
-        if let Some(restoring) = &mut self.restoring {
-            restoring.outstanding = restoring.outstanding.saturating_sub(1);
-        }
-    }
-
-    /// Reports when all resources are restored.
-    pub(super) fn finish_restoring(&mut self, now: MonotonicNanos) {
-        let Some(Restoring { since, outstanding: 0, restored, failed, .. }) = self.restoring else { return };
-        self.restoring = None;
-        let event = ClientEvent::Reconnected { epoch: self.epoch, after: nanos(now.since(since)), restored, failed };
-        self.notices.push_back(Notice::Event(event));
+        self.begin_restoring(since, other_driver, now);
     }
 
     /// Closes the client for good: closes all handles and tells the driver. Handlers of subscriptions are not called

@@ -10,17 +10,21 @@
 //! | this | the parts, and the duty cycle |
 //! | `requests` | requests of handles and the client |
 //! | `events` | the driver's events |
-//! | `destinations` | destinations of publications and subscriptions |
 //! | `liveness` | heartbeats, timeouts, losing the driver and reconnecting |
+//! | `restoring` | adding everything again after a reconnection |
 //! | `resource` | the resources that were added |
+//! | `destinations` | the destinations of a publication or subscription |
+//! | `destination_requests` | changing and restoring them at the driver |
 //! | `responses` | channels that name other resources by the driver's ids |
 
+mod destination_requests;
 mod destinations;
 mod events;
 mod liveness;
 mod requests;
 mod resource;
 mod responses;
+mod restoring;
 #[cfg(test)]
 mod tests;
 
@@ -39,9 +43,10 @@ use crate::time::{EpochMillis, MonotonicNanos};
 use crate::types::{ClientId, CorrelationId, RegistrationId, SessionId};
 
 pub(crate) use destinations::DestinationChange;
-use liveness::{Down, HeartbeatCounter, Restoring};
+use liveness::{Down, HeartbeatCounter};
 pub(crate) use resource::{ImageHandlers, ResourceKey, Wanted};
 use resource::{Resource, Undo};
+use restoring::Restoring;
 
 /// The maximum number of events per duty cycle, so that timeouts are checked in between.
 const EVENTS_PER_CYCLE: usize = 16;

@@ -2,11 +2,13 @@
 //! the duty cycle receives.
 
 use super::destinations::Destinations;
-use super::resource::{Gone, Phase, Resource, Undo};
-use super::{Answer, Conductor, Purpose, Question, ResourceKey, State, Wanted};
+use super::resource::{Gone, Phase, Resource, ResourceKey, Undo, Wanted};
+use super::{Answer, Conductor, Purpose, Question, State};
 use crate::client::bound::Bound;
 use crate::client::driver_link::SendError;
 use crate::client::error::{AddError, Request};
+use crate::client::event::ClientEvent;
+use crate::client::notice::Notice;
 use crate::command::Command;
 use crate::time::MonotonicNanos;
 use crate::types::{ClientId, CorrelationId, StreamId};
@@ -23,7 +25,7 @@ impl Conductor {
         let correlation_id = self.link.next_correlation_id();
         let command = wanted.command(self.link.client_id(), correlation_id);
         if let Err(error) = self.link.send(&command) {
-            return Err(not_sent(wanted.describe(), error));
+            return Err(error.for_request(wanted.describe()));
         }
         let key = ResourceKey(self.next_key);
         self.next_key += 1;
@@ -108,7 +110,7 @@ impl Conductor {
         let correlation_id = self.link.next_correlation_id();
         let command = command(self.link.client_id(), correlation_id);
         if let Err(error) = self.link.send(&command) {
-            return Err(not_sent(request, error));
+            return Err(error.for_request(request));
         }
         let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
         let question = Question { request, deadline, answer: None, purpose: Purpose::Answer, wanted: true };
@@ -155,12 +157,33 @@ impl Conductor {
         }
     }
 
+    /// Ends an add with an error. Reports it if it was a restoration; otherwise the caller waits for it.
+    pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
+        let Some(resource) = self.resources.get_mut(&key) else { return };
+        let was = match resource.phase {
+            Phase::Adding { correlation_id, was, .. } => {
+                self.by_registration.remove(&correlation_id.get());
+                was
+            }
+            Phase::Down { was, .. } => Some(was),
+            Phase::Live { .. } | Phase::Failed(_) => return,
+        };
+        match was {
+            None => resource.phase = Phase::Failed(Some(error)),
+            Some(was) => {
+                resource.phase = Phase::Failed(None);
+                self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was, error }));
+                self.restored(false);
+            }
+        }
+    }
+
     pub(super) fn describe(&self, key: ResourceKey) -> Request {
         self.resources[&key].wanted.describe()
     }
 
     pub(super) fn cannot_send(&self, key: ResourceKey, error: SendError) -> AddError {
-        not_sent(self.describe(key), error)
+        error.for_request(self.describe(key))
     }
 
     pub(super) fn check_may_ask(&self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
@@ -169,13 +192,5 @@ impl Conductor {
             State::Down(_) => Err(AddError::NoDriver { request: request() }),
             State::Closed => Err(AddError::Closed { request: request() }),
         }
-    }
-}
-
-pub(super) fn not_sent(request: Request, error: SendError) -> AddError {
-    match error {
-        SendError::Full => AddError::RingFull { request },
-        SendError::TooLong { length, most } => AddError::TooLong { request, length, most },
-        SendError::Ring(source) => AddError::Ring { request, source },
     }
 }

@@ -2,7 +2,6 @@
 //! shared half of its handle.
 
 use super::destinations::Destinations;
-use super::responses::Named;
 use crate::client::bound::Bound;
 use crate::client::error::{AddError, Request};
 use crate::client::notice::ImageHandler;
@@ -60,6 +59,16 @@ impl From<Option<Wanted>> for Gone {
             _ => Self::default(),
         }
     }
+}
+
+/// The resource that a channel refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Nothing,
+    /// A resource that this client has added.
+    Own(ResourceKey),
+    /// An image, or a resource of another client.
+    Other,
 }
 
 /// The state of a resource.

@@ -3,21 +3,11 @@
 //! them are rewritten. After a driver restart, the id of a resource of another client or a peer means nothing, or
 //! something else, so it is not used again.
 
-use super::resource::{Phase, Wanted};
-use super::{Conductor, ResourceKey};
+use super::Conductor;
+use super::resource::{Named, Phase, Wanted};
 use crate::channel_uri::{ChannelUri, ResponseCorrelation};
 
 const KEY: &str = "response-correlation-id=";
-
-/// The resource that a channel refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
-    Nothing,
-    /// A resource that this client has added.
-    Own(ResourceKey),
-    /// An image, or a resource of another client.
-    Other,
-}
 
 /// The id with which a channel is added again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

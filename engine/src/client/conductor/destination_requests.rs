@@ -1,0 +1,153 @@
+//! Changes the destinations of publications and subscriptions at the driver, and adds them again after a reconnection.
+
+use super::destinations::{DestinationChange, State};
+use super::resource::{Phase, ResourceKey, Wanted};
+use super::restoring::RETRY_NS;
+use super::{Conductor, Purpose, Question};
+use crate::client::driver_link::SendError;
+use crate::client::error::{AddError, Request};
+use crate::client::event::ClientEvent;
+use crate::client::notice::Notice;
+use crate::command::{Command, Destination, RemoveDestinationById, Text};
+use crate::time::MonotonicNanos;
+use crate::types::{ClientId, CorrelationId, RegistrationId};
+
+impl Conductor {
+    /// Asks the driver to change the destinations of a publication or subscription. Take the answer with
+    /// [`Self::answer_to`], or drop it with [`Self::forget`].
+    pub(crate) fn change_destination(
+        &mut self,
+        key: ResourceKey,
+        mut change: DestinationChange,
+        now: MonotonicNanos,
+    ) -> Result<CorrelationId, AddError> {
+        self.check_may_ask(|| change.request())?;
+        let request = change.request();
+        let Some(resource) = self.resources.get(&key) else { return Err(AddError::Closed { request }) };
+        let target = match resource.phase {
+            // The destinations of a publication are shared by all its handles.
+            Phase::Live { registration_id, log } => log.map_or(registration_id, RegistrationId::new),
+            Phase::Adding { .. } | Phase::Down { .. } => return Err(AddError::NoDriver { request }),
+            Phase::Failed(_) => return Err(AddError::NotRestored { request }),
+        };
+        if let DestinationChange::RemoveById(id) = &mut change {
+            *id = resource.destinations.id_of(*id);
+        }
+        let correlation_id = self.link.next_correlation_id();
+        let command = change.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
+        if let Err(error) = self.link.send(&command) {
+            return Err(error.for_request(request));
+        }
+        let deadline = self.deadline(now);
+        let question =
+            Question { request, deadline, answer: None, purpose: Purpose::Change(key, change), wanted: true };
+        self.questions.insert(correlation_id.get(), question);
+        Ok(correlation_id)
+    }
+
+    /// Records that the driver has changed the destinations of this resource.
+    pub(super) fn destination_changed(&mut self, key: ResourceKey, change: DestinationChange, id: CorrelationId) {
+        if let Some(resource) = self.resources.get_mut(&key) {
+            resource.destinations.change(change, id.registration());
+        }
+    }
+
+    /// Requests the missing destinations that are due and whose publication or subscription is live again.
+    pub(super) fn restore_destinations(&mut self, now: MonotonicNanos) -> usize {
+        let deadline = self.deadline(now);
+        let (mut sent, mut failed) = (0, Vec::new());
+        'send: for (key, resource) in &mut self.resources {
+            let Phase::Live { registration_id, log } = resource.phase else { continue };
+            let target = log.map_or(registration_id, RegistrationId::new);
+            for known in resource.destinations.due(now) {
+                let correlation_id = self.link.next_correlation_id();
+                let change = DestinationChange::Add(known.channel.clone());
+                let command = change.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
+                match self.link.send(&command) {
+                    Ok(()) => {
+                        known.state = State::Asked(correlation_id);
+                        let (request, purpose) = (change.request(), Purpose::Restore(*key));
+                        let question = Question { request, deadline, answer: None, purpose, wanted: false };
+                        self.questions.insert(correlation_id.get(), question);
+                        sent += 1;
+                    }
+                    Err(SendError::Full) => break 'send,
+                    Err(error) => failed.push((*key, known.id, error.for_request(change.request()))),
+                }
+            }
+        }
+        for (key, id, error) in failed {
+            self.destination_lost(key, id, error);
+        }
+        sent
+    }
+
+    /// Handles the driver's answer to the request to restore a destination.
+    pub(super) fn destination_answered(
+        &mut self,
+        key: ResourceKey,
+        id: CorrelationId,
+        outcome: Result<(), AddError>,
+        now: MonotonicNanos,
+    ) {
+        // The previous socket may still be open, so every refusal may be temporary.
+        let in_time = self.may_still_be_restored(now);
+        let Some(resource) = self.resources.get_mut(&key) else { return };
+        let Some(known) = resource.destinations.asked(id) else { return };
+        match outcome {
+            Ok(()) => {
+                known.state = State::There(id.registration());
+                self.restored(true);
+            }
+            Err(AddError::Refused { .. }) if in_time => {
+                known.state = State::Wanted { retry_at: now.saturating_add_ns(RETRY_NS) };
+            }
+            Err(error) => {
+                let id = known.id;
+                self.destination_lost(key, id, error);
+            }
+        }
+    }
+
+    /// Gives up restoring a destination.
+    fn destination_lost(&mut self, key: ResourceKey, id: RegistrationId, error: AddError) {
+        let Some(resource) = self.resources.get_mut(&key) else { return };
+        resource.destinations.give_up(id);
+        self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was: id, error }));
+        self.restored(false);
+    }
+}
+
+impl DestinationChange {
+    fn request(&self) -> Request {
+        match self {
+            Self::Add(channel) | Self::Remove(channel) => Request::Destination { channel: channel.clone() },
+            Self::RemoveById(id) => Request::DestinationById { id: *id },
+        }
+    }
+
+    /// The command that asks the driver for the destination.
+    fn command<'a>(
+        &'a self,
+        of: &Wanted,
+        ids: (ClientId, CorrelationId),
+        registration_id: RegistrationId,
+    ) -> Command<'a> {
+        let (client_id, correlation_id) = ids;
+        let body =
+            |channel: &'a str| Destination { client_id, correlation_id, registration_id, channel: Text::from(channel) };
+        let receives = matches!(of, Wanted::Subscription { .. });
+        match self {
+            Self::Add(channel) if receives => Command::AddReceiveDestination(body(channel)),
+            Self::Add(channel) => Command::AddDestination(body(channel)),
+            Self::Remove(channel) if receives => Command::RemoveReceiveDestination(body(channel)),
+            Self::Remove(channel) => Command::RemoveDestination(body(channel)),
+            Self::RemoveById(id) => Command::RemoveDestinationById(RemoveDestinationById {
+                client_id,
+                correlation_id,
+                registration_id,
+                destination_registration_id: *id,
+            }),
+        }
+    }
+}
