@@ -160,7 +160,9 @@ impl ManyToOneRingBuffer {
                 return Err(RingWriteError::Damaged { tail: claimed_to });
             }
             let fits_behind = |head: i64| required_bytes <= self.free_space(head, claimed_to);
-            if !fits_behind(known_head) {
+            // No producer passes on a head beyond the tail. If another process stored one, relying on it would overwrite
+            // what the consumer has yet to read.
+            if known_head > claimed_to || !fits_behind(known_head) {
                 known_head = self.refresh_head(head, head_cache, fits_behind)?;
             }
             let index = self.ring.index(claimed_to);

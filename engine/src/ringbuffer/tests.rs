@@ -389,6 +389,25 @@ fn a_head_that_the_consumer_did_not_store_is_overwritten() {
     f.ring.write(1, b"one").unwrap();
 }
 
+#[test]
+fn a_head_cache_beyond_the_tail_costs_nobody_a_command() {
+    for found in [CAPACITY as i64 * 3, i64::MAX / 16 * 8, i64::MAX] {
+        let mut f = fixture();
+        let mut expected: Vec<_> = (1..=8).map(|type_id| (type_id, vec![0xEE; 120])).collect();
+        f.buffer.word_at::<i64>(HEAD_CACHE).store_release(found);
+        for (type_id, message) in &expected {
+            f.ring.write(*type_id, message).unwrap();
+        }
+        assert_eq!(f.ring.write(9, &[]), Err(RingWriteError::Full), "{found}");
+        assert_eq!(f.drain(), expected);
+        f.ring.write(9, &[]).unwrap();
+        expected = vec![(9, vec![])];
+        assert_eq!(f.drain(), expected);
+        assert_eq!(f.consumer.repairs(), 0);
+        assert_eq!(f.buffer.word_at::<i64>(HEAD_CACHE).load_acquire(), CAPACITY as i64, "it is right again");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write(usize),
