@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
+use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
 #[cfg(feature = "client")]
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
@@ -20,6 +21,8 @@ use super::{AtomicBuffer, RawAccess, Region};
 /// The maximum number of steps in which a file is created, and the minimum length of a step in bytes.
 const MOST_STEPS: u64 = 256;
 const LEAST_STEP: u64 = 1 << 20;
+/// The minimum length of a step in bytes, if signals interrupt longer ones.
+const LEAST_INTERRUPTED_STEP: u64 = 64 << 10;
 
 /// A mapping of a whole file, shared with every other process that maps it.
 #[derive(Debug)]
@@ -309,18 +312,32 @@ pub(crate) fn extend_file(path: &Path, length: u64) -> Result<(), MapError> {
 
 /// Reserves the space of a file between two offsets.
 fn reserve_space(file: &File, path: &Path, from: u64, to: u64) -> Result<(), MapError> {
-    let step = step_of(to);
-    for start in (from..to).step_by(usize::try_from(step).expect("a 64-bit address space")) {
-        if let Err(error) = fallocate(file, FallocateFlags::empty(), start, step.min(to - start)) {
-            let source = io::Error::from(error);
-            return Err(match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    // The space that the file has by now will be returned with it.
-                    let available = available_space(file) + (start - from);
-                    MapError::NoSpace { path: path.to_owned(), needed: to - from, available }
-                }
-                _ => MapError::Io { action: "reserve space for", path: path.to_owned(), source },
-            });
+    let reserve = |start, length| fallocate(file, FallocateFlags::empty(), start, length);
+    in_steps(from, to, reserve).map_err(|(start, error)| {
+        let source = io::Error::from(error);
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                // The space that the file has by now will be returned with it.
+                let available = available_space(file) + (start - from);
+                MapError::NoSpace { path: path.to_owned(), needed: to - from, available }
+            }
+            _ => MapError::Io { action: "reserve space for", path: path.to_owned(), source },
+        }
+    })
+}
+
+/// Calls `reserve` with the start and the length of one step after another. Returns the start of the step that failed,
+/// and the error.
+fn in_steps(from: u64, to: u64, mut reserve: impl FnMut(u64, u64) -> Result<(), Errno>) -> Result<(), (u64, Errno)> {
+    let mut step = step_of(to);
+    let mut start = from;
+    while start < to {
+        match reserve(start, step.min(to - start)) {
+            Ok(()) => start += step.min(to - start),
+            // Some file systems give up on a signal, and undo the step. Signals that come regularly, as from a profiler,
+            // may interrupt every step of this length.
+            Err(Errno::INTR) => step = (step / 2).max(LEAST_INTERRUPTED_STEP),
+            Err(error) => return Err((start, error)),
         }
         sched_yield();
     }
@@ -399,6 +416,28 @@ mod tests {
         std::fs::write(&path, []).unwrap();
         let error = MappedFile::open(&path, 0, FileAccess::ReadOnly).unwrap_err();
         assert!(matches!(error, MapError::TooShort { found: 0, expected: 1, .. }), "{error}");
+    }
+
+    /// Some kernels give up on a signal when they reserve space in memory.
+    #[test]
+    fn signals_delay_a_file_and_do_not_fail_it() {
+        const LENGTH: u64 = 5_000_001;
+        for longest in [100 << 10, 1 << 20, 1 << 30] {
+            let (mut reserved, mut interrupted) = (4096, 0);
+            let done = in_steps(reserved, LENGTH, |start, length| {
+                assert_eq!(start, reserved);
+                if length > longest || interrupted == 0 {
+                    interrupted += 1;
+                    return Err(Errno::INTR);
+                }
+                reserved += length;
+                Ok(())
+            });
+            assert_eq!((done, reserved), (Ok(()), LENGTH));
+            assert!(interrupted < 6, "{interrupted}");
+        }
+        let failed = in_steps(0, LENGTH, |start, _| if start == 0 { Ok(()) } else { Err(Errno::NOSPC) });
+        assert_eq!(failed, Err((LEAST_STEP, Errno::NOSPC)));
     }
 
     /// Nobody writes to the pipe: to wait for that would be to wait for ever.
