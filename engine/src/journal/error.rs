@@ -86,6 +86,18 @@ pub enum JournalError {
     /// The recording's frames are damaged.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// The machine was restarted before this part of the recording was on stable storage, and not all of it is there.
+    /// The recording can be read up to here. Recovery, which has not been done since, makes it end here.
+    #[error(
+        "recording {recording_id} lost its end when the machine was restarted, from here on: {lost}; what is before is \
+         whole; open the journal for writing, or run `gannet journal repair`, and it ends there"
+    )]
+    NotDurable {
+        /// The recording.
+        recording_id: RecordingId,
+        /// What is missing first.
+        lost: Damage,
+    },
     /// The position is not in this recording, or no frame begins there.
     #[error("recording {recording_id} cannot be read from {position}: {reason}")]
     Position {

@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 use crate::memory::FileAccess;
 use crate::sync::{AtomicI64, Ordering};
 use crate::time::SystemClock;
-use crate::types::RecordingId;
+use crate::types::{Position, RecordingId};
 
 use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry};
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
+use super::recovery::durable_stop;
 use super::storage::Storage;
 
 /// How long to rely on the files that are open, in nanoseconds.
@@ -27,6 +28,7 @@ pub(crate) struct Present {
     pub(crate) control: Option<Control>,
     /// Which files these are. `None` for a file that does not exist, or was replaced while it was opened.
     identities: [Option<[u64; 2]>; 2],
+    boot_id: [i64; 2],
     /// When the directory was last looked at, by the coarse wall clock.
     looked_ns: AtomicI64,
     next: OnceLock<Arc<Self>>,
@@ -47,7 +49,22 @@ impl Present {
             page_before.filter(|_| page_before == page_after),
         ];
         let looked_ns = AtomicI64::new(SystemClock.epoch_nanos_coarse().get());
-        Ok(Self { catalog, entry, control, identities, looked_ns, next: OnceLock::new() })
+        let boot_id = storage.boot_id();
+        Ok(Self { catalog, entry, control, identities, boot_id, looked_ns, next: OnceLock::new() })
+    }
+
+    /// The position from which frames may have been lost when the machine was restarted, as long as nobody has recovered
+    /// the recording since. `None` if nothing was lost. Also `None` if the machine's boots cannot be told apart, because
+    /// its writers may be alive.
+    pub(crate) fn unproven_from(&self) -> Option<Position> {
+        if self.boot_id == [0, 0] {
+            return None;
+        }
+        let stop_position = self.catalog.stop_position(&self.entry);
+        let start_position = self.catalog.start_position(&self.entry);
+        let descriptor = RecordingDescriptor { stop_position, start_position, ..self.entry.descriptor.clone() };
+        let known = self.control.as_ref()?.known(&descriptor, self.boot_id).filter(|known| !known.same_boot)?;
+        durable_stop(&descriptor, Some(known)).is_none().then_some(known.durable)
     }
 
     /// The files that were found last.

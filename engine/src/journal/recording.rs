@@ -78,6 +78,11 @@ impl Recording {
         self.opened.recent(&*self.storage).map(drop)
     }
 
+    /// See [`Present::unproven_from`].
+    pub(crate) fn unproven_from(&self) -> Option<Position> {
+        self.present().unproven_from()
+    }
+
     /// The recording's control page, if there is one.
     pub(crate) fn control(&self) -> Option<&Control> {
         self.present().control.as_ref()
@@ -205,18 +210,23 @@ impl Recording {
 
     /// The bases of the existing segments, in order.
     pub(crate) fn segment_bases(&self) -> Result<Vec<Position>, JournalError> {
-        let layout = SegmentLayout { start_position: self.start_position(), ..self.descriptor().layout() };
-        let mut bases: Vec<Position> = self
-            .storage
-            .names()?
-            .iter()
-            .filter_map(|name| parse_segment_name(name))
-            .filter(|&(id, base, kind)| {
-                id == self.descriptor().recording_id && layout.is_base(base) && kind == SegmentKind::Recorded
-            })
-            .map(|(_, base, _)| base)
-            .collect();
+        let named = self.segment_files()?.into_iter().filter(|&(_, kind)| kind == SegmentKind::Recorded);
+        let mut bases: Vec<Position> = named.map(|(base, _)| base).collect();
         bases.sort_unstable();
         Ok(bases)
+    }
+
+    /// The base of the last segment, even if it was only made ahead.
+    pub(crate) fn last_base(&self) -> Result<Option<Position>, JournalError> {
+        Ok(self.segment_files()?.into_iter().map(|(base, _)| base).max())
+    }
+
+    fn segment_files(&self) -> Result<Vec<(Position, SegmentKind)>, JournalError> {
+        let id = self.descriptor().recording_id;
+        let layout = SegmentLayout { start_position: self.start_position(), ..self.descriptor().layout() };
+        let names = self.storage.names()?;
+        let found = names.iter().filter_map(|name| parse_segment_name(name));
+        let found = found.filter(|&(found, base, _)| found == id && layout.is_base(base));
+        Ok(found.map(|(_, base, kind)| (base, kind)).collect())
     }
 }

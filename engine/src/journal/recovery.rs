@@ -356,6 +356,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::journal::making::find_segment;
     use crate::journal::repair::repair;
     use crate::journal::storage::{Crash, MemoryStorage};
     use crate::journal::{Journal, JournalOptions, Recording, Start};
@@ -408,6 +409,86 @@ mod tests {
             journal.close().unwrap();
             assert_eq!(messages(&storage), before + 1);
         }
+    }
+
+    /// What readers find before anybody has recovered the recording is what recovery leaves of it. They go on then.
+    #[test]
+    fn readers_tell_what_is_lost_from_what_is_damaged() {
+        for lost in [0_i64, 4096, 8192, SEGMENT, SEGMENT + (40 << 10), 2 * SEGMENT, 2 * SEGMENT + 12_288] {
+            let (lost_of, lost_at) = (format!("0-{}.rec", lost / SEGMENT * SEGMENT), (lost % SEGMENT) as usize);
+            let (storage, tail) =
+                after_power_loss(|name, at| (name == lost_of && at == lost_at) || name == "0.control");
+            let files = storage.names().unwrap();
+            let recording = Recording::open_in(Arc::new(storage.clone()), None).unwrap();
+            let verified = recording.verify(|_| ()).unwrap();
+            let mut tailer = recording.tailer(Start::Begin).unwrap();
+            let mut count = 0;
+            let found = loop {
+                match tailer.next() {
+                    Ok(Some(record)) => assert!(record.payload() == MESSAGE),
+                    Ok(None) => panic!("{lost}: the end is lost, and nothing tells of it"),
+                    Err(error) => break error,
+                }
+                count += 1;
+            };
+            let JournalError::NotDurable { lost: found, .. } = found else { panic!("{lost}: {found}") };
+            assert_eq!((verified.messages, verified.damaged, verified.lost.as_ref()), (count, 0, Some(&found)));
+            assert!(!verified.is_whole() && found.position == tailer.position());
+            assert_eq!(tailer.skip_damage().unwrap(), None);
+            for to in [Start::End, Start::Sequence(1_000), Start::Sequence(count as i64)] {
+                let mut other = recording.tailer(to).unwrap();
+                assert_eq!((other.position(), other.previous().unwrap().is_some()), (tailer.position(), count > 0));
+            }
+            let behind = recording.tailer(Start::Position(Position::new(tail.get() - OCCUPIED)));
+            assert!(matches!(behind, Err(JournalError::NotDurable { .. })), "{behind:?}");
+            let mut run_end = Position::new(0);
+            let mut blocks = recording.tailer(Start::Begin).unwrap();
+            while let Ok(Some(run)) = blocks.frames(1 << 20, tail, |_, _| true) {
+                run_end = run.end;
+                blocks.pass(run_end);
+            }
+            assert_eq!(run_end, tailer.position(), "as for a replay");
+            assert_eq!(storage.names().unwrap(), files, "nothing is written");
+
+            let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+            assert_eq!(journal.recovery().end, tailer.position());
+            assert!(tailer.next().unwrap().is_none());
+            journal.appender().unwrap().append(&MESSAGE).unwrap();
+            assert!(tailer.next().unwrap().is_some_and(|record| record.payload() == MESSAGE));
+            journal.sync().unwrap();
+            let verified = recording.verify(|_| ()).unwrap();
+            assert_eq!((verified.messages, verified.is_whole()), (count + 1, true));
+        }
+    }
+
+    /// What is durable is damaged and not lost, and so is what other writers have written.
+    #[test]
+    fn damage_stays_damage_after_a_restart() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        (0..10).for_each(|_| _ = appender.append(&MESSAGE).unwrap());
+        let durable = journal.sync().unwrap();
+        (0..10).for_each(|_| _ = appender.append(&MESSAGE).unwrap());
+        let storage = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
+        let id = journal.descriptor().recording_id;
+        let segment = find_segment(&storage, id, Position::new(0), 1, FileAccess::ReadWrite).unwrap().unwrap();
+        let mut begin = [0; 8];
+        segment.view().get_bytes(2 * OCCUPIED as usize, &mut begin);
+        segment.view().zero(2 * OCCUPIED as usize, 8);
+        let recording = Recording::open_in(Arc::new(storage.clone()), None).unwrap();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        (0..2).for_each(|_| assert!(tailer.next().unwrap().is_some()));
+        assert!(matches!(tailer.next(), Err(JournalError::Damaged(damage)) if damage.position.get() == 2 * OCCUPIED));
+        assert_eq!(tailer.skip_damage().unwrap(), Some(OCCUPIED as u64));
+        (3..10).for_each(|_| assert!(tailer.next().unwrap().is_some()));
+        assert_eq!(tailer.position(), durable);
+        segment.view().put_bytes(2 * OCCUPIED as usize, &begin);
+        storage.remove("0.control").unwrap();
+        let recording = Recording::open_in(Arc::new(storage), None).unwrap();
+        let mut tailer = recording.tailer(Start::Position(durable)).unwrap();
+        (0..10).for_each(|_| assert!(tailer.next().unwrap().is_some()));
     }
 
     #[test]

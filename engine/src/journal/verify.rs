@@ -31,6 +31,9 @@ pub struct Verified {
     pub damaged: u64,
     /// The number of bytes that were skipped to find the next frames.
     pub skipped_bytes: u64,
+    /// Where the recording ends because a loss of power took the rest, which was not on stable storage. It was not
+    /// recovered since.
+    pub lost: Option<Damage>,
 }
 
 impl Recording {
@@ -64,6 +67,10 @@ impl Recording {
                         None => break,
                     }
                 }
+                Err(JournalError::NotDurable { lost, .. }) => {
+                    found.lost = Some(lost);
+                    break;
+                }
                 // Pruned during the verification. There is nothing left to compare.
                 Err(JournalError::Pruned { .. }) => tailer.seek(Start::Begin)?,
                 Err(error) => return Err(error),
@@ -82,6 +89,7 @@ impl Recording {
     fn verify_segments(&self, found: &mut Verified) -> Result<(), JournalError> {
         let layout = self.descriptor().layout();
         found.checked = self.start_position();
+        let unproven = self.unproven_from();
         for base in self.segment_bases()? {
             let Some(sidecar) = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)? else {
                 continue;
@@ -89,6 +97,10 @@ impl Recording {
             found.checked = found.checked.max(sidecar.covered());
             let name = segment_name(self.descriptor().recording_id, base);
             let Some(expected) = sidecar.segment_checksum() else { continue };
+            if unproven.is_some_and(|from| layout.next_base(base) > from) {
+                // Recovery looks at its frames one by one, as was done above.
+                continue;
+            }
             let length = layout.segment_length.get() as usize;
             let Ok(stored) = self.storage.open(&name, length as u64, FileAccess::ReadOnly) else {
                 // Reported already, because its frames were missing.
@@ -108,7 +120,7 @@ impl Recording {
 impl Verified {
     /// Whether everything is as it was written.
     pub fn is_whole(&self) -> bool {
-        self.damaged == 0
+        self.damaged == 0 && self.lost.is_none()
     }
 
     fn note(&mut self, damage: Damage) {

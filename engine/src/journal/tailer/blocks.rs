@@ -40,6 +40,14 @@ impl Tailer {
             return Ok(None);
         }
         let start = self.position;
+        let from = self.unproven_from();
+        // A run ends where frames begin that need proof, and then has one frame.
+        let must = from.is_some_and(|from| start >= from);
+        if must {
+            self.check()?;
+        }
+        let end = from.filter(|&from| from > start).map_or(end, |from| end.min(from));
+        let limit = if must { 0 } else { limit };
         let checksums = if self.verify { self.checksums()? } else { None };
         let mut walked = self.walk_run(limit, end, checksums.as_ref(), &mut is_due);
         if matches!(walked, Err(Fault::Checksum { .. })) && self.forget_checksums() {
@@ -49,7 +57,7 @@ impl Tailer {
         if faults() != self.faults {
             self.look_at_segment()?;
         }
-        let (end, is_padding) = walked.map_err(|fault| self.damage(fault))?;
+        let (end, is_padding) = walked.map_err(|fault| self.failure(fault))?;
         let first = self.current.as_ref().and_then(|current| current.cursor_at(start));
         let length = (end.get() - start.get()) as usize;
         let Some(first) = first.filter(|_| length > 0) else { return Ok(None) };
@@ -89,7 +97,7 @@ impl Tailer {
             if is_padding && !is_first {
                 break;
             }
-            match checksums.and_then(|checksums| checksums.fault(position, &found.frame)) {
+            match checksums.and_then(|checksums| checksums.fault(position, &found.frame, false)) {
                 Some(fault) if is_first => return Err(fault),
                 Some(_) => break,
                 None => {}

@@ -18,12 +18,16 @@ pub(super) struct DamagedBehind {
 
 impl Tailer {
     /// Moves the tailer to the next frame after damage. Returns the number of skipped bytes, or `None` if no frame
-    /// follows. Message numbers are unknown from there on.
+    /// follows, and after [`JournalError::NotDurable`]. Message numbers are unknown from there on.
     ///
     /// # Errors
     ///
     /// An error of the operating system.
     pub fn skip_damage(&mut self) -> Result<Option<u64>, JournalError> {
+        // What follows the end that a loss of power has left does not belong to the recording any more.
+        if self.unproven_from().is_some_and(|from| self.position >= from) {
+            return Ok(None);
+        }
         let end = self.files_end()?;
         let from = self.position;
         let Some(found) = self.find_frame(end)? else { return Ok(None) };
@@ -70,7 +74,8 @@ impl Tailer {
     /// The end of the last segment file. The recording cannot be longer, whatever the control page says.
     pub(super) fn files_end(&self) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let last = self.recording.segment_bases()?.last().map(|&base| layout.next_base(base));
+        // Also a segment that has no final name yet: it may hold frames.
+        let last = self.recording.last_base()?.map(|base| layout.next_base(base));
         Ok(last.unwrap_or(self.position).min(self.recording.recorded_hint().unwrap_or(layout.end())))
     }
 

@@ -7,7 +7,7 @@ use crate::types::Position;
 use super::super::error::{Damage, Fault, JournalError};
 use super::super::making::find_segment;
 use super::super::segment::{At, segment_name};
-use super::super::sidecar::{Begins, Sidecar};
+use super::super::sidecar::{Begins, Sidecar, frame_checksum};
 use super::super::stream::SegmentTimes;
 use super::Tailer;
 
@@ -48,10 +48,11 @@ pub(super) struct Checksums {
 }
 
 impl Checksums {
-    /// Compares the frame at `position` of the segment with its checksum, if it has one. Returns the fault.
-    pub(super) fn fault(&self, position: Position, frame: &CommittedFrame<'_>) -> Option<Fault> {
+    /// Compares the frame at `position` of the segment with its checksum, if it has one. With `must`, it must have one,
+    /// as for recovery. Returns the fault.
+    pub(super) fn fault(&self, position: Position, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
         let offset = (position.get() - self.base.get()) as usize;
-        if position < self.covered { self.sidecar.fault(offset, frame, false) } else { None }
+        if must || position < self.covered { self.sidecar.fault(offset, frame, must) } else { None }
     }
 }
 
@@ -60,10 +61,28 @@ impl Tailer {
     #[inline]
     pub(super) fn peek(&mut self) -> Result<Option<Step>, JournalError> {
         let step = self.look()?;
-        if self.verify && step.is_some() {
+        if self.checks() && step.is_some() {
             self.check()?;
         }
         Ok(step)
+    }
+
+    /// The position from which frames count only if their checksums prove them. `None` if that is over: the recording
+    /// was recovered.
+    pub(super) fn unproven_from(&mut self) -> Option<Position> {
+        let from = if self.unproven { self.recording.unproven_from() } else { None };
+        self.unproven = from.is_some();
+        from
+    }
+
+    /// The error for a fault at the tailer's position: damage, or the end that a loss of power has left.
+    pub(super) fn failure(&self, fault: Fault) -> JournalError {
+        let lost = self.damage(fault);
+        let from = if self.unproven { self.recording.unproven_from() } else { None };
+        if from.is_some_and(|from| self.position >= from) {
+            return JournalError::NotDurable { recording_id: self.recording.descriptor().recording_id, lost };
+        }
+        lost.into()
     }
 
     /// As [`Self::peek`], but does not compare the frame with its checksum.
@@ -97,7 +116,7 @@ impl Tailer {
             }
             At::Fault(fault) => {
                 self.look_at_segment()?;
-                Err(self.damage(fault).into())
+                Err(self.failure(fault))
             }
         }
     }
@@ -130,24 +149,32 @@ impl Tailer {
             cursor
                 .is_some_and(|mut cursor| !matches!(self.identity.look(&mut cursor, self.position), At::Nothing { .. }))
         });
-        if is_there { Ok(None) } else { Err(self.damage(Fault::Hole).into()) }
+        if is_there { Ok(None) } else { Err(self.failure(Fault::Hole)) }
     }
 
-    /// Compares the frame at the tailer's position with its checksum.
-    fn check(&mut self) -> Result<(), JournalError> {
-        let mut fault = self.checksum_fault()?;
-        if fault.is_some() && self.forget_checksums() {
-            fault = self.checksum_fault()?;
+    /// Compares the frame at the tailer's position with its checksum, if it has one or must have one.
+    pub(super) fn check(&mut self) -> Result<(), JournalError> {
+        let must = self.unproven_from().is_some_and(|from| self.position >= from);
+        if !must && !self.verify {
+            return Ok(());
         }
-        fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+        let mut fault = self.checksum_fault(must)?;
+        if fault.is_some() && self.forget_checksums() {
+            fault = self.checksum_fault(must)?;
+        }
+        fault.map_or(Ok(()), |fault| Err(self.failure(fault)))
     }
 
-    fn checksum_fault(&mut self) -> Result<Option<Fault>, JournalError> {
-        let Some(checksums) = self.checksums()? else { return Ok(None) };
+    fn checksum_fault(&mut self, must: bool) -> Result<Option<Fault>, JournalError> {
+        let checksums = self.checksums()?;
         Ok(self.current.as_ref().and_then(|current| {
             let mut cursor = current.cursor_at(self.position)?;
             let length = cursor.length_word()?.load_relaxed();
-            checksums.fault(self.position, &cursor.take(length)?)
+            let frame = cursor.take(length)?;
+            match checksums {
+                Some(checksums) => checksums.fault(self.position, &frame, must),
+                None => must.then(|| Fault::Checksum { found: frame_checksum(&frame), expected: 0 }),
+            }
         }))
     }
 
@@ -214,9 +241,9 @@ impl Tailer {
         if is_behind {
             let fault = Fault::File("is missing, or shorter than it must be");
             let position = std::mem::replace(&mut self.position, position);
-            let damage = self.damage(fault);
+            let failure = self.failure(fault);
             self.position = position;
-            return Err(damage.into());
+            return Err(failure);
         }
         Ok(false)
     }

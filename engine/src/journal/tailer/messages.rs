@@ -33,7 +33,7 @@ impl Tailer {
     /// everything else.
     #[inline(always)]
     pub(super) fn find_whole(&self) -> Option<Message> {
-        let current = self.current.as_ref().filter(|_| !self.verify && self.behind.is_empty())?;
+        let current = self.current.as_ref().filter(|_| !self.checks() && self.behind.is_empty())?;
         let start = self.position;
         let mut cursor = current.cursor_at(start)?;
         let frame = self.identity.look_for_whole(&mut cursor, start)?;

@@ -73,6 +73,9 @@ pub struct Tailer {
     identity: Identity,
     stamped: bool,
     verify: bool,
+    /// Whether the end of the recording may have been lost with the power. Frames that were not durable are then read
+    /// only if their checksums prove them.
+    unproven: bool,
     position: Position,
     /// The number of the next message, if known.
     sequence: Option<i64>,
@@ -113,6 +116,7 @@ impl Tailer {
             identity: descriptor.identity(),
             stamped: recording.stamps() != Stamps::None,
             verify: false,
+            unproven: recording.unproven_from().is_some(),
             position: descriptor.start_position,
             sequence: None,
             first: None,
@@ -141,6 +145,12 @@ impl Tailer {
         self
     }
 
+    /// Whether each frame is compared with its checksum.
+    #[inline(always)]
+    fn checks(&self) -> bool {
+        self.verify | self.unproven
+    }
+
     /// The recording.
     pub fn recording(&self) -> &Recording {
         &self.recording
@@ -164,7 +174,8 @@ impl Tailer {
     ///
     /// [`JournalError::Damaged`] with the file and the position. [`Self::skip_damage`] skips the damage.
     /// [`JournalError::Pruned`] if the recording was pruned beyond the tailer's position, with the new start position.
-    /// [`Start::Begin`] goes there. After an error the tailer has not moved.
+    /// [`Start::Begin`] goes there. [`JournalError::NotDurable`] at the end that a loss of power has left. After an error
+    /// the tailer has not moved.
     #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
@@ -201,7 +212,7 @@ impl Tailer {
     /// The fast path of [`Self::poll`]: messages of one frame, up to the end of the segment or the first other frame.
     #[inline(always)]
     fn poll_whole(&mut self, handler: &mut impl FnMut(Record<'_>), limit: usize) -> usize {
-        let Some(current) = self.current.as_ref().filter(|_| !self.verify) else { return 0 };
+        let Some(current) = self.current.as_ref().filter(|_| !self.checks()) else { return 0 };
         let Some(mut cursor) = current.cursor_at(self.position) else { return 0 };
         let mut count = 0;
         while count < limit {

@@ -175,7 +175,7 @@ impl Tailer {
                     self.sequence = self.sequence.map(|sequence| sequence + i64::from(step.begins.message));
                     self.position = Position::new(self.position.get() + step.occupied as i64);
                 }
-                Ok(None) => return Ok(true),
+                Ok(None) | Err(JournalError::NotDurable { .. }) => return Ok(true),
                 Err(JournalError::Damaged(_)) if over_damage == OverDamage::Yes => {
                     let end = self.files_end()?;
                     let Some(found) = self.find_frame(end)? else { return Ok(false) };
@@ -203,12 +203,15 @@ impl Tailer {
     pub(super) fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
         let first = self.first()?;
         let start = first.position;
+        // Entries behind it may be of frames that are lost.
+        let certain = self.unproven_from().unwrap_or(Position::new(i64::MAX));
+        let holds = |entry: &IndexEntry| entry.position <= certain && holds(entry);
         self.refresh_bases(start)?;
         let (mut below, mut above) = (0, self.bases.len());
         let mut found = None;
         while below < above {
             let middle = below + (above - below) / 2;
-            match self.sidecar(self.bases[middle])?.and_then(|sidecar| sidecar.last_entry(&holds)) {
+            match self.sidecar(self.bases[middle])?.and_then(|sidecar| sidecar.last_entry(holds)) {
                 Some(entry) => {
                     found = Some(entry);
                     below = middle + 1;

@@ -1,5 +1,6 @@
 //! `gannet journal verify`: reads a recording and compares it with its checksums.
 
+use gannet::journal::JournalError;
 use serde::Serialize;
 
 use super::Source;
@@ -8,12 +9,12 @@ use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
 
 /// Read a whole recording and compare it with its checksums
 ///
-/// Changes nothing. Exit code 1 if anything is damaged.
+/// Changes nothing. Exit code 1 if anything is damaged, or was lost with the power.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Print one JSON object: messages, payload_bytes, end_position, checked_position, damaged, skipped_bytes, damages
+    /// Print one JSON object: messages, payload_bytes, end_position, checked_position, damaged, skipped_bytes, damages, lost
     #[arg(long)]
     json: bool,
 }
@@ -28,6 +29,8 @@ struct Line {
     damaged: u64,
     skipped_bytes: u64,
     damages: Vec<Place>,
+    /// Where the recording ends because the rest was lost with the power; null if nothing was.
+    lost: Option<Place>,
 }
 
 /// Runs the command.
@@ -44,12 +47,17 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         damaged: found.damaged,
         skipped_bytes: found.skipped_bytes,
         damages: found.damages.iter().map(Place::of).collect(),
+        lost: found.lost.as_ref().map(Place::of),
     };
     if args.json {
         out.json(&line)?;
     } else {
         for damage in &found.damages {
             out.line(damage)?;
+        }
+        if let Some(lost) = &found.lost {
+            let recording_id = recording.descriptor().recording_id;
+            out.line(JournalError::NotDurable { recording_id, lost: lost.clone() })?;
         }
         out.line(format_args!(
             "{} messages, {} bytes, up to position {}; compared with checksums up to {}; {} places damaged",
