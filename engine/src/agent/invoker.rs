@@ -13,6 +13,8 @@ pub struct AgentInvoker<A: Agent> {
 enum State {
     New,
     Running,
+    /// In a call of the agent. Stays if the agent panics.
+    Busy,
     Closed,
 }
 
@@ -25,18 +27,22 @@ impl<A: Agent> AgentInvoker<A> {
     /// Starts the agent, unless it was started before.
     pub fn start(&mut self) {
         if self.state == State::New {
-            // Set first, so that a panic in the agent does not allow a second start.
-            self.state = State::Running;
+            self.state = State::Busy;
             self.agent.on_start();
+            self.state = State::Running;
         }
     }
 
-    /// Runs one duty cycle. Returns the work count, which is 0 before the start and after the close.
+    /// Runs one duty cycle. Returns the work count, which is 0 before the start, after the close, and after a panic of
+    /// the agent. A panic is passed on to the caller.
     pub fn invoke(&mut self) -> usize {
         if self.state != State::Running {
             return 0;
         }
-        match self.agent.do_work() {
+        self.state = State::Busy;
+        let outcome = self.agent.do_work();
+        self.state = State::Running;
+        match outcome {
             Ok(work_count) => work_count,
             Err(Finished) => {
                 self.close();
@@ -45,7 +51,7 @@ impl<A: Agent> AgentInvoker<A> {
         }
     }
 
-    /// Whether the agent was started and has neither finished nor been closed.
+    /// Whether the agent was started and has neither finished, nor panicked, nor been closed.
     pub fn is_running(&self) -> bool {
         self.state == State::Running
     }
@@ -55,7 +61,8 @@ impl<A: Agent> AgentInvoker<A> {
         &self.agent
     }
 
-    /// Closes the agent, unless it was closed before or never started.
+    /// Closes the agent, unless it was closed before or never started. An agent that panicked may be in an inconsistent
+    /// state and is not called any more.
     pub fn close(&mut self) {
         let was_running = self.state == State::Running;
         self.state = State::Closed;
@@ -67,16 +74,14 @@ impl<A: Agent> AgentInvoker<A> {
 
 impl<A: Agent> Drop for AgentInvoker<A> {
     fn drop(&mut self) {
-        // While the thread is unwinding, the agent may be in an inconsistent state.
-        if !std::thread::panicking() {
-            self.close();
-        }
+        self.close();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::rc::Rc;
 
     use super::*;
@@ -135,6 +140,46 @@ mod tests {
         assert_eq!((invoker.invoke(), invoker.invoke(), invoker.invoke()), (3, 0, 0));
         assert!(!invoker.is_running());
         assert_eq!(*calls.borrow(), ["start", "work", "work", "close"]);
+    }
+
+    /// Its owner may have caught the panic, or may be another thread.
+    #[test]
+    fn an_agent_that_panicked_is_left_alone() {
+        struct Panicking(Rc<RefCell<Vec<&'static str>>>, &'static str);
+        impl Panicking {
+            fn called(&self, by: &'static str) {
+                self.0.borrow_mut().push(by);
+                assert_ne!(self.1, by, "as this test has it");
+            }
+        }
+        impl Agent for Panicking {
+            fn name(&self) -> &str {
+                "panicking"
+            }
+            fn on_start(&mut self) {
+                self.called("start");
+            }
+            fn do_work(&mut self) -> Result<usize, Finished> {
+                self.called("work");
+                Ok(1)
+            }
+            fn on_close(&mut self) {
+                self.called("close");
+            }
+        }
+        for (panics_in, called) in [("start", &["start"][..]), ("work", &["start", "work"])] {
+            let calls = Rc::default();
+            let mut invoker = AgentInvoker::new(Panicking(Rc::clone(&calls), panics_in));
+            let run = catch_unwind(AssertUnwindSafe(|| {
+                invoker.start();
+                invoker.invoke()
+            }));
+            assert!(run.is_err());
+            invoker.start();
+            assert_eq!((invoker.invoke(), invoker.is_running()), (0, false));
+            drop(invoker);
+            assert_eq!(*calls.borrow(), called);
+        }
     }
 
     #[test]

@@ -332,6 +332,10 @@ impl MediaDriver {
             if let Some(reason) = self.stop.reason() {
                 return reason;
             }
+            if !invoker.is_running() {
+                self.stop.state(StopReason::AgentFailed);
+                continue;
+            }
             self.idle_strategy.idle(invoker.invoke());
         }
     }
@@ -427,5 +431,23 @@ fn describe(finding: &Finding, config: &DriverConfig) -> Option<String> {
             Some(format!("the driver before had logged errors, which could not be saved to {}: {why}", path.display()))
         }
         Finding::NotOurs(path) => Some(format!("left alone in the driver directory: {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Profile;
+
+    /// Nobody else would ever state a reason.
+    #[test]
+    fn who_waits_for_an_invoked_driver_whose_agents_have_ended_is_told() {
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        config.threads.mode = ThreadingMode::Invoker;
+        let mut driver = MediaDriver::launch_embedded(config).expect("a driver");
+        let Host::Invoker(invoker) = &mut driver.host else { unreachable!("as configured") };
+        invoker.close();
+        assert_eq!((driver.invoke(), driver.wait()), (0, StopReason::AgentFailed));
+        driver.close().expect("its directory can be removed");
     }
 }
