@@ -7,6 +7,7 @@ mod dissected;
 mod names;
 #[path = "../support/raw_access.rs"]
 mod raw_access;
+mod responses;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
