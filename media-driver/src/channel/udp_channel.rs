@@ -178,6 +178,13 @@ impl UdpChannel {
         self.params().tags.and_then(|tags| tags.channel)
     }
 
+    /// This channel with the addresses that its names have by now. `now` is the same channel, resolved again.
+    #[must_use]
+    pub fn resolved_again(&self, now: &Self) -> Self {
+        let Self { remote_data, remote_control, local, interface, .. } = *now;
+        Self { remote_data, remote_control, local, interface, ..self.clone() }
+    }
+
     /// Whether the channel has no addresses, or an open port.
     pub fn is_wildcard(&self) -> bool {
         let addresses = [&self.params().endpoint, &self.params().control];

@@ -584,6 +584,29 @@ fn names_are_looked_up_again() {
     );
 }
 
+/// A channel's tag leads to its endpoint also after the endpoint's name has got another address.
+#[test]
+fn a_tag_leads_to_an_endpoint_that_has_moved() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let sends = format!("{CHANNEL}|tags=7");
+    let receives = "aeron:udp?endpoint=127.0.0.1:9|control=localhost:40124|tags=7";
+    driver.add_exclusive_publication(client, &sends);
+    driver.add_subscription(client, receives);
+    let receiving = receiver_told(&mut driver).0[0].id;
+    driver.names = Some([("localhost", [127, 0, 0, 2].into())].into());
+    driver.conductor.on_sender_event(SenderEvent::Silent(NamedPlace::Endpoint(EndpointId::new(1))));
+    look_up(&mut driver);
+    driver.conductor.on_receiver_event(ReceiverEvent::Silent(NamedPlace::Transport(receiving, receiving)));
+    look_up(&mut driver);
+    assert_eq!(driver.system(SystemCounter::ResolutionChanges), 2);
+    driver.add_exclusive_publication(client, &sends);
+    let command = driver.add_subscription_command(client, receives);
+    let added = driver.run(&command);
+    assert!(added[0].starts_with("subscription "), "{added:?}");
+    assert_eq!(driver.sockets.len(), 2, "each has the socket of the first");
+}
+
 /// A client is told through which of its destinations a receiver has rejected its publication, if that is known.
 #[test]
 fn rejections_name_destinations() {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
 use gannet::time::MonotonicNanos;
@@ -118,6 +119,13 @@ impl Core {
         let Some(address) = address_of(channel).filter(|address| named.address != Some(*address)) else { return true };
         named.address = Some(address);
         self.counters.on_resolution_change();
+        // Channels that are resolved from now on are compared with it.
+        if let NamedPlace::Endpoint(id) | NamedPlace::Transport(id, _) = place
+            && let Some(found) = self.network.endpoint_mut(id)
+            && found.channel.uri().text() == channel.uri().text()
+        {
+            found.channel = Arc::new(found.channel.resolved_again(channel));
+        }
         match place {
             NamedPlace::Endpoint(endpoint) => {
                 self.network.requests.push_back(Request::Reconnect(Side::Send, endpoint, address));
