@@ -20,7 +20,8 @@ use std::thread::{self, JoinHandle, Scope, Thread};
 use gannet::logbuffer::LogBuffers;
 
 use super::affinity::{AffinityError, Pin};
-use super::queue::{EndGone, Inlet, Outlet, bounded};
+use super::queue::{EndGone, Outlet};
+use super::reply_to::ReplyTo;
 use super::socket_orders::{SocketOrder, SocketOrders};
 use crate::channel::SocketDefaults;
 use crate::io::endpoints;
@@ -73,14 +74,6 @@ pub(super) struct Executor {
     pub(super) logs: Logs,
 }
 
-/// The receiver of replies from any thread, and the thread to wake. Shared, because the other end detects when all
-/// copies are dropped.
-#[derive(Debug)]
-pub(super) struct ReplyTo {
-    done: Inlet<SyncSender<Reply>>,
-    conductor: Arc<OnceLock<Thread>>,
-}
-
 impl Executor {
     /// Executes a request, and sends the reply.
     fn execute(&self, request: Request, reply_to: &Arc<ReplyTo>) {
@@ -122,37 +115,6 @@ fn resolve_host(request: &ResolveHost, look_up: LookUp) -> Reply {
     Reply::HostResolved { index: request.index, address, lookup_ns }
 }
 
-impl ReplyTo {
-    /// The two ends of a driver's reply queue.
-    pub(super) fn new() -> (Self, Outlet<Reply>) {
-        // The number of pending requests is limited to this, so the queue is never full.
-        let (done, replies) = bounded(IN_FLIGHT_LIMIT);
-        (Self { done, conductor: Arc::default() }, replies)
-    }
-
-    /// Sends a reply.
-    pub(super) fn give(&self, reply: Reply) {
-        // If nobody waits for the reply any more, it is dropped with its content. The files are removed with their
-        // directory.
-        let _ = self.done.try_give(reply);
-        if let Some(conductor) = self.conductor.get() {
-            conductor.unpark();
-        }
-    }
-
-    /// Executes something that may take very long on a thread of its own. If that cannot be started, executes it here.
-    fn give_later(self: &Arc<Self>, reply: impl Fn() -> Reply + Send + Sync + 'static) {
-        let reply = Arc::new(reply);
-        let given = thread::Builder::new().name(LOOKUP_THREAD.to_owned()).spawn({
-            let (to, reply) = (Arc::clone(self), Arc::clone(&reply));
-            move || to.give(reply())
-        });
-        if given.is_err() {
-            self.give(reply());
-        }
-    }
-}
-
 impl HelperPort {
     /// Starts the helper's thread, pinned if configured. It ends when the port is dropped and all requests are done.
     ///
@@ -169,7 +131,7 @@ impl HelperPort {
         // Never full, like the queue of replies.
         let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
         let (reply_to, replies) = ReplyTo::new();
-        let conductor = Arc::clone(&reply_to.conductor);
+        let conductor = reply_to.conductor();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ = pinned.send(pin.apply());
             drop(pinned);
@@ -226,14 +188,26 @@ fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) 
         for request in to_do {
             match request {
                 Request::ResolveChannel(request) if request.asks_system() => {
-                    reply_to.give_later(move || resolve_channel(&request, look_up));
+                    give_later(reply_to, move || resolve_channel(&request, look_up));
                 }
-                Request::ResolveHost(request) => reply_to.give_later(move || resolve_host(&request, look_up)),
+                Request::ResolveHost(request) => give_later(reply_to, move || resolve_host(&request, look_up)),
                 request if is_about_long_log(&request) => execute_apart(scope, request, reply_to, executor),
                 request => executor.execute(request, reply_to),
             }
         }
     });
+}
+
+/// Executes something that may take very long on a thread of its own. If that cannot be started, executes it here.
+fn give_later(reply_to: &Arc<ReplyTo>, reply: impl Fn() -> Reply + Send + Sync + 'static) {
+    let reply = Arc::new(reply);
+    let given = thread::Builder::new().name(LOOKUP_THREAD.to_owned()).spawn({
+        let (to, reply) = (Arc::clone(reply_to), Arc::clone(&reply));
+        move || to.give(reply())
+    });
+    if given.is_err() {
+        reply_to.give(reply());
+    }
 }
 
 /// Whether a request is for a log that takes long to create or delete.

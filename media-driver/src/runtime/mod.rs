@@ -10,6 +10,7 @@ mod helper;
 mod launch;
 mod network_agents;
 mod queue;
+mod reply_to;
 mod resolver_port;
 mod shared_memory;
 mod socket_orders;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender as Unbounded;
 
-use super::helper::ReplyTo;
 use super::queue::{Inlet, Outlet, unbounded};
+use super::reply_to::ReplyTo;
 use crate::io::transport::{Sockets, Transport};
 use crate::mailbox::{EndpointError, EndpointId, Reply, Side};
 
