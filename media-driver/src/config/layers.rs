@@ -1,5 +1,6 @@
 //! Combines the sources of a configuration: default, profile, configuration file, environment, `-D`, properties files,
-//! flags. `main.rs` reads the sources; this file decides between them. It takes texts and never opens a file.
+//! flags. `main.rs` reads the sources; this file decides between them. It takes texts and never opens a file. A
+//! configuration that a program has created is checked in the same way.
 
 use std::path::Path;
 
@@ -8,11 +9,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::DriverConfig;
 use super::error::{ConfigError, ConfigErrors, Source, Stated};
+use super::loaded::Loaded;
 use super::properties::{self, Line};
 use super::property::{Effect, Property, Refusal};
-use super::table::{PROPERTIES, SECTIONS};
+use super::relations;
+use super::table::{PROPERTIES, SECTIONS, find};
 use super::value::Profile;
-use super::{relations, value};
 
 /// Collects the settings of all sources.
 #[derive(Debug, Default)]
@@ -20,18 +22,6 @@ pub struct Layers {
     settings: Vec<Setting>,
     errors: Vec<ConfigError>,
     notices: Vec<String>,
-}
-
-/// A configuration and the source of each value.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The values.
-    pub config: DriverConfig,
-    /// Notices for the operator that do not prevent the driver from starting: settings without effect, names of other
-    /// programs. One sentence each.
-    pub notices: Vec<String>,
-    /// The sources, in the order of the table.
-    sources: Vec<Source>,
 }
 
 /// A setting from one source.
@@ -244,63 +234,27 @@ impl Layers {
     }
 }
 
-impl Loaded {
-    /// A configuration that a program has created, checked like any other.
-    pub(super) fn of_program(config: &DriverConfig) -> Result<Self, ConfigErrors> {
+impl DriverConfig {
+    /// Checks a configuration that a program has created: the limits of each setting, then the rules between them.
+    ///
+    /// # Errors
+    ///
+    /// All errors.
+    pub fn validate(&self) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
-        let mut checked = config.clone();
+        let mut checked = self.clone();
         let mut sources = Vec::with_capacity(PROPERTIES.len());
         for (index, property) in PROPERTIES.iter().enumerate() {
-            let text = property.show(config);
+            let text = property.show(self);
             let source = if text == property.default { Source::Default } else { Source::Program };
             sources.push(source.clone());
             apply(&mut checked, &mut sources, &Setting { index, text, source }, &mut errors);
         }
-        let loaded = Self { config: checked, notices: Vec::new(), sources };
+        let loaded = Loaded { config: checked, notices: Vec::new(), sources };
         if errors.is_empty() {
             errors = relations::broken(&loaded);
         }
-        ConfigErrors::check(errors)?;
-        Ok(loaded)
-    }
-
-    /// The source of a setting's value. `property` is any of its names.
-    pub fn source(&self, property: &str) -> Option<&Source> {
-        find(property).map(|index| &self.sources[index])
-    }
-
-    /// The configuration as the text of an equivalent configuration file, with the source of each value. The
-    /// termination token is not shown. The default directory is shown as a comment, because it depends on the user.
-    pub fn print(&self, default_dir: &Path) -> String {
-        let mut page = String::new();
-        let mut section = "";
-        for (property, source) in PROPERTIES.iter().zip(&self.sources) {
-            if property.section != section {
-                if !section.is_empty() {
-                    page.push('\n');
-                }
-                section = property.section;
-                page.push_str(&format!("[{section}]\n"));
-            }
-            let value = property.show(&self.config);
-            let line = if property.key == "termination_token" && !value.is_empty() {
-                format!("# {} is set and not shown", property.key)
-            } else if value.is_empty() && property.property == "aeron.dir" {
-                format!("# {} = {}", property.key, toml::Value::String(default_dir.display().to_string()))
-            } else if !value.is_empty() && matches!(property.form, value::Form::Flag | value::Form::Number) {
-                format!("{} = {value}", property.key)
-            } else {
-                format!("{} = {}", property.key, toml::Value::String(value))
-            };
-            page.push_str(&format!("{line:<60} # {}: {source}\n", property.property));
-        }
-        page
-    }
-
-    /// A setting for an error.
-    pub(super) fn stated(&self, property: &'static str) -> Stated {
-        let index = find(property).expect("relations name properties of the table");
-        Stated { property, value: PROPERTIES[index].show(&self.config), source: self.sources[index].clone() }
+        ConfigErrors::check(errors)
     }
 }
 
@@ -336,11 +290,6 @@ fn apply(config: &mut DriverConfig, sources: &mut [Source], setting: &Setting, e
             errors.push(ConfigError::OutOfRange { stated: setting.stated(), allowed });
         }
     }
-}
-
-/// The index of the setting with this name.
-fn find(name: &str) -> Option<usize> {
-    PROPERTIES.iter().position(|property| property.is_named(name))
 }
 
 /// The most similar known name of the same kind.

@@ -5,6 +5,7 @@
 mod error;
 mod idle;
 mod layers;
+mod loaded;
 mod names;
 mod page;
 mod profile;
@@ -15,7 +16,8 @@ mod table;
 mod value;
 
 pub use error::{ConfigError, ConfigErrors, Source, Stated};
-pub use layers::{Layers, Loaded};
+pub use layers::Layers;
+pub use loaded::Loaded;
 pub use names::NameRow;
 pub use page::page;
 pub use property::{Effect, Limits, Property, Rule};

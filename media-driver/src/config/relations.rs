@@ -7,9 +7,9 @@ use gannet::agent::IdleStrategyError;
 use gannet::protocol::MAX_RESOLUTION_NAME_LENGTH;
 
 use super::DriverConfig;
-use super::error::{ConfigError, ConfigErrors};
+use super::error::ConfigError;
 use super::idle::idle_strategy;
-use super::layers::Loaded;
+use super::loaded::Loaded;
 use super::value::{NameResolverName, TerminationValidator};
 
 /// The maximum length of the command file.
@@ -30,15 +30,6 @@ impl DriverConfig {
             .saturating_add(buffers.error_log_length.get());
         let page = self.directory.file_page_size.get().max(1);
         sum.div_ceil(page).saturating_mul(page)
-    }
-
-    /// Checks a configuration that a program has created: the limits of each setting, then the rules between them.
-    ///
-    /// # Errors
-    ///
-    /// All errors.
-    pub fn validate(&self) -> Result<(), ConfigErrors> {
-        Loaded::of_program(self).map(|_| ())
     }
 }
 

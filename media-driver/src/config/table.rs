@@ -566,6 +566,11 @@ fn default_of<T: Value>(text: &'static str) -> T {
     T::parse(text).expect("the table's defaults are of their form, as its tests make sure")
 }
 
+/// The index of the setting with this name.
+pub(super) fn find(name: &str) -> Option<usize> {
+    PROPERTIES.iter().position(|property| property.is_named(name))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
