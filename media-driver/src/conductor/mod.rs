@@ -29,6 +29,7 @@ mod resolution;
 mod rounds;
 mod session_ids;
 mod streams;
+mod subscription_link;
 mod subscriptions;
 mod time_events;
 

@@ -6,7 +6,7 @@ use gannet::types::{Mtu, Position, SessionId, TermId, TermLength};
 
 use super::config::{PublicationDefaults, SubscriptionDefaults};
 use super::error::CommandError;
-use super::subscriptions::SessionChoice;
+use super::subscription_link::SessionChoice;
 use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::shared::UntetheredTimeouts;
 

@@ -10,7 +10,8 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::free_position;
 use crate::conductor::params::IpcSubscriptionParams;
-use crate::conductor::subscriptions::{NewLink, Source, SubscriptionLink, streams_of};
+use crate::conductor::subscription_link::{Source, SubscriptionLink};
+use crate::conductor::subscriptions::{NewLink, streams_of};
 use crate::shared::LinkId;
 
 impl Core {

@@ -16,7 +16,8 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
 use crate::conductor::params::IpcSubscriptionParams;
-use crate::conductor::subscriptions::{NewLink, Source};
+use crate::conductor::subscription_link::Source;
+use crate::conductor::subscriptions::NewLink;
 use crate::mailbox::{
     EndpointError, EndpointId, MAX_DESTINATIONS, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand,
     Side,

@@ -12,15 +12,16 @@ use gannet::protocol::Setup;
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermLength};
 
+use super::Network;
 use super::image::{Image, NewImageHalf};
-use super::{Network, NetworkLink};
 use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::{Linker, Readable, free_position};
 use crate::conductor::log_requests::ImageLog;
 use crate::conductor::streams::Named;
-use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry, streams_of};
+use crate::conductor::subscription_link::{NetworkLink, SubscriptionLink};
+use crate::conductor::subscriptions::{SubscriptionRegistry, streams_of};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
 use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn};
 

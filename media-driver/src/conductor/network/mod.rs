@@ -3,7 +3,7 @@
 //!
 //! | file | contents |
 //! | --- | --- |
-//! | `pending` | the command that waits for its channel and its socket |
+//! | `pending`, `steps` | the command that waits for its channel and its socket; its steps |
 //! | `publications`, `subscriptions` | adding them, and their responses |
 //! | `destinations` | the destinations of publications and subscriptions with manual control |
 //! | `lookups` | commands that wait for names, and other lookups |
@@ -31,11 +31,10 @@ mod publications;
 mod refusals;
 mod rejections;
 mod state;
+mod steps;
 mod subscriptions;
 
-use self::pending::PendingNetwork;
 pub(super) use images::NewSession;
-pub(super) use params::NetworkSubscription;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::{iter, mem};
@@ -48,27 +47,14 @@ use self::image::Image;
 use self::images::PendingImage;
 use self::lookups::Lookups;
 use self::names::Names;
+use self::pending::PendingNetwork;
 use self::publication::NetworkPublication;
 use self::refusals::Refusals;
 use super::config::NetworkDefaults;
 use super::streams::Streams;
-use super::subscriptions::SubscriptionLink;
+use super::subscription_link::SubscriptionLink;
 use crate::channel::PortManager;
 use crate::mailbox::{EndpointId, LookupId, ReceiverCommand, Request, SenderCommand, Side};
-use crate::shared::UntetheredTimeouts;
-
-/// The source of a subscription of a UDP channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NetworkLink {
-    /// Its endpoint.
-    pub(super) endpoint: EndpointId,
-    /// The parameters of its channel.
-    pub(super) subscription: NetworkSubscription,
-    /// Whether the pages of its images' logs are mapped on first use.
-    pub(super) sparse: bool,
-    /// The timeouts of its images' untethered subscribers.
-    pub(super) untethered: UntetheredTimeouts,
-}
 
 /// The conductor's state for the network.
 #[derive(Debug)]

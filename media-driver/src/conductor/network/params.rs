@@ -8,24 +8,8 @@ use gannet::channel_uri::{
 use crate::channel::UdpChannel;
 use crate::conductor::config::NetworkDefaults;
 use crate::conductor::error::CommandError;
+use crate::conductor::subscription_link::NetworkSubscription;
 use crate::mailbox::{CongestionRules, DestinationRules, FlowControlRules, GroupRules, LossRules, RetransmitRules};
-
-/// The properties in which subscriptions of UDP channels can differ besides stream and session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::conductor) struct NetworkSubscription {
-    /// Whether lost data is requested again.
-    pub(in crate::conductor) reliable: bool,
-    /// Whether receivers assume that other receivers report the same loss.
-    pub(in crate::conductor) group: Group,
-    /// The receiver's window in bytes, before it is clipped to half a term.
-    pub(in crate::conductor) window: i32,
-    /// The congestion control.
-    pub(in crate::conductor) congestion_control: CongestionControl,
-    /// The delay of a NAK when there is one receiver, in nanoseconds.
-    pub(in crate::conductor) nak_delay_ns: i64,
-    /// The receiver's group tag.
-    pub(in crate::conductor) group_tag: Option<i64>,
-}
 
 impl NetworkSubscription {
     pub(in crate::conductor) fn read(params: &ChannelParams, defaults: &NetworkDefaults) -> Result<Self, CommandError> {

@@ -15,7 +15,7 @@ use super::state::{PublicationEvent as Event, PublicationState as State};
 use crate::channel::UdpChannel;
 use crate::conductor::linking::{IPC, Readable};
 use crate::conductor::streams::Named;
-use crate::conductor::subscriptions::SubscriptionLink;
+use crate::conductor::subscription_link::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
     BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, Receivers, ShownPosition, Subscriber,

@@ -7,15 +7,14 @@ use gannet::channel_uri::ChannelUri;
 use gannet::command::{AddSubscription, Event, OnSubscriptionReady};
 use gannet::types::{CounterId, RegistrationId, SessionId, StreamId};
 
-use super::NetworkLink;
-use super::params::NetworkSubscription;
 use super::pending::{Pending, PendingNetwork};
 use crate::channel::UdpChannel;
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
 use crate::conductor::params::{IpcSubscriptionParams, untethered};
-use crate::conductor::subscriptions::{NewLink, SessionChoice, Source};
+use crate::conductor::subscription_link::{NetworkLink, NetworkSubscription, SessionChoice, Source};
+use crate::conductor::subscriptions::NewLink;
 use crate::mailbox::{EndpointId, ReceiverCommand};
 
 impl Core {
