@@ -104,6 +104,14 @@ impl SimClient {
         self.send(&Command::AddDestination(Destination { client_id, correlation_id, registration_id, channel }));
     }
 
+    /// Adds a destination to a subscription with several, or removes it.
+    pub fn change_receive_destination(&mut self, registration_id: RegistrationId, channel: &str, adds: bool) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        let channel = Text::from(channel);
+        let body = Destination { client_id, correlation_id, registration_id, channel };
+        self.send(&if adds { Command::AddReceiveDestination(body) } else { Command::RemoveReceiveDestination(body) });
+    }
+
     /// Removes or revokes a publication.
     pub fn remove_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
         let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());

@@ -5,12 +5,14 @@
 
 mod dissected;
 mod names;
+mod places;
 #[path = "../support/raw_access.rs"]
 mod raw_access;
 mod responses;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
+mod spies;
 
 use gannet_driver::sim;
 

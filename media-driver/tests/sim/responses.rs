@@ -64,7 +64,8 @@ impl Requester {
     /// Reads what has arrived: its own messages, in order.
     fn hear(&mut self) {
         let Self { client, session, heard, subscription, .. } = self;
-        for image in client.iter_mut().flat_map(|client| &mut client.images) {
+        let images = client.iter_mut().flat_map(|client| &mut client.images);
+        for image in images.filter(|image| !image.is_gone) {
             assert_eq!(Some(image.subscription), *subscription);
             image.reader.poll(
                 |fragment| {
