@@ -1,7 +1,7 @@
 //! Changes the destinations of publications and subscriptions at the driver, and adds them again after a reconnection.
 
 use super::destinations::{DestinationChange, State};
-use super::resource::{Phase, ResourceKey, Wanted};
+use super::resource::{Phase, Resource, ResourceKey, Wanted};
 use super::restoring::RETRY_NS;
 use super::{Conductor, Purpose, Question};
 use crate::client::driver_link::SendError;
@@ -18,11 +18,12 @@ impl Conductor {
     pub(crate) fn change_destination(
         &mut self,
         key: ResourceKey,
-        mut change: DestinationChange,
+        change: DestinationChange,
         now: MonotonicNanos,
     ) -> Result<CorrelationId, AddError> {
         self.check_may_ask(|| change.request())?;
         let request = change.request();
+        let key = self.owner_of(key, &change);
         let Some(resource) = self.resources.get(&key) else { return Err(AddError::Closed { request }) };
         let target = match resource.phase {
             // The destinations of a publication are shared by all its handles.
@@ -30,11 +31,12 @@ impl Conductor {
             Phase::Adding { .. } | Phase::Down { .. } => return Err(AddError::NoDriver { request }),
             Phase::Failed(_) => return Err(AddError::NotRestored { request }),
         };
-        if let DestinationChange::RemoveById(id) = &mut change {
-            *id = resource.destinations.id_of(*id);
-        }
         let correlation_id = self.link.next_correlation_id();
-        let command = change.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
+        let asked = match &change {
+            DestinationChange::RemoveById(name) => DestinationChange::RemoveById(resource.destinations.id_of(*name)),
+            change => change.clone(),
+        };
+        let command = asked.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
         if let Err(error) = self.link.send(&command) {
             return Err(error.for_request(request));
         }
@@ -46,10 +48,46 @@ impl Conductor {
     }
 
     /// Records that the driver has changed the destinations of this resource.
-    pub(super) fn destination_changed(&mut self, key: ResourceKey, change: DestinationChange, id: CorrelationId) {
-        if let Some(resource) = self.resources.get_mut(&key) {
+    pub(super) fn destination_changed(
+        &mut self,
+        key: ResourceKey,
+        change: &DestinationChange,
+        id: CorrelationId,
+        now: MonotonicNanos,
+    ) {
+        let concerned = match change {
+            // The driver removes them whichever handle added them.
+            DestinationChange::Remove(_) => self.sharing_with(key),
+            DestinationChange::Add(_) | DestinationChange::RemoveById(_) => vec![key],
+        };
+        let mut forgotten = 0;
+        for key in concerned {
+            let Some(resource) = self.resources.get_mut(&key) else { continue };
+            let missing = resource.destinations.missing();
             resource.destinations.change(change, id.registration());
+            forgotten += missing - resource.destinations.missing();
         }
+        (0..forgotten).for_each(|_| self.not_to_be_restored());
+        self.finish_restoring(now);
+    }
+
+    /// The handles that share their destinations with this one, which is the first: those of the same publication.
+    pub(super) fn sharing_with(&self, key: ResourceKey) -> Vec<ResourceKey> {
+        let log_of = |resource: &Resource| match resource.phase {
+            Phase::Live { log, .. } => log,
+            _ => None,
+        };
+        let log = self.resources.get(&key).and_then(log_of);
+        let shares = |other: &Resource| log.is_some() && log_of(other) == log;
+        let others = self.resources.iter().filter(|(other, resource)| **other != key && shares(resource));
+        std::iter::once(key).chain(others.map(|(other, _)| *other)).collect()
+    }
+
+    /// The handle that added the destination that is to be removed by its id, and otherwise the given one.
+    fn owner_of(&self, key: ResourceKey, change: &DestinationChange) -> ResourceKey {
+        let DestinationChange::RemoveById(name) = change else { return key };
+        let has_it = |key: &ResourceKey| self.resources.get(key).is_some_and(|one| one.destinations.has(*name));
+        self.sharing_with(key).into_iter().find(has_it).unwrap_or(key)
     }
 
     /// Requests the missing destinations that are due and whose publication or subscription is live again.

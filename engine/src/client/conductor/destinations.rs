@@ -67,8 +67,18 @@ impl Destinations {
     }
 
     /// The application's id of the destination with this driver's id.
-    pub(super) fn name_of(&self, id: RegistrationId) -> RegistrationId {
-        self.0.iter().find(|known| known.state == State::There(id)).map_or(id, |known| known.id)
+    pub(super) fn name_of(&self, id: RegistrationId) -> Option<RegistrationId> {
+        self.0.iter().find(|known| known.state == State::There(id)).map(|known| known.id)
+    }
+
+    /// Whether there is a destination with this application's id.
+    pub(super) fn has(&self, name: RegistrationId) -> bool {
+        self.0.iter().any(|known| known.id == name)
+    }
+
+    /// Takes over the destinations that the driver has, from a handle that is gone.
+    pub(super) fn inherit(&mut self, others: Self) {
+        self.0.extend(others.0.into_iter().filter(|known| matches!(known.state, State::There(_))));
     }
 
     /// The driver's id of the destination with this application's id.
@@ -95,12 +105,15 @@ impl Destinations {
         self.0.retain(|known| known.id != id || matches!(known.state, State::There(_)));
     }
 
-    /// Applies a change that the driver has made.
-    pub(super) fn change(&mut self, change: DestinationChange, id: RegistrationId) {
+    /// Applies a change that the driver has made. `id` is that of the command.
+    pub(super) fn change(&mut self, change: &DestinationChange, id: RegistrationId) {
         match change {
-            DestinationChange::Add(channel) => self.0.push(Known { id, channel, state: State::There(id) }),
-            DestinationChange::Remove(channel) => self.0.retain(|known| !is_same(&known.channel, &channel)),
-            DestinationChange::RemoveById(id) => self.0.retain(|known| known.state != State::There(id)),
+            DestinationChange::Add(channel) => {
+                self.0.push(Known { id, channel: channel.clone(), state: State::There(id) });
+            }
+            DestinationChange::Remove(channel) => self.0.retain(|known| !is_same(&known.channel, channel)),
+            DestinationChange::RemoveById(name) if self.has(*name) => self.0.retain(|known| known.id != *name),
+            DestinationChange::RemoveById(id) => self.0.retain(|known| known.state != State::There(*id)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::liveness::Loss;
-use super::resource::{Phase, ResourceKey, Undo, Wanted};
+use super::resource::{Phase, Resource, ResourceKey, Undo, Wanted};
 use super::{Answer, Conductor};
 use crate::channel_uri::ChannelUri;
 use crate::client::bound::{
@@ -327,7 +327,11 @@ impl Conductor {
     }
 
     fn on_publication_error(&mut self, event: &OnPublicationError<'_>) {
-        // The error concerns a log. All publications of this client with that log get it.
+        // The error concerns a log. All publications of this client with that log get it. One of them has added the
+        // destination.
+        let is_of_log = |resource: &&Resource| matches!(resource.phase, Phase::Live { log: Some(log), .. } if log == event.registration_id.get());
+        let id = event.destination_registration_id;
+        let name = self.resources.values().filter(is_of_log).find_map(|resource| resource.destinations.name_of(id));
         for resource in self.resources.values() {
             let Phase::Live { registration_id, log: Some(log) } = resource.phase else { continue };
             if log != event.registration_id.get() || matches!(resource.bound, Some(Bound::Subscription(_))) {
@@ -335,7 +339,7 @@ impl Conductor {
             }
             self.notices.push_back(Notice::PublicationError(PublicationErrorFrame {
                 registration_id,
-                destination_registration_id: resource.destinations.name_of(event.destination_registration_id),
+                destination_registration_id: name.unwrap_or(id),
                 session_id: event.session_id,
                 stream_id: event.stream_id,
                 receiver_id: event.receiver_id,

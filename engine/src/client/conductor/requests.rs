@@ -53,7 +53,9 @@ impl Conductor {
 
     /// Removes a resource in any state: its handle was closed or dropped, or its caller has stopped waiting.
     pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) -> Gone {
-        let Some(resource) = self.resources.remove(&key) else { return Gone::default() };
+        let has_destinations = self.resources.get(&key).is_some_and(|resource| resource.destinations.len() > 0);
+        let heir = if has_destinations { self.sharing_with(key).get(1).copied() } else { None };
+        let Some(mut resource) = self.resources.remove(&key) else { return Gone::default() };
         let undo = match resource.wanted.undo() {
             Undo::RemovePublication { .. } => Undo::RemovePublication { revoke },
             undo => undo,
@@ -62,6 +64,10 @@ impl Conductor {
             Phase::Live { registration_id, log } => {
                 self.by_registration.remove(&registration_id.get());
                 (0..resource.destinations.missing()).for_each(|_| self.not_to_be_restored());
+                // The publication keeps its destinations as long as it has a handle.
+                if let Some(heir) = heir.and_then(|heir| self.resources.get_mut(&heir)) {
+                    heir.destinations.inherit(std::mem::take(&mut resource.destinations));
+                }
                 if let Some(log) = log {
                     self.logs.release(log, now);
                 }
@@ -140,7 +146,7 @@ impl Conductor {
             Purpose::Answer => {}
             Purpose::Change(key, change) => {
                 if answer.is_ok() {
-                    self.destination_changed(key, change, CorrelationId::new(id));
+                    self.destination_changed(key, &change, CorrelationId::new(id), now);
                 }
             }
             Purpose::Restore(key) => {

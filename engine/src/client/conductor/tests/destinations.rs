@@ -77,15 +77,73 @@ fn a_destination_keeps_the_id_that_it_was_added_under() {
     reject(&rig, publication.registration_id(), RegistrationId::new(known[1].0), publication.session_id());
     rig.settle();
     assert_eq!(rig.told(), [format!("{}: no thanks through {two}", publication.registration_id())]);
-    remove_by_id(&rig, &publication, one);
+    remove_by_id(&rig, || publication.remove_destination_by_id(one));
     assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
     restart(&rig);
     assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
 }
 
-fn remove_by_id(rig: &Rig, publication: &ExclusivePublication, id: RegistrationId) {
+/// The destinations belong to the publication, whichever of its handles they were added and removed by.
+#[test]
+fn the_handles_of_a_publication_share_its_destinations() {
+    let rig = reconnecting();
+    let [first, second]: [Publication; 2] = [rig.add(publication()), rig.add(publication())];
+    let there = || channels(&rig.driver(), second.original_registration_id());
+    settled(&rig, first.async_add_destination(ONE)).unwrap();
+    let two = settled(&rig, first.async_add_destination(TWO)).unwrap();
+    settled(&rig, second.async_remove_destination(ONE)).unwrap();
+    let _one_more: Counter = rig.add(counter());
+    restart(&rig);
+    assert_eq!(there(), [TWO]);
+    rig.told();
+    let id = RegistrationId::new(rig.driver().destinations_of(second.original_registration_id())[0].0);
+    assert_ne!(id, two);
+    reject(&rig, second.original_registration_id(), id, second.session_id());
+    rig.settle();
+    let told = rig.told();
+    assert!(told.len() == 2 && told.iter().all(|what| what.ends_with(&format!("through {two}"))), "{told:?}");
+    drop(first);
+    rig.settle();
+    restart(&rig);
+    assert_eq!(there(), [TWO], "they outlive the handle that added them");
+    remove_by_id(&rig, || second.remove_destination_by_id(two));
+    assert!(there().is_empty());
+    restart(&rig);
+    assert!(there().is_empty());
+}
+
+/// Nor does the client wait for it for ever.
+#[test]
+fn a_destination_that_is_removed_before_it_is_restored_stays_removed() {
+    for by_id in [false, true] {
+        let rig = reconnecting();
+        let publication: ExclusivePublication = rig.add(exclusive());
+        let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+        rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+        rig.restart_driver();
+        rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+        rig.stop_for(Duration::from_secs(3));
+        rig.settle();
+        rig.pass(Duration::from_millis(600));
+        assert!(rig.told().iter().all(|what| !what.starts_with("reconnected")), "it is still asked for");
+        rig.driver().refuse = None;
+        if by_id {
+            remove_by_id(&rig, || publication.remove_destination_by_id(one));
+        } else {
+            let mut removing = publication.async_remove_destination(ONE).unwrap();
+            rig.settle();
+            assert!(removing.poll().unwrap());
+        }
+        rig.pass(Duration::from_secs(1));
+        assert!(channels(&rig.driver(), publication.registration_id()).is_empty(), "by id: {by_id}");
+        assert!(rig.told().last().unwrap().contains("1 resources restored, 0 not"), "by id: {by_id}");
+    }
+}
+
+/// Runs the driver while `remove` waits for it.
+fn remove_by_id(rig: &Rig, remove: impl FnOnce() -> Result<(), AddError> + Send) {
     std::thread::scope(|threads| {
-        let removing = threads.spawn(|| publication.remove_destination_by_id(id));
+        let removing = threads.spawn(remove);
         while !removing.is_finished() {
             rig.driver().serve();
             std::thread::yield_now();
