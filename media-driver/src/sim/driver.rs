@@ -10,6 +10,7 @@ use gannet::logbuffer::LogBuffers;
 use gannet::memory::RawAccess;
 use gannet::reports::{ErrorLogReader, LossReportReader};
 use gannet::time::{EpochMillis, MonotonicNanos};
+use gannet::types::RegistrationId;
 
 use super::network::SimNetwork;
 use super::parts::{SimMemory, parts};
@@ -56,6 +57,8 @@ pub struct SimDriver {
     /// Completions that the sender has not received yet.
     unanswered: Vec<Completion>,
     answers_late: bool,
+    /// The highest limit by which each publication has sent. Limits also fall, even before the turn ends.
+    highest_limits: HashMap<RegistrationId, i64>,
     memory: SimMemory,
     raw: RawAccess,
 }
@@ -119,6 +122,7 @@ impl SimDriver {
             log_times: fastrand::Rng::with_seed(seed),
             unanswered: Vec::new(),
             answers_late: false,
+            highest_limits: HashMap::new(),
             memory,
             raw,
         }
@@ -154,7 +158,7 @@ impl SimDriver {
     }
 
     fn turn_sender(&mut self, now: MonotonicNanos) {
-        let Self { conductor, sender, sending, unanswered, batch, .. } = self;
+        let Self { conductor, sender, sending, unanswered, batch, highest_limits, .. } = self;
         while let Some(command) = conductor.poll_sender_command() {
             sender.on_command(now, command);
         }
@@ -162,6 +166,10 @@ impl SimDriver {
         sending.receive(BATCH, |datagram| {
             sender.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
         });
+        for publication in sender.publications() {
+            let highest = highest_limits.entry(publication.registration_id()).or_insert(i64::MIN);
+            *highest = publication.limit().max(*highest);
+        }
         sender.poll_transmit(now, batch);
         sending.send(batch, |done| unanswered.push(done));
         if !self.answers_late {
@@ -186,6 +194,11 @@ impl SimDriver {
         while let Some(event) = receiver.next_event() {
             conductor.on_receiver_event(event);
         }
+    }
+
+    /// The highest limit by which a publication has sent.
+    pub(super) fn highest_limit(&self, registration_id: RegistrationId) -> i64 {
+        self.highest_limits.get(&registration_id).copied().unwrap_or(i64::MIN)
     }
 
     /// The log of a file in an event.

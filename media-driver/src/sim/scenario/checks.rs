@@ -11,6 +11,8 @@ use crate::sim::SimDriver;
 const HELD_PER_STREAM: usize = 16;
 /// The maximum number of counters per stream in a driver.
 const COUNTERS_PER_STREAM: usize = 128;
+/// In lively runs it is so many times as much.
+const LIVELY_TIMES: usize = 8;
 /// Counting takes long, and unlimited growth is also found if it is only done every this many turns.
 const TURNS_BETWEEN_COUNTS: u32 = 256;
 
@@ -24,6 +26,8 @@ pub(super) struct Checks {
     /// The number of messages that all have received.
     pub(super) heard: u64,
     turns: u32,
+    /// Whether clients come and go all the time.
+    is_lively: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,19 +35,19 @@ enum What {
     Sent,
     Rebuilt,
     Announced,
-    /// The highest limit of a publication.
-    Limit,
 }
 
 impl Checks {
+    pub(super) fn new(is_lively: bool) -> Self {
+        Self { is_lively, ..Self::default() }
+    }
+
     /// Checks all drivers.
     pub(super) fn look(&mut self, drivers: &[&SimDriver], streams: usize) -> Result<(), String> {
         for (host, driver) in drivers.iter().enumerate() {
             for publication in driver.sender().publications() {
                 let id = publication.registration_id();
-                let highest = self.seen.entry((host, id, What::Limit)).or_insert(i64::MIN);
-                *highest = (*highest).max(publication.limit());
-                let limit = *highest;
+                let limit = driver.highest_limit(id);
                 let before = self.seen.get(&(host, id, What::Sent)).copied().unwrap_or(i64::MIN);
                 let sent = publication.sent();
                 self.advance(host, id, What::Sent, sent)?;
@@ -63,8 +67,9 @@ impl Checks {
         if self.turns.is_multiple_of(TURNS_BETWEEN_COUNTS) {
             for driver in drivers {
                 let (logs, sockets) = driver.held();
-                let most = HELD_PER_STREAM * streams;
-                if logs > most || sockets > most || driver.counters_in_use() > COUNTERS_PER_STREAM * streams {
+                let times = if self.is_lively { LIVELY_TIMES * streams } else { streams };
+                let most = HELD_PER_STREAM * times;
+                if logs > most || sockets > most || driver.counters_in_use() > COUNTERS_PER_STREAM * times {
                     let counters = driver.counters_in_use();
                     return Err(format!("{logs} logs, {sockets} sockets, {counters} counters for {streams} streams"));
                 }

@@ -4,6 +4,7 @@
 mod checks;
 mod failure;
 mod plan;
+mod restless;
 mod world;
 
 use gannet::counters::SystemCounter;
@@ -155,12 +156,13 @@ fn carry(world: &mut World) -> Result<(), Failure> {
 /// Whether a group with a dead member waits for its required number of receivers, as configured.
 fn is_excused(world: &World, subscriber: &world::Subscriber) -> bool {
     let someone_died = world.plan.disturbances.iter().any(|one| matches!(one.what, Trouble::ClientDies(_)));
-    someone_died && world.plan.streams[subscriber.stream].publication.contains("g:/")
+    someone_died && world.plan.streams[subscriber.stream].publication.contains(",g:")
 }
 
 /// Closes clients, with or without removing their resources first, in a random order. Nothing must be left.
 fn close(world: &mut World) -> Result<(), Failure> {
     world.is_closing = true;
+    world.hosts.iter_mut().filter_map(|host| host.restless.as_mut()).for_each(|restless| restless.close());
     let mut clients: Vec<_> = (0..world.hosts.len())
         .flat_map(|host| (0..world.hosts[host].clients.len()).map(move |client| (host, client)))
         .collect();

@@ -17,6 +17,10 @@ const TROUBLED_NS: i64 = 2_000_000_000;
 /// The number of clients per driver.
 pub(super) const CLIENTS: usize = 2;
 
+/// The timeouts of untethered subscribers in lively runs.
+const UNTETHERED: &str =
+    "untethered-window-limit-timeout=200ms|untethered-linger-timeout=300ms|untethered-resting-timeout=400ms";
+
 /// The plan of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -28,6 +32,8 @@ pub(super) struct Plan {
     pub(super) is_hostile: bool,
     /// Whether a fault lasts so long that images, and the messages they miss, may be lost.
     pub(super) may_lose: bool,
+    /// Whether there is more going on: a restless client on each host, and streams of more kinds.
+    pub(super) is_lively: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +75,8 @@ pub(super) struct StreamPlan {
 pub(super) struct Subscriber {
     pub(super) place: Place,
     pub(super) channel: String,
+    /// The address that is added to its subscription, if its channel has none.
+    pub(super) listens_at: Option<String>,
     /// Whether it joins the stream late.
     pub(super) is_late: bool,
 }
@@ -97,7 +105,7 @@ pub(super) enum Trouble {
 }
 
 impl Plan {
-    pub(super) fn draw(random: &mut Rng, messages: u32) -> Self {
+    pub(super) fn draw(random: &mut Rng, messages: u32, is_lively: bool) -> Self {
         let count = random.usize(2..=4);
         let is_hostile = random.u8(..) < 24;
         let is_fair = !is_hostile && random.u8(..) < 32;
@@ -105,7 +113,12 @@ impl Plan {
         let hosts = (0..count).map(|index| draw_host(random, index, is_fair)).collect::<Vec<_>>();
         let streams = random.u32(1..=4);
         let each = (messages / streams).max(5);
-        let streams = (0..streams).map(|index| draw_stream(random, &hosts, index, each)).collect::<Vec<_>>();
+        let mut streams = (0..streams).map(|index| draw_stream(random, &hosts, index, each)).collect::<Vec<_>>();
+        if is_lively {
+            // Drawn apart, so that everything else is the same with and without it.
+            let mut apart = random.clone();
+            streams.iter_mut().for_each(|stream| enliven(stream, &mut apart));
+        }
         let is_long = random.u8(..) < 32;
         let mut disturbances = Vec::new();
         for _ in 0..if is_fair { 0 } else { random.usize(0..4) } {
@@ -114,7 +127,15 @@ impl Plan {
         // Consecutive faults may add up.
         let total: i64 = disturbances.iter().map(|disturbance| disturbance.until_ns - disturbance.from_ns).sum();
         let dies = disturbances.iter().any(|disturbance| matches!(disturbance.what, Trouble::ClientDies(_)));
-        Self { hosts, weather, streams, disturbances, is_hostile, may_lose: is_hostile || dies || total > 2 * SHORT_NS }
+        Self {
+            hosts,
+            weather,
+            streams,
+            disturbances,
+            is_hostile,
+            may_lose: is_hostile || dies || total > 2 * SHORT_NS,
+            is_lively,
+        }
     }
 }
 
@@ -232,8 +253,54 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
     stream
 }
 
+/// Adds to the streams of a lively run: start positions, tagged groups, subscriptions with destinations, spies, and
+/// timeouts of untethered subscribers.
+fn enliven(stream: &mut StreamPlan, random: &mut Rng) {
+    // Where term ids wrap, among others.
+    if random.u8(..) < 96 {
+        let initial = random.choice([i32::MAX, i32::MIN, -1, 0, i32::MAX - 1]).unwrap_or(0);
+        let term = initial.wrapping_add(random.i32(0..4));
+        let offset = random.i32(0..1_000) * 32;
+        stream.publication.push_str(&format!("|init-term-id={initial}|term-id={term}|term-offset={offset}"));
+    }
+    if !stream.publication.starts_with("aeron:ipc") {
+        if random.u8(..) < 96 && stream.publication.contains("fc=min,g:/") {
+            stream.publication = stream.publication.replace("fc=min,g:/", "fc=tagged,g:77/");
+            stream.subscribers.iter_mut().for_each(|subscriber| subscriber.channel.push_str("|gtag=77"));
+        }
+        if let [only] = &mut stream.subscribers[..]
+            && random.u8(..) < 96
+            && !only.channel.contains("control=")
+            && !only.channel.contains("interface=")
+        {
+            let (place, rest) = only.channel.split_once('|').unwrap_or((&only.channel, ""));
+            let channel = format!("aeron:udp?control-mode=manual|{rest}").trim_end_matches('|').to_owned();
+            only.listens_at = Some(place.to_owned());
+            only.channel = channel;
+        }
+        if let [publisher] = stream.publishers[..]
+            && random.u8(..) < 96
+        {
+            let place = Place { host: publisher.host, client: random.usize(..CLIENTS) };
+            let end = stream.publication.find("|term-length").unwrap_or(stream.publication.len());
+            let channel = format!("aeron-spy:{}", &stream.publication[..end]);
+            stream.subscribers.push(Subscriber { place, channel, listens_at: None, is_late: false });
+        }
+    }
+    let channels = stream.subscribers.iter_mut().map(|subscriber| &mut subscriber.channel);
+    for channel in channels.chain([&mut stream.publication]) {
+        channel.push(if channel.contains('?') { '|' } else { '?' });
+        channel.push_str(UNTETHERED);
+        // A quarter of that is less than a datagram, so an untethered subscriber could stop the stream.
+        *channel = channel.replace("rcv-wnd=16k", "rcv-wnd=64k");
+    }
+}
+
 fn all(places: &[Place], channel: impl Fn(&Place) -> String) -> Vec<Subscriber> {
-    places.iter().map(|place| Subscriber { place: *place, channel: channel(place), is_late: false }).collect()
+    places
+        .iter()
+        .map(|place| Subscriber { place: *place, channel: channel(place), listens_at: None, is_late: false })
+        .collect()
 }
 
 fn distinct_hosts(places: &[Place]) -> usize {

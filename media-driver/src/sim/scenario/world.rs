@@ -8,6 +8,7 @@ use gannet::types::{CorrelationId, RegistrationId};
 use super::checks::Checks;
 use super::failure::Failure;
 use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
+use super::restless::Restless;
 use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
 
@@ -22,6 +23,11 @@ const SLOW_LOG_NS: i64 = 500_000_000;
 const QUICK_LOG_NS: i64 = 1_000_000;
 /// The maximum number of fragments per poll.
 const FRAGMENTS: usize = 20;
+
+/// Whether the run of a seed is lively: that of every fourth.
+fn is_lively(seed: u64) -> bool {
+    seed % 4 == 1
+}
 
 /// The state of a run.
 pub(super) struct World {
@@ -44,6 +50,8 @@ pub(super) struct World {
 
 pub(super) struct Host {
     pub(super) driver: SimDriver,
+    /// There is one in lively runs.
+    pub(super) restless: Option<Restless>,
     pub(super) clients: Vec<Client>,
 }
 
@@ -89,7 +97,7 @@ pub(super) struct Heard {
 impl World {
     pub(super) fn new(seed: u64, messages: u32) -> Self {
         let mut random = Rng::with_seed(seed);
-        let plan = Plan::draw(&mut random, messages);
+        let plan = Plan::draw(&mut random, messages, is_lively(seed));
         let network = SimNetwork::new(random.u64(..), plan.weather);
         // A separate generator, so that the other choices of a seed are the same as before logs took time.
         let mut log_times = Rng::with_seed(seed);
@@ -99,13 +107,14 @@ impl World {
             driver.set_slowest_log(log_times.choice([0, QUICK_LOG_NS, SLOW_LOG_NS]).unwrap_or(0));
             let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
             let clients = (0..CLIENTS).map(client).collect();
-            Host { driver, clients }
+            let restless = plan.is_lively.then(|| Restless::new(&driver, !seed));
+            Host { driver, restless, clients }
         });
         let hosts = hosts.collect();
         Self {
             seed,
             hosts,
-            checks: Checks::default(),
+            checks: Checks::new(plan.is_lively),
             network,
             now_ns: 1_000_000_000,
             publishers: Vec::new(),
@@ -158,6 +167,9 @@ impl World {
                 receiver: is_given(asleep[index].receiver),
             };
             host.driver.turn(local_ns, awake);
+            if let Some(restless) = host.restless.as_mut().filter(|_| since.is_some()) {
+                restless.turn(local_ns, index, &self.plan.streams, &host.driver);
+            }
             for (number, client) in host.clients.iter_mut().enumerate() {
                 if !client.is_dead && silent != Some(Place { host: index, client: number }) {
                     client.inner.turn(local_ns, &host.driver);
@@ -233,6 +245,9 @@ impl World {
         let subscriber = &plan.subscribers[number];
         let registration_id =
             self.client(subscriber.place).add_subscription(&subscriber.channel, plan.stream_id).registration();
+        if let Some(channel) = &subscriber.listens_at {
+            self.client(subscriber.place).change_receive_destination(registration_id, channel, true);
+        }
         let now_ns = self.now_ns;
         let heard = |_: &_| Heard {
             image: None,
