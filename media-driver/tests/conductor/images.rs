@@ -126,6 +126,33 @@ fn an_untethered_subscriber_is_measured_by_the_window_that_there_is() {
     assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
 }
 
+/// An untethered subscriber is left behind if no datagram fits into the window any more, also if it is less than three
+/// quarters of the window behind.
+#[test]
+fn an_untethered_subscriber_leaves_room_for_a_datagram() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let timeouts = "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms";
+    let (slow, _) = driver.add_subscription(client, &format!("{CHANNEL}|tether=false|{timeouts}"));
+    driver.add_subscription(client, CHANNEL);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    let [_, fast] = &driver.images()[..] else { panic!("two subscribers") };
+    let (window, mtu) = (4096, i64::from(SETUP.mtu));
+    let start = driver.value(fast.position);
+    image.words.set_window(window);
+    let furthest = start + i64::from(window) - mtu;
+    image.words.set_rebuilt(furthest + 32);
+    driver.word(fast.position).store_release(furthest);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new(), "a datagram fits");
+    driver.word(fast.position).store_release(furthest + 32);
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    let events = driver.events();
+    assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
+}
+
 /// Whether the pages of an image's log are faulted in on first use is decided by its oldest subscription.
 #[test]
 fn an_image_is_as_sparse_as_its_oldest_subscription_states() {

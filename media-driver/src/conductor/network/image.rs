@@ -162,7 +162,10 @@ impl Image {
         }
         let fastest = self.subscribers.working_span().map_or(self.consumed, |span| self.bound(span.max));
         let window = self.made_of.words.window().unwrap_or(self.made_of.window.into());
-        let line = fastest - window + window / 4;
+        // A sender waits until a whole datagram fits. Where that is more than a quarter of the window, as with a new
+        // CUBIC window, a subscriber that leaves less than that would hold the stream up for ever.
+        let room = (window / 4).max(self.made_of.log.mtu() as i64 - 1);
+        let line = fastest - window + room;
         let found = self.subscribers.get_mut(index)?;
         // ORDERING(pos.subscriber): Acquire, as in `working_span`.
         let position = found.position.value.load_acquire().min(fastest);

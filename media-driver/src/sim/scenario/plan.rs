@@ -291,8 +291,6 @@ fn enliven(stream: &mut StreamPlan, random: &mut Rng) {
     for channel in channels.chain([&mut stream.publication]) {
         channel.push(if channel.contains('?') { '|' } else { '?' });
         channel.push_str(UNTETHERED);
-        // A quarter of that is less than a datagram, so an untethered subscriber could stop the stream.
-        *channel = channel.replace("rcv-wnd=16k", "rcv-wnd=64k");
     }
 }
 
