@@ -449,7 +449,7 @@ fn step(stream: &mut Stream, model: &mut Model, operation: &Operation, seed: usi
     let (position, window) =
         either!(&stream.appender, appender => (appender.position().get(), appender.available_window()));
     assert_eq!(position, model.position());
-    assert_eq!(window, (model.limit - model.position()).max(0));
+    assert_eq!(window, (model.limit.min(MAX_POSITION) - model.position()).max(0));
     assert_eq!(stream.log.producer_position().get(), model.position());
     assert_eq!(stream.reader.position().get(), model.subscriber);
     assert_eq!(stream.reader.check(), Ok(()));
