@@ -64,7 +64,8 @@ pub enum Finding {
     DeadDriver {
         /// The driver's process id.
         pid: i64,
-        /// The age of its last heartbeat in milliseconds. `None` after a clean shutdown.
+        /// The age of its last heartbeat in milliseconds, or, if that is in the future, for how long it did not change.
+        /// `None` after a clean shutdown.
         silent_for_ms: Option<i64>,
     },
     /// It contained an unfinished command file.
@@ -195,13 +196,25 @@ impl DriverDirectory {
     fn check_for_driver(&mut self, timeout: Duration, clock: &dyn Clock) -> Result<(), DirectoryError> {
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let begun = clock.monotonic();
+        let mut ahead = None;
         loop {
             let look_failed = |source| failed("read", &self.path.join(CNC_FILE_NAME))(source);
             let mut existing = look(&self.path).map_err(look_failed)?;
             let now = clock.epoch();
             if let Existing::Driver(driver) = &existing {
                 match driver.state(now, timeout) {
-                    DriverState::Alive { age_ms } => return Err(DirectoryError::active(&self.path, driver, age_ms)),
+                    DriverState::Alive { age_ms } => {
+                        // A heartbeat far in the future was stored before the wall clock was set back. A living driver
+                        // soon stores another.
+                        let heartbeat = now.saturating_add_ms(age_ms.saturating_neg());
+                        if age_ms >= -timeout_ms || *ahead.get_or_insert(heartbeat) != heartbeat {
+                            return Err(DirectoryError::active(&self.path, driver, age_ms));
+                        }
+                        if clock.monotonic().since(begun) / 1_000_000 <= timeout_ms {
+                            pause();
+                            continue;
+                        }
+                    }
                     DriverState::Starting => existing = not_ready(&self.path).map_err(look_failed)?,
                     DriverState::Silent { .. } | DriverState::ShutDown => {}
                 }
@@ -223,7 +236,8 @@ impl DriverDirectory {
                 Existing::Driver(driver) => {
                     let silent_for_ms = match driver.state(now, timeout) {
                         DriverState::Silent { age_ms } => Some(age_ms),
-                        _ => None,
+                        DriverState::Alive { .. } => Some(clock.monotonic().since(begun) / 1_000_000),
+                        DriverState::Starting | DriverState::ShutDown => None,
                     };
                     self.findings.push(Finding::DeadDriver { pid: driver.pid(), silent_for_ms });
                     match driver.save_errors(&self.path, now) {
@@ -421,6 +435,47 @@ mod tests {
         left.sort();
         assert_eq!(left, [IMAGES, PUBLICATIONS]);
         assert_eq!(fs::read_dir(directory.publications()).unwrap().count(), 0);
+    }
+
+    /// It was stored before the wall clock was set back.
+    #[test]
+    fn a_heartbeat_that_stays_in_the_future_is_a_dead_driver_s() {
+        let temp = tempfile::tempdir().unwrap();
+        for ahead_ms in [10_001, 3_600_000, i64::MAX - NOW_MS] {
+            leave_driver(temp.path(), NOW_MS + ahead_ms);
+            let directory = take(&request(temp.path())).unwrap();
+            let dead = directory.findings().last().unwrap();
+            assert!(matches!(dead, Finding::DeadDriver { pid: 4711, silent_for_ms: Some(10_000..) }), "{dead:?}");
+        }
+    }
+
+    #[test]
+    fn a_live_driver_is_refused_although_the_clock_was_set_back() {
+        /// At the fifth look the driver stores another heartbeat.
+        struct Beating(HurryingClock, CncFile, i64);
+        impl Clock for Beating {
+            fn monotonic(&self) -> MonotonicNanos {
+                let now = self.0.monotonic();
+                if now >= MonotonicNanos::new(200_000_000) {
+                    self.1.commands().set_consumer_heartbeat(EpochMillis::new(self.2));
+                }
+                now
+            }
+            fn epoch(&self) -> EpochMillis {
+                self.0.epoch()
+            }
+        }
+        let temp = tempfile::tempdir().unwrap();
+        for next_ms in [NOW_MS, NOW_MS + 3_600_001] {
+            let cnc = leave_driver(temp.path(), NOW_MS + 3_600_000);
+            let clock = Beating(HurryingClock::default(), cnc, next_ms);
+            let error = DriverDirectory::take(&request(temp.path()), &clock).unwrap_err();
+            assert!(matches!(error, DirectoryError::Active { pid: 4711, .. }), "{error}");
+            assert!(clock.0.0.load(Ordering::Relaxed) < 1_000_000_000, "as soon as it is seen to live");
+        }
+        leave_driver(temp.path(), NOW_MS + 10_000);
+        let error = take(&request(temp.path())).unwrap_err();
+        assert!(matches!(error, DirectoryError::Active { heartbeat_age_ms: -10_000, .. }), "{error}");
     }
 
     /// Trap 5: a heartbeat of -1 lets the next driver start at once.
