@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | each turn | names that were heard too long ago are forgotten |
 //! | 1 s | the driver's own name goes to all neighbors, and to the bootstrap neighbors |
-//! | 2 s | all known names go to all neighbors |
+//! | 2 s | all known names go to all neighbors, a little older than they are |
 //! | 10 s | bootstrap neighbors that are not neighbors yet are looked up again |
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +24,9 @@ use crate::mailbox::{EndpointId, TransmitBatch};
 const NANOS_PER_MILLI: i64 = 1_000_000;
 /// The minimum interval between two reports of a full table, in nanoseconds.
 const FULL_INTERVAL_NS: i64 = 1_000_000_000;
+/// The part of the timeout by which names are passed on as older than they are. A datagram takes time to arrive, so each
+/// driver on the way would make a name younger by that time, and many drivers together would never forget it.
+const TRANSIT_PART: i64 = 100;
 /// The length of the longest possible entry and its header.
 const LONGEST_ENTRY: usize = HEADER_LENGTH + (26 + MAX_RESOLUTION_NAME_LENGTH).next_multiple_of(8);
 
@@ -248,7 +251,8 @@ impl Gossip {
         while names.peek().is_some() {
             let mut writer = ResolutionWriter::new(&mut buffer);
             while let Some((name, entry)) = names.peek() {
-                let age_ms = i32::try_from(now.since(entry.heard) / NANOS_PER_MILLI).unwrap_or(i32::MAX);
+                let age_ns = now.since(entry.heard).saturating_add(self.config.neighbor_timeout_ns / TRANSIT_PART);
+                let age_ms = i32::try_from(age_ns / NANOS_PER_MILLI).unwrap_or(i32::MAX);
                 let (address, port) = (entry.address.ip(), entry.address.port());
                 if !writer.add(&ResolutionEntry { is_self: false, address, port, age_ms, name }) {
                     break;

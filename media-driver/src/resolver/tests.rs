@@ -1,6 +1,7 @@
 //! Resolvers in one thread, on simulated time: groups of resolvers that find each other, datagrams that no driver
 //! sends, and a plain model beside the real resolver.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use gannet::channel_uri::HostAndPort;
@@ -14,6 +15,8 @@ use crate::mailbox::{Content, EndpointId, TransmitBatch};
 const MILLI: i64 = 1_000_000;
 const SECOND: i64 = 1_000 * MILLI;
 const TIMEOUT: i64 = 10 * SECOND;
+/// How much older than they are names are told.
+const TRANSIT: i64 = TIMEOUT / 100;
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -233,7 +236,8 @@ fn each_thing_is_done_in_its_time() {
         .flat_map(|round| {
             let when = round * 2_000;
             let age = when as i32 - 500;
-            [Some((when, "three", age + 400)).filter(|_| age + 400 < 10_000), Some((when, "two", age))]
+            let told = age + (TRANSIT / MILLI) as i32;
+            [Some((when, "three", told + 400)).filter(|_| age + 400 < 10_000), Some((when, "two", told))]
         })
         .flatten()
         .collect();
@@ -289,6 +293,50 @@ fn who_is_told_first_is_told_while_its_name_does_not_resolve() {
     for second in (1..20).chain(21..25) {
         let to = at(if second < 20 { "10.0.0.7:8050" } else { "10.0.0.8:8050" });
         assert!(said.contains(&(second, to)), "in second {second}: {said:?}");
+    }
+}
+
+/// Forty drivers tell each other all names, in turn, on long ways. They forget one that is gone as soon as a few would.
+#[test]
+fn who_is_gone_is_forgotten_however_many_tell_of_it() {
+    const LATENCY: i64 = 45 * MILLI;
+    const STAGGER: i64 = 50 * MILLI;
+    let address = |index: usize| SocketAddr::from(([10, 0, 1, index as u8], 8050));
+    let mut drivers: Vec<_> = (0..40)
+        .map(|index| {
+            let config = config(&format!("n{index}"), "10.0.1.0:8050", &[]);
+            Gossip::new(GossipConfig { local: address(index), ..config })
+        })
+        .collect();
+    let names: Vec<_> = (0..drivers.len()).map(|index| (format!("n{index}"), address(index).to_string())).collect();
+    let all: Vec<_> = names.iter().map(|(name, place)| entry(name, place, 0, true)).collect();
+    let mut on_the_way: VecDeque<(i64, SocketAddr, usize, Vec<u8>)> = VecDeque::new();
+    let gone_since = drivers.len() as i64 * STAGGER;
+    for now in (0..gone_since + TIMEOUT + 2 * SECOND).step_by(WORK_INTERVAL_NS as usize) {
+        let arrived = on_the_way.iter().take_while(|(due, ..)| *due <= now).count();
+        for (_, from, to, bytes) in on_the_way.drain(..arrived) {
+            let to: &mut Gossip = &mut drivers[to];
+            to.on_datagram(time(now), from, &bytes);
+        }
+        for (index, gossip) in drivers.iter_mut().enumerate().filter(|(index, _)| now >= *index as i64 * STAGGER) {
+            if now == index as i64 * STAGGER {
+                gossip.on_datagram(time(now), address(0), &datagram(&all));
+            }
+            if now == gone_since {
+                let gone = entry("gone", "10.0.0.9:8050", 0, true);
+                gossip.on_datagram(time(now), at("10.0.0.9:8050"), &datagram(&[gone]));
+            }
+            for (to, bytes) in sent(gossip, now, 100) {
+                if let Some(to) = (0..names.len()).position(|index| address(index) == to) {
+                    on_the_way.push_back((now + LATENCY, address(index), to, bytes));
+                }
+            }
+        }
+        let knowing = drivers.iter().filter(|gossip| gossip.resolve("gone").is_some()).count();
+        assert_eq!(knowing == drivers.len(), (gone_since..gone_since + TIMEOUT).contains(&now), "{knowing} at {now}");
+    }
+    for gossip in &drivers {
+        assert_eq!((gossip.resolve("gone"), gossip.names()), (None, drivers.len() - 1));
     }
 }
 
@@ -533,7 +581,8 @@ proptest! {
                         prop_assert!(model.neighbors.iter().any(|known| known.0 == to));
                         for (itself, name, address, age_ms) in told(&bytes) {
                             let heard = |known: &(String, SocketAddr, i64)| {
-                                known.0 == name && known.1 == address && (now - known.2) / MILLI == i64::from(age_ms)
+                                let age = now - known.2 + TRANSIT;
+                                known.0 == name && known.1 == address && age / MILLI == i64::from(age_ms)
                             };
                             let is_true = (itself && name == "n0") || (!itself && model.names.iter().any(heard));
                             prop_assert!(is_true, "{} at {}", name, address);
