@@ -300,7 +300,10 @@ impl Catalog {
     /// [`JournalError::Options`] if the catalog is full, or the error of syncing it.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
-        self.put(&new, RecordingState::Valid, 0)?;
+        let (offset, length) = self.write(&new, RecordingState::Valid, 0)?;
+        // A loss of power leaves no entry, or a whole one, though it lies in two pages.
+        self.sync_range(offset, length)?;
+        self.commit(offset, length);
         put_i64(self.view(), header::NEXT_RECORDING_ID, new.recording_id.get() + 1);
         self.sync()?;
         Ok(new.recording_id)
@@ -334,6 +337,18 @@ impl Catalog {
 
     /// Adds an entry without changing it.
     fn put(&self, new: &RecordingDescriptor, state: RecordingState, checksum: i32) -> Result<(), JournalError> {
+        let (offset, length) = self.write(new, state, checksum)?;
+        self.commit(offset, length);
+        Ok(())
+    }
+
+    /// Writes an entry behind the last one, except its length. Returns its offset, and its length with the header.
+    fn write(
+        &self,
+        new: &RecordingDescriptor,
+        state: RecordingState,
+        checksum: i32,
+    ) -> Result<(usize, usize), JournalError> {
         let offset = self.entries_end();
         let bytes = encode_descriptor(new);
         let length = self.length_of(&bytes);
@@ -346,9 +361,13 @@ impl Catalog {
         view.put_bytes(offset + entry::HEADER_LENGTH, &bytes);
         put_i32(view, offset + entry::CHECKSUM, checksum);
         put_i32(view, offset + entry::STATE, state.number());
-        // Stored last. From here on the entry exists.
-        view.word_at::<i32>(offset + entry::LENGTH).store_release((length - entry::HEADER_LENGTH) as i32);
-        Ok(())
+        Ok((offset, length))
+    }
+
+    /// Stores the length of an entry that was written. From here on the entry exists.
+    fn commit(&self, offset: usize, length: usize) {
+        let word = self.view().word_at::<i32>(offset + entry::LENGTH);
+        word.store_release((length - entry::HEADER_LENGTH) as i32);
     }
 
     /// Checks that the mapping still shows the file's content.
@@ -437,8 +456,12 @@ impl Catalog {
     }
 
     fn sync(&self) -> Result<(), JournalError> {
+        self.sync_range(0, self.view().len())
+    }
+
+    fn sync_range(&self, offset: usize, length: usize) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
-        self.stored.sync(0, self.view().len()).map_err(failed)
+        self.stored.sync(offset, length).map_err(failed)
     }
 
     fn view(&self) -> &AtomicBuffer {
@@ -636,6 +659,31 @@ mod tests {
             }
         }
         assert!(bytes(&storage, 0, 512) == before);
+    }
+
+    /// Some lie in two pages, of which the power may take either.
+    #[test]
+    fn a_loss_of_power_leaves_whole_entries() {
+        use crate::journal::storage::Crash;
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let mut catalog = Catalog::create(&storage).unwrap();
+        let mut torn = 0;
+        for count in 0..100 {
+            let (offset, length) = catalog.write(&example(), RecordingState::Valid, 0).unwrap();
+            let second = (offset + length) / 4096 * 4096;
+            storage.fail_syncs(CATALOG_NAME, true);
+            catalog.add(&example()).unwrap_err();
+            storage.fail_syncs(CATALOG_NAME, false);
+            for lost in [0, second] {
+                let choose = |_: &str, at| if at == lost { Crash::Lost } else { Crash::Kept };
+                let found = storage.after_power_loss(choose, Crash::Kept);
+                let found = Catalog::open(&found, FileAccess::ReadOnly).unwrap();
+                assert!(found.entries().all(|entry| entry.is_ok()) && found.entries().count() == count, "{count}");
+            }
+            torn += usize::from(second > offset);
+            catalog.add(&example()).unwrap();
+        }
+        assert!(torn > 2);
     }
 
     #[test]
