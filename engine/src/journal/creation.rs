@@ -52,8 +52,10 @@ pub(crate) fn begin(
     Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
     // A file left by a killed process has no meaning.
     storage.remove(&RetentionFile::name(recording_id))?;
+    // Made in any case, because pruning is what helps when there is no space for it any more.
+    let file = RetentionFile::open_or_create(storage, recording_id)?;
     if !retention.keeps_everything() {
-        RetentionFile::open_or_create(storage, recording_id)?.set_policy(storage, retention)?;
+        file.set_policy(storage, retention)?;
     }
     keep_entry(storage, &descriptor)?;
     storage.sync_names()?;

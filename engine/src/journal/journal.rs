@@ -473,6 +473,11 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     if let Err(error) = kept.and_then(|kept| if kept { Ok(()) } else { keep_entry(&**storage, descriptor) }) {
         writer.note_trouble(error);
     }
+    // The same goes for this one: another version, or an archive, may not have made it. Pruning needs it when there is no
+    // space left.
+    if let Err(error) = RetentionFile::open_or_create(&**storage, descriptor.recording_id) {
+        writer.note_trouble(error);
+    }
     storage.sync_names()?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;

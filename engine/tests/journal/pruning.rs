@@ -412,3 +412,27 @@ fn what_was_not_closed_is_not_pruned() {
     eventually("it is indexed", || journal.indexed() == journal.tail());
     assert!(!prune(Arc::new(killed), None, &request).unwrap().segments.is_empty());
 }
+
+/// It is what helps when the disk is full. Also if another version, or an archive, has made the recording.
+#[test]
+fn pruning_needs_no_space() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    (0..6_000).for_each(|number| _ = appender.append(&message(0, number)).unwrap());
+    drop(appender);
+    journal.close().unwrap();
+    for (before, start) in [(300_000, 262_144), (600_000, 524_288)] {
+        storage.limit_space(0);
+        let request = Prune::by(&Retention::new()).before_position(Position::new(before));
+        let done = prune(Arc::new(storage.clone()), None, &request).unwrap();
+        assert_eq!((done.start.get(), done.segments.len()), (start, 1));
+        let recording = Recording::open_in(Arc::new(storage.clone()), None).unwrap();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let first = tailer.next().unwrap().unwrap();
+        assert_eq!(first.sequence(), read(first.payload()).map(|(_, number)| number as i64));
+        storage.limit_space(u64::MAX);
+        assert!(storage.remove("0.retention").unwrap());
+        Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
+    }
+}
