@@ -133,6 +133,8 @@ impl Recording {
         let descriptor = self.descriptor();
         // Creating and removing cursors requires the lock; moving them does not.
         let _lock = lock(storage, descriptor)?;
+        // The cursors of another journal, which has taken the place of this one, are not touched.
+        self.look_again()?;
         let stored = match open(storage, descriptor, FileAccess::ReadWrite)? {
             Some(stored) => stored,
             None => create(storage, descriptor)?,
@@ -225,6 +227,7 @@ impl Recording {
     /// The existing cursor of that name. The caller holds the cursors' lock.
     fn existing(&self, name: &str) -> Result<Cursor, JournalError> {
         let unknown = || unknown(self.descriptor().recording_id, name);
+        self.look_again()?;
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
         let slot = find(stored.view(), name).ok_or_else(unknown)?;
         Ok(Cursor::new(stored, slot, name, self.descriptor()))

@@ -60,11 +60,27 @@ impl Present {
         if self.boot_id == [0, 0] {
             return None;
         }
-        let stop_position = self.catalog.stop_position(&self.entry);
+        let stop_position = self.stop_position();
         let start_position = self.catalog.start_position(&self.entry);
         let descriptor = RecordingDescriptor { stop_position, start_position, ..self.entry.descriptor.clone() };
         let known = self.control.as_ref()?.known(&descriptor, self.boot_id).filter(|known| !known.same_boot)?;
         durable_stop(&descriptor, Some(known)).is_none().then_some(known.durable)
+    }
+
+    /// See [`Recording::stop_position`](super::Recording::stop_position).
+    pub(crate) fn stop_position(&self) -> Option<Position> {
+        self.catalog.stop_position(&self.entry)
+    }
+
+    /// See [`Recording::recorded_hint`](super::Recording::recorded_hint).
+    pub(crate) fn recorded_hint(&self) -> Option<Position> {
+        self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
+    }
+
+    /// Checks that the mapped catalog and control page still show their files.
+    pub(crate) fn check_intact(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        self.catalog.check_intact()?;
+        self.control.as_ref().map_or(Ok(()), |control| control.check_intact(storage))
     }
 
     /// The files that were found last.

@@ -73,9 +73,9 @@ impl Recording {
         self.opened.look(&*self.storage).map(drop)
     }
 
-    /// Fails if the directory has another recording in its place.
-    pub(crate) fn check_present(&self) -> Result<(), JournalError> {
-        self.opened.recent(&*self.storage).map(drop)
+    /// The catalog and the control page of now. Fails if the directory has another recording in its place.
+    pub(crate) fn check_present(&self) -> Result<&Present, JournalError> {
+        self.opened.recent(&*self.storage)
     }
 
     /// See [`Present::unproven_from`].
@@ -123,16 +123,13 @@ impl Recording {
 
     /// The position at which the recording stopped. `None` while it is active.
     pub fn stop_position(&self) -> Option<Position> {
-        let present = self.present();
-        present.catalog.stop_position(&present.entry)
+        self.present().stop_position()
     }
 
     /// The position up to which the writers know it to be recorded. `None` if the writers do not store this, as for an
     /// archive's recording.
     pub fn recorded_hint(&self) -> Option<Position> {
-        let present = self.present();
-        let stop = present.catalog.stop_position(&present.entry);
-        stop.or_else(|| present.control.as_ref().map(Control::recorded_position))
+        self.present().recorded_hint()
     }
 
     /// Whether the machine was restarted while the recording was open, and the recording has not been opened since. Its
@@ -166,13 +163,6 @@ impl Recording {
         let alone = unless_forbidden(self.storage.try_lock(&name, Share::Exclusive), true)?;
         self.look_again()?;
         Ok(matches!(alone, Some(Some(_))) && self.stop_position().is_none())
-    }
-
-    /// Checks that the mapped catalog and control page still show their files.
-    pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
-        let present = self.present();
-        present.catalog.check_intact()?;
-        present.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
     }
 
     /// The position up to which it is on stable storage, as far as its writers know. `None` if they do not store this.

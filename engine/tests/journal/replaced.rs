@@ -128,4 +128,17 @@ fn a_reader_is_told_that_another_journal_has_taken_the_place_of_its_own() {
         assert!(error.to_string().ends_with("somebody replaced it: open it again"), "{error}");
     }
     assert!(opened.tailer(Start::Begin).is_err());
+    // Its cursors are its own.
+    let cursor = other.recording().unwrap().cursor("billing").unwrap();
+    let outcomes = [
+        opened.cursor("billing").map(drop),
+        opened.cursor("another").map(drop),
+        opened.move_cursor("billing", Start::Begin).map(drop),
+        opened.remove_cursor("billing"),
+    ];
+    for outcome in outcomes {
+        assert!(matches!(outcome, Err(JournalError::Replaced { .. })), "{outcome:?}");
+    }
+    cursor.sync().unwrap();
+    assert_eq!(other.recording().unwrap().cursors().unwrap().len(), 1);
 }

@@ -137,10 +137,11 @@ impl Tailer {
     /// Handles a missing frame: it is not there yet, or it is lost.
     #[cold]
     fn nothing(&self) -> Result<Option<Step>, JournalError> {
-        self.recording.check_present()?;
-        let known = self.recording.recorded_hint().unwrap_or(self.position);
+        // Idle tailers spend their time here, so the clock is read once.
+        let present = self.recording.check_present()?;
+        let known = present.recorded_hint().unwrap_or(self.position);
         if known <= self.position {
-            self.recording.check_intact()?;
+            present.check_intact(&*self.recording.storage)?;
             return Ok(None);
         }
         // It may have been committed meanwhile. A recorded range has frames.
@@ -213,14 +214,14 @@ impl Tailer {
     #[cold]
     pub(super) fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
         let layout = self.identity.layout;
-        self.recording.check_present()?;
-        if position >= layout.end() || self.recording.stop_position().is_some_and(|stop| position >= stop) {
-            self.recording.check_intact()?;
+        let present = self.recording.check_present()?;
+        if position >= layout.end() || present.stop_position().is_some_and(|stop| position >= stop) {
+            present.check_intact(&*self.recording.storage)?;
             return Ok(false);
         }
         let id = self.recording.descriptor().recording_id;
         let base = layout.base(position);
-        let is_behind = self.recording.recorded_hint().is_some_and(|recorded| position < recorded);
+        let is_behind = present.recorded_hint().is_some_and(|recorded| position < recorded);
         match find_segment(&*self.recording.storage, id, base, 1, FileAccess::ReadOnly) {
             Ok(Some(stored)) => {
                 let length = stored.view().len().min(layout.segment_length.get() as usize);
