@@ -1,7 +1,6 @@
 //! Reads a capture file packet by packet: pcap in either byte order and either time resolution, and pcapng. Used by
 //! `gannet pub --capture`. Never reads the whole file at once.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use super::passed_over::{Packet, PassedOver};
+use crate::cli::{Stop, StoppableInput};
 
 /// Bytes to read ahead. The buffer grows for larger packets, up to `MAX_BUFFER_LENGTH`.
 const BUFFER_LENGTH: usize = 128 * 1024;
@@ -60,6 +60,7 @@ pub(crate) enum CaptureError {
 pub(crate) struct Capture {
     path: PathBuf,
     reader: Box<dyn PcapReaderIterator + Send>,
+    stop: Stop,
     /// The link type of the file, or of each interface of the current section.
     links: Vec<Linktype>,
     payload: Vec<u8>,
@@ -69,14 +70,26 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Opens the capture at `path` and reads its header.
-    pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
-        let file = File::open(path).map_err(|source| CaptureError::Io { path: path.into(), source })?;
-        Self::new(path, file)
+    /// Opens the capture at `path` and reads its header. `None` if the user wanted to stop before that was there.
+    pub(crate) fn open(path: &Path, stop: &Stop) -> Result<Option<Self>, CaptureError> {
+        let input =
+            StoppableInput::open(path, stop).map_err(|source| CaptureError::Io { path: path.into(), source })?;
+        match Self::new(path, input, stop) {
+            Err(_) if stop.is_wanted() => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 
-    fn new(path: &Path, file: impl Read + Send + 'static) -> Result<Self, CaptureError> {
-        let reader = create_reader(BUFFER_LENGTH, Filled(file)).map_err(|error| match error {
+    /// Checks that there is a capture at `path`. What can be read only once, such as a pipe, is not touched.
+    pub(crate) fn check(path: &Path, stop: &Stop) -> Result<(), CaptureError> {
+        match path.metadata() {
+            Ok(found) if !found.is_file() && !found.is_dir() => Ok(()),
+            _ => Self::open(path, stop).map(drop),
+        }
+    }
+
+    fn new(path: &Path, input: impl Read + Send + 'static, stop: &Stop) -> Result<Self, CaptureError> {
+        let reader = create_reader(BUFFER_LENGTH, Filled(input)).map_err(|error| match error {
             PcapError::ReadError => {
                 CaptureError::Io { path: path.into(), source: io::Error::other("the file cannot be read") }
             }
@@ -85,6 +98,7 @@ impl Capture {
         Ok(Self {
             path: path.into(),
             reader,
+            stop: stop.clone(),
             links: Vec::new(),
             payload: Vec::new(),
             packets: 0,
@@ -93,9 +107,10 @@ impl Capture {
         })
     }
 
-    /// Advances to the next UDP payload. Returns false at the end of the capture. No more can be read after an error.
+    /// Advances to the next UDP payload. Returns false at the end of the capture, and when the user wants to stop. No
+    /// more can be read after an error.
     pub(crate) fn advance(&mut self) -> Result<bool, CaptureError> {
-        loop {
+        while !self.stop.is_wanted() {
             let failure = match self.reader.next() {
                 Ok((length, block)) => {
                     let found = match record(&block, &mut self.links) {
@@ -122,8 +137,13 @@ impl Capture {
                 Err(PcapError::UnexpectedEof) => Failure::CutShort,
                 Err(_) => Failure::Damaged,
             };
-            self.recover(failure)?;
+            match self.recover(failure) {
+                // The file may have ended early for that reason.
+                Err(_) if self.stop.is_wanted() => break,
+                recovered => recovered?,
+            }
         }
+        Ok(false)
     }
 
     /// The payload that [`Self::advance`] advanced to.
@@ -233,7 +253,7 @@ mod tests {
     use std::io::Cursor;
 
     fn read_all(bytes: Vec<u8>) -> Result<(Vec<Vec<u8>>, PassedOver), CaptureError> {
-        let mut capture = Capture::new(Path::new("test.pcap"), Cursor::new(bytes))?;
+        let mut capture = Capture::new(Path::new("test.pcap"), Cursor::new(bytes), &Stop::default())?;
         let mut payloads = Vec::new();
         while capture.advance()? {
             payloads.push(capture.payload().to_vec());

@@ -1,8 +1,13 @@
-//! Standard input for commands that the user can stop while they wait for input.
+//! Standard input and files for commands that the user can stop while they wait for input.
 
-use std::io::{self, Read, Stdin};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::Stop;
@@ -10,26 +15,46 @@ use super::Stop;
 /// The longest time until a request to stop is noticed.
 const ATTENTION: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Reads standard input to its end, or until the user stops the command. Nothing else may read standard input.
-#[derive(Debug)]
-pub(crate) struct StoppableInput<'a> {
-    stdin: Stdin,
-    stop: &'a Stop,
+/// Reads an input to its end, or until the user stops the command. The input then ends early: ask [`Stop`] before you
+/// believe the end.
+pub(crate) struct StoppableInput {
+    source: Box<dyn AsFd + Send>,
+    stop: Stop,
 }
 
-impl<'a> StoppableInput<'a> {
-    pub(crate) fn new(stop: &'a Stop) -> Self {
-        Self { stdin: io::stdin(), stop }
+impl StoppableInput {
+    /// Standard input. Nothing else may read it.
+    pub(crate) fn stdin(stop: &Stop) -> Self {
+        Self { source: Box::new(io::stdin()), stop: stop.clone() }
+    }
+
+    /// A file, which may also be a pipe that nobody writes to yet.
+    pub(crate) fn open(path: &Path, stop: &Stop) -> io::Result<Self> {
+        // Otherwise opening a pipe would wait for a writer, and could not be stopped.
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory; name a file"));
+        }
+        Ok(Self::from_file(file, stop))
+    }
+
+    fn from_file(file: File, stop: &Stop) -> Self {
+        Self { source: Box::new(file), stop: stop.clone() }
     }
 }
 
-impl Read for StoppableInput<'_> {
+impl Read for StoppableInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.stop.is_wanted() {
-            let mut ready = [PollFd::new(&self.stdin, PollFlags::IN)];
+            let mut ready = [PollFd::new(&self.source, PollFlags::IN)];
             match poll(&mut ready, Some(&ATTENTION)) {
                 // The end of input and errors are returned by a read as well.
-                Ok(1..) => return Ok(rustix::io::read(&self.stdin, buffer)?),
+                Ok(1..) => match rustix::io::read(&self.source, &mut *buffer) {
+                    // Another process that reads the same pipe was faster.
+                    Err(Errno::AGAIN | Errno::INTR) => {}
+                    read => return Ok(read?),
+                },
                 Ok(0) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

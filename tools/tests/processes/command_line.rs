@@ -323,7 +323,7 @@ fn what_cannot_be_published_is_refused_before_anybody_waits() {
     std::fs::write(&empty, header).expect("there is room");
     let empty = empty.to_str().expect("a plain path");
     for (arguments, expected) in [
-        (&["pub", "--file", path][..], format!("cannot read {path}: it is a directory; name a file")),
+        (&["pub", "--file", path][..], format!("cannot read {path}\n  caused by: it is a directory; name a file")),
         (&["pub", "--capture", empty, "no.pcap"], "cannot read the capture no.pcap".to_owned()),
     ] {
         let ended = run(&[arguments, &["--dir", path, "--driver-timeout", "30ms"]].concat());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{CHANNEL, Driver, Ended, Process, gannet, raw};
+use crate::support::{CHANNEL, Driver, Ended, Process, gannet, pipe, raw};
 
 const HEADER: &str = "<composite name='messageHeader'><type name='blockLength' primitiveType='uint16'/>\
     <type name='templateId' primitiveType='uint16'/><type name='schemaId' primitiveType='uint16'/>\
@@ -319,4 +319,28 @@ fn a_subscriber_with_a_schema_prints_what_messages_mean() {
     assert!(ended.stderr.contains("1 of 2 messages could not be decoded"), "{}", ended.stderr);
     assert_eq!(driver.gannet(&["sub", "--schema", &source, "--format", "hex"]).end().code(), Some(2));
     assert_eq!(driver.gannet(&["sub", "--skip", "3"]).end().code(), Some(2), "nothing is decoded");
+}
+
+/// A pipe can be read only once, as in `--capture <(zcat F.pcap.gz)`.
+#[test]
+fn captures_are_read_from_pipes_as_from_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = schema(dir.path(), "orders.xml", 0, ORDER);
+    let at = |name: &str| dir.path().join(name).to_str().expect("a plain path").to_owned();
+    let (journal, capture) = (at("journal"), at("orders.pcap"));
+    let appended = [order(0, 1, b'B'), order(0, 2, b'B')].map(|order| [&order[..], b"\n"].concat()).concat();
+    let run = |arguments: &[&str], input| Process::spawn(&mut gannet(arguments), input).end().success();
+    run(&["journal", "append", "--segment-length", "64k", "--dir", &journal], Some(&appended));
+    run(&["journal", "export", "--dir", &journal, "--format", "pcap", "--output", &capture], None);
+    let decoded = run(&["sbe", "decode", "--schema", &schema, "--capture", &capture], None);
+    assert_eq!(decoded.iter().filter(|byte| **byte == b'\n').count(), 2);
+
+    let pipe = pipe(dir.path());
+    for captures in [&[pipe.to_str().expect("a plain path")][..], &[&capture, pipe.to_str().expect("a plain path")]] {
+        let decode = [&["sbe", "decode", "--schema", &schema, "--capture"], captures].concat();
+        let process = Process::spawn(&mut gannet(&decode), None);
+        std::fs::copy(&capture, &pipe).expect("somebody reads it");
+        let lines = process.end().success();
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 2 * captures.len());
+    }
 }

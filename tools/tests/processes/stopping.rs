@@ -1,12 +1,16 @@
 //! Commands that are stopped: they complete their work and leave nothing behind, with every signal.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 
 use gannet::journal::Journal;
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::sbe;
-use crate::support::{Process, eventually, gannet_by};
+use crate::support::{CHANNEL, Driver, Process, eventually, gannet_by, pipe};
 
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
@@ -69,5 +73,53 @@ fn nobody_has_to_type_something_to_end_what_decodes_it() {
             assert_eq!(process.end().success(), b"", "{signal:?}, {kind}");
             drop(input);
         }
+    }
+}
+
+/// Commands that read the file at `path`.
+fn readers(path: &str, schema: &str, driver: &Driver) -> Vec<Command> {
+    let dir = driver.path();
+    let publish = ["pub", "--channel", CHANNEL, "--subscribers", "0", "--dir", dir.to_str().expect("a plain path")];
+    let decode = ["sbe", "decode", "--schema", schema];
+    let inputs: [&[&str]; 3] = [&["--file", path], &["--file", path, "--format", "raw"], &["--capture", path]];
+    let mut commands: Vec<_> = inputs.iter().map(|input| gannet(&[&publish, *input].concat())).collect();
+    let inputs: [&[&str]; 3] = [&["--file", path], &["--file", path, "--input", "hex"], &["--capture", path]];
+    commands.extend(inputs.iter().map(|input| gannet(&[&decode, *input].concat())));
+    commands
+}
+
+#[test]
+fn what_waits_for_a_pipe_that_nobody_writes_to_ends() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = sbe::schema(dir.path(), "orders.xml", 0, sbe::ORDER);
+    let path = pipe(dir.path());
+    for (index, command) in readers(path.to_str().expect("a plain path"), &schema, &driver).iter_mut().enumerate() {
+        let process = Process::spawn(command, None);
+        let signal = SIGNALS[index % SIGNALS.len()];
+        eventually("it hears signals", || process.hears(signal).then_some(()));
+        process.signal(signal);
+        assert_eq!(process.end().success(), b"", "{command:?}");
+    }
+}
+
+#[test]
+fn what_waits_for_more_from_a_pipe_ends_without_the_part_that_came() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = sbe::schema(dir.path(), "orders.xml", 0, sbe::ORDER);
+    let path = pipe(dir.path());
+    for (index, command) in readers(path.to_str().expect("a plain path"), &schema, &driver).iter_mut().enumerate() {
+        let process = Process::spawn(command, None);
+        // Refused until somebody reads.
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let mut writer = eventually("it reads the pipe", || {
+            OpenOptions::new().write(true).custom_flags(nonblocking).open(&path).ok()
+        });
+        writer.write_all(b"7").expect("there is room");
+        let signal = SIGNALS[index % SIGNALS.len()];
+        process.signal(signal);
+        assert_eq!(process.end().success(), b"", "{command:?}");
+        drop(writer);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes on a busy machine.
@@ -284,6 +285,13 @@ pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> 
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(POLL_INTERVAL);
     }
+}
+
+/// A named pipe in `dir`.
+pub(crate) fn pipe(dir: &Path) -> PathBuf {
+    let path = dir.join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("there is room");
+    path
 }
 
 /// Messages in the form that `gannet sub --format raw` prints.

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let start_position = journal.tail().get();
     let mut appender = journal.appender()?;
     let mut messages = 0;
-    let mut input = BufReader::with_capacity(64 << 10, StoppableInput::new(&stop));
+    let mut input = BufReader::with_capacity(64 << 10, StoppableInput::stdin(&stop));
     let mut line = Vec::new();
     while !stop.is_wanted() && input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
         let message = match line.strip_suffix(b"\n") {

@@ -232,7 +232,8 @@ mod tests {
         while let Some(record) = tailer.next().expect("read") {
             pcap_packet(&record, None, &mut out).expect("written");
         }
-        let mut capture = crate::capture::Capture::open(&path).expect("a capture");
+        let opened = crate::capture::Capture::open(&path, &crate::cli::Stop::default());
+        let mut capture = opened.expect("a capture").expect("nobody stops it");
         for payload in &payloads {
             assert!(capture.advance().expect("whole") && capture.payload() == payload);
         }

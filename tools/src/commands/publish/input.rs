@@ -1,16 +1,13 @@
 //! The messages that `gannet pub` publishes: from standard input, a file or captures.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::capture::{Capture, PassedOver};
-use crate::cli::Stop;
+use crate::cli::{Stop, StoppableInput};
 
 /// How input is divided into messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -23,41 +20,42 @@ pub(super) enum Format {
     Whole,
 }
 
+/// Bytes to read ahead.
+const BUFFER_LENGTH: usize = 64 * 1024;
+
 /// A source of messages.
 pub(super) enum Input {
-    /// A file, read as messages are needed.
-    File { path: PathBuf, reader: BufReader<File>, splitter: Splitter },
-    /// Standard input, which may never end. A separate thread reads it, so that the command can be stopped.
-    Stdin { messages: Receiver<io::Result<Vec<u8>>>, message: Vec<u8> },
-    /// Captures, one after another.
-    Captures { waiting: VecDeque<PathBuf>, current: Capture, passed_over: PassedOver },
+    /// Standard input or a file, read as messages are needed.
+    Bytes { name: String, reader: BufReader<StoppableInput>, splitter: Splitter },
+    /// Captures, one after another. None is current if the user wanted to stop while the first was opened.
+    Captures { waiting: VecDeque<PathBuf>, current: Option<Capture>, passed_over: PassedOver },
 }
 
 impl Input {
     /// Creates an input from a file.
-    pub(super) fn file(path: &Path, format: Format) -> anyhow::Result<Self> {
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        if file.metadata().is_ok_and(|found| found.is_dir()) {
-            bail!("cannot read {}: it is a directory; name a file", path.display());
-        }
-        let reader = BufReader::with_capacity(64 * 1024, file);
-        Ok(Self::File { path: path.to_owned(), reader, splitter: Splitter::new(format) })
+    pub(super) fn file(path: &Path, format: Format, stop: &Stop) -> anyhow::Result<Self> {
+        let name = path.display().to_string();
+        let input = StoppableInput::open(path, stop).with_context(|| format!("cannot read {name}"))?;
+        Ok(Self::bytes(name, input, format))
     }
 
     /// Creates an input from standard input.
-    pub(super) fn stdin(format: Format) -> Self {
-        let (sender, messages) = sync_channel(64);
-        std::thread::spawn(move || forward(io::stdin().lock(), Splitter::new(format), &sender));
-        Self::Stdin { messages, message: Vec::new() }
+    pub(super) fn stdin(format: Format, stop: &Stop) -> Self {
+        Self::bytes("standard input".to_owned(), StoppableInput::stdin(stop), format)
+    }
+
+    fn bytes(name: String, input: StoppableInput, format: Format) -> Self {
+        let reader = BufReader::with_capacity(BUFFER_LENGTH, input);
+        Self::Bytes { name, reader, splitter: Splitter::new(format) }
     }
 
     /// Creates an input from the datagrams of captures.
-    pub(super) fn captures(first: &Path, others: &[PathBuf]) -> anyhow::Result<Self> {
-        let current = Capture::open(first)?;
+    pub(super) fn captures(first: &Path, others: &[PathBuf], stop: &Stop) -> anyhow::Result<Self> {
         for path in others {
-            // All captures are opened once before the first is published.
-            Capture::open(path)?;
+            // So that a wrong name is reported before anything is published.
+            Capture::check(path, stop)?;
         }
+        let current = Capture::open(first, stop)?;
         let waiting = others.iter().cloned().collect();
         Ok(Self::Captures { waiting, current, passed_over: PassedOver::default() })
     }
@@ -65,31 +63,26 @@ impl Input {
     /// The next message. `None` at the end, or when the user wants to stop.
     pub(super) fn next(&mut self, stop: &Stop) -> anyhow::Result<Option<&[u8]>> {
         match self {
-            Self::File { path, reader, splitter } => {
-                splitter.next(reader).with_context(|| format!("cannot read {}", path.display()))
+            Self::Bytes { name, reader, splitter } => {
+                let message = splitter.next(reader);
+                // The input may have ended in the middle of a message for that reason.
+                if stop.is_wanted() {
+                    return Ok(None);
+                }
+                message.with_context(|| format!("cannot read {name}"))
             }
             Self::Captures { waiting, current, passed_over } => {
-                while !current.advance()? {
-                    passed_over.add(&current.passed_over());
-                    match waiting.pop_front() {
-                        Some(path) => *current = Capture::open(&path)?,
-                        None => return Ok(None),
+                while let Some(capture) = current {
+                    if capture.advance()? {
+                        break;
                     }
+                    passed_over.add(&capture.passed_over());
+                    *current = match waiting.pop_front() {
+                        Some(path) => Capture::open(&path, stop)?,
+                        None => None,
+                    };
                 }
-                Ok(Some(current.payload()))
-            }
-            Self::Stdin { messages, message } => {
-                while !stop.is_wanted() {
-                    match messages.recv_timeout(Duration::from_millis(50)) {
-                        Ok(received) => {
-                            *message = received.context("cannot read standard input")?;
-                            return Ok(Some(message));
-                        }
-                        Err(RecvTimeoutError::Timeout) => {}
-                        Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                    }
-                }
-                Ok(None)
+                Ok(current.as_ref().map(Capture::payload))
             }
         }
     }
@@ -98,22 +91,7 @@ impl Input {
     pub(super) fn passed_over(&self) -> PassedOver {
         match self {
             Self::Captures { passed_over, .. } => *passed_over,
-            Self::File { .. } | Self::Stdin { .. } => PassedOver::default(),
-        }
-    }
-}
-
-/// Sends on the messages of `reader` until there are no more, or until the receiver is gone.
-fn forward(mut reader: impl BufRead, mut splitter: Splitter, sender: &SyncSender<io::Result<Vec<u8>>>) {
-    loop {
-        let next = match splitter.next(&mut reader) {
-            Ok(Some(message)) => Ok(message.to_vec()),
-            Ok(None) => return,
-            Err(error) => Err(error),
-        };
-        let is_last = next.is_err();
-        if sender.send(next).is_err() || is_last {
-            return;
+            Self::Bytes { .. } => PassedOver::default(),
         }
     }
 }

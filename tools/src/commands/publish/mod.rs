@@ -74,11 +74,11 @@ struct Summary {
 
 impl Args {
     /// Opens the input at its beginning.
-    fn input(&self) -> anyhow::Result<Input> {
+    fn input(&self, stop: &Stop) -> anyhow::Result<Input> {
         match (&self.file, self.capture.as_slice()) {
-            (_, [first, others @ ..]) => Input::captures(first, others),
-            (Some(path), []) => Input::file(path, self.format),
-            (None, []) => Ok(Input::stdin(self.format)),
+            (_, [first, others @ ..]) => Input::captures(first, others, stop),
+            (Some(path), []) => Input::file(path, self.format, stop),
+            (None, []) => Ok(Input::stdin(self.format, stop)),
         }
     }
 }
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     let stop = Stop::listen()?;
     // Opened before the command waits for subscribers.
-    let mut input = args.input()?;
+    let mut input = args.input(&stop)?;
 
     let connection = Connection::open(&args.dir.path(), &args.patience, "gannet pub").context("cannot publish")?;
     let mut publisher = Publisher::add(connection.client(), args)?;
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         if summary.published == 0 {
             bail!("there is no message in what --loop is to go over again; nothing was published");
         }
-        input = args.input()?;
+        input = args.input(&stop)?;
     }
 
     summary.passed_over = passed_over.total();

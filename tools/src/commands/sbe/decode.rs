@@ -1,6 +1,5 @@
 //! `gannet sbe decode`: decodes messages of captures, files or standard input by schema, without generated code.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
@@ -64,9 +63,11 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let stop = Stop::listen()?;
     let mut printer = Printer { form, out, decoder, packet: 0, count: args.count, stop: &stop };
     if args.capture.is_empty() {
-        let input: Box<dyn Read> = match &args.file {
-            Some(path) => Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?),
-            None => Box::new(StoppableInput::new(&stop)),
+        let input = match &args.file {
+            Some(path) => {
+                StoppableInput::open(path, &stop).with_context(|| format!("cannot read {}", path.display()))?
+            }
+            None => StoppableInput::stdin(&stop),
         };
         let name = args.file.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
         printer.input(args.input, input, &name)?;
@@ -95,12 +96,12 @@ impl Printer<'_> {
     }
 
     fn captures(&mut self, paths: &[PathBuf]) -> Outcome {
-        // Every capture is opened before any is decoded, so that a wrong name is reported at once.
+        // Before any is decoded, so that a wrong name is reported at once.
         for path in paths {
-            Capture::open(path)?;
+            Capture::check(path, self.stop)?;
         }
         for path in paths {
-            let mut capture = Capture::open(path)?;
+            let Some(mut capture) = Capture::open(path, self.stop)? else { break };
             while !self.is_done() && capture.advance()? {
                 self.packet(capture.payload())?;
             }
