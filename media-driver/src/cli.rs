@@ -42,7 +42,7 @@ pub(crate) struct Cli {
     pub(crate) man: bool,
 
     /// The driver directory [aeron.dir]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     dir: Option<String>,
 
     /// Empty the directory first, whenever its driver was last alive [aeron.dir.delete.on.start]

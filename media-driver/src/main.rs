@@ -19,6 +19,7 @@ use gannet_driver::signals::StopSignals;
 use gannet_driver::{MediaDriver, StopReason};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use cli::Cli;
 
@@ -141,10 +142,16 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
 /// Writes the log to standard error, because standard output is for requested output.
 fn start_logging(loaded: &Loaded) -> Result<(), String> {
     let directives = &loaded.config.process.log;
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
+    let refused = |reason: &str| {
         let source = loaded.source("gannet.log").map_or_else(String::new, ToString::to_string);
-        format!("gannet.log={directives} ({source}): {error}; expected a level, as in info, or target=level,...")
-    })?;
+        format!("gannet.log={directives} ({source}): {reason}; expected a level, as in info, or target=level,...")
+    };
+    // The filter takes a lone word that is no level for a target, and would then log nothing else.
+    let is_level = |word: &str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+    if let Some(word) = directives.split(',').map(str::trim).find(|word| !is_level(word)) {
+        return Err(refused(&format!("\"{word}\" is no level")));
+    }
+    let filter = EnvFilter::try_new(directives).map_err(|error| refused(&error.to_string()))?;
     // A closed standard error is no reason to end, or to report anything.
     let log = tracing_subscriber::fmt().log_internal_errors(false);
     log.with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();

@@ -114,9 +114,15 @@ fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_2() {
     ] {
         assert!(ended.stderr.contains(expected), "{expected} in\n{}", ended.stderr);
     }
-    let ended = run(driver().args(["-Dgannet.log=driver=loud", "--dir"]).arg(temp.path().join("driver")));
-    assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
-    assert!(!temp.path().join("driver").exists(), "nothing was touched");
+    for log in ["driver=loud", "loud", "info,loud"] {
+        let log = format!("-Dgannet.log={log}");
+        let ended = run(driver().args([&log, "--dir"]).arg(temp.path().join("driver")));
+        assert_eq!(ended.status.code(), Some(2), "{log}: {}", ended.stderr);
+        assert!(!temp.path().join("driver").exists(), "nothing was touched");
+    }
+    // As in a script whose variable is not set.
+    let ended = run(driver().args(["--dir", "", "--print-config"]));
+    assert_eq!((ended.status.code(), ended.stderr.contains("--dir")), (Some(2), true), "{}", ended.stderr);
     let ended = run(driver().args(["--config", "/no/such/file.toml"]));
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("cannot read /no/such/file.toml"), "{}", ended.stderr);
