@@ -11,7 +11,7 @@ use gannet::{Client, Context, ExclusivePublication, Fragment, OfferError, SendEr
 use gannet_benches::rig::schedule::{Schedule, now_ns};
 use gannet_market::AnyMessage;
 
-use super::{Leg, PATIENCE, Plan, Setting, feed};
+use super::{Leg, PATIENCE, Plan, SILENCE, Setting, feed};
 
 /// How long to wait until the subscriber is connected to the publication.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
@@ -35,7 +35,8 @@ pub(super) fn over(channel: &str, stream_id: i32, setting: &Setting<'_>) -> anyh
 
 /// Connects a client to the demo's driver.
 pub(super) fn connect(setting: &Setting<'_>) -> anyhow::Result<Client> {
-    Ok(Client::connect(Context::new().dir(setting.driver_dir).client_name("gannet demo"))?)
+    let context = Context::new().dir(setting.driver_dir).client_name("gannet demo").driver_timeout(SILENCE);
+    Ok(Client::connect(context)?)
 }
 
 /// Waits for a condition. The error `otherwise` says what did not happen in time.

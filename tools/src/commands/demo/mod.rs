@@ -43,6 +43,10 @@ pub(crate) struct Args {
 /// How long a leg may take beyond its schedule before its remaining messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long driver and clients may be silent to each other. They are one process: if it stands still, for example in a
+/// laptop that sleeps, all of them do, and none is gone.
+const SILENCE: Duration = Duration::from_secs(24 * 3600);
+
 /// Runs a leg.
 type RunLeg = fn(&Setting<'_>) -> anyhow::Result<Leg>;
 
@@ -123,8 +127,7 @@ impl Serialize for Summary {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let stop = Stop::listen()?;
     let plan = Plan { messages: args.messages, rate_per_s: args.rate };
-    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Balanced))
-        .context("cannot start the embedded driver")?;
+    let driver = MediaDriver::launch_embedded(driver_config()).context("cannot start the embedded driver")?;
     if !args.json {
         out.line(format_args!("embedded driver in {}", driver.dir().display()))?;
         out.line(format_args!(
@@ -163,6 +166,15 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         out.json(&Summary(legs))?;
     }
     if is_perfect { Ok(()) } else { Err(Unsuccessful.into()) }
+}
+
+fn driver_config() -> DriverConfig {
+    let mut config = DriverConfig::for_profile(Profile::Balanced);
+    config.timeouts.client_liveness = SILENCE;
+    config.timeouts.publication_unblock = 2 * SILENCE;
+    config.timeouts.image_liveness = SILENCE;
+    config.timeouts.publication_connection = SILENCE;
+    config
 }
 
 impl Leg {
@@ -207,6 +219,14 @@ fn show(leg: &Leg, out: &mut Output) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_given_up_because_the_process_stood_still() {
+        let timeouts = driver_config().timeouts;
+        let all = [timeouts.client_liveness, timeouts.image_liveness, timeouts.publication_connection];
+        assert_eq!(all, [SILENCE; 3]);
+        assert!(timeouts.publication_unblock > SILENCE && SILENCE > 100 * PATIENCE);
+    }
 
     #[test]
     fn a_leg_with_a_flaw_is_not_perfect() {
