@@ -5,16 +5,22 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use clap::Args;
 use gannet::cnc::{CncFile, DriverState};
 use gannet::memory::FileAccess;
 use gannet::time::{Clock, SystemClock};
 use gannet::{Client, ClientEvent, Context, DriverLoss};
 
+use super::stop::Stop;
+use super::target::advise_on_driver;
 use super::values::positive_duration;
 
+/// The longest time until a request to stop is noticed.
+const ATTENTION: Duration = Duration::from_millis(50);
 /// How long to wait for a driver before a message says so.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long after a failure to wait for the client to report how it lost a driver that is gone. A client checks its
@@ -38,8 +44,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Waits for the driver in `dir`. If that takes a while, a message on the terminal says so.
-    pub(crate) fn open(dir: &Path, patience: &DriverPatience, client_name: &str) -> anyhow::Result<Self> {
+    /// Waits for the driver in `dir`, and for what `add` asks it for. If that takes a while, a message on the terminal
+    /// says so. `None` if the user wants to stop before the driver has answered.
+    pub(crate) fn open<T: Send + 'static>(
+        dir: &Path,
+        patience: &DriverPatience,
+        client_name: &str,
+        stop: &Stop,
+        add: impl FnOnce(&Client) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<Option<(Self, T)>> {
         let lost = Arc::new(OnceLock::new());
         let mut context = Context::from_environment()?.dir(dir).client_name(client_name).on_event({
             let (lost, dir) = (Arc::clone(&lost), dir.to_owned());
@@ -54,7 +67,26 @@ impl Connection {
             context = context.driver_timeout(timeout);
         }
         let _is_over = tell_of_waiting(dir);
-        Ok(Self { client: Client::connect(context)?, dir: dir.to_owned(), lost })
+        // A client cannot be told to stop waiting. The end of the process ends the thread.
+        let (sender, answer) = channel();
+        let dir = dir.to_owned();
+        thread::Builder::new().name("connect".to_owned()).spawn(move || {
+            let connect = || {
+                let client = Client::connect(context).map_err(|error| advise_on_driver(error.into(), &dir, None))?;
+                let connection = Self { client, dir, lost };
+                let added = add(connection.client()).map_err(|error| connection.explain(error))?;
+                Ok((connection, added))
+            };
+            let _ = sender.send(connect());
+        })?;
+        while !stop.is_wanted() {
+            match answer.recv_timeout(ATTENTION) {
+                Ok(answer) => return answer.map(Some),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the thread that connects has failed")),
+            }
+        }
+        Ok(None)
     }
 
     /// The client.
@@ -82,14 +114,14 @@ impl Connection {
     pub(crate) fn loss_behind_an_end(&self) -> Option<&str> {
         let deadline = Instant::now() + AFTERTHOUGHT;
         while self.lost().is_none() && self.is_losing() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         self.lost()
     }
 
     /// The error to report: the loss of the driver if that caused `error`, else `error` itself.
     pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
-        self.loss_behind_an_end().map_or_else(|| error.into(), |lost| anyhow::anyhow!("{lost}"))
+        self.loss_behind_an_end().map_or_else(|| error.into(), |lost| anyhow!("{lost}"))
     }
 }
 
@@ -100,7 +132,7 @@ fn tell_of_waiting(dir: &Path) -> Option<Sender<()>> {
     }
     let (is_over, over) = channel();
     let dir: PathBuf = dir.to_owned();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         if over.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
             crate::cli::tell(format_args!("waiting for a driver in {}", dir.display()));
         }

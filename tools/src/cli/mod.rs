@@ -18,7 +18,7 @@ pub(crate) use moments::{moment, show_moment, utc};
 pub(crate) use output::{Output, hex, seconds, seconds_since, tell, with_separators};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Stop;
-pub(crate) use target::{DriverDir, Stream};
+pub(crate) use target::{DriverDir, Stream, advise_on_driver};
 pub(crate) use values::{
     Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
     power_of_two, profile, recording_id, sequence, session_id, stream_id,

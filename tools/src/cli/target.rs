@@ -1,6 +1,7 @@
 //! The flags that name a driver and a stream.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -20,6 +21,25 @@ impl DriverDir {
     /// The directory given, or the default one.
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| gannet::Context::new().get_dir().to_owned())
+    }
+}
+
+/// Adds what to do to an error, if the cause is that this user may not open the files of the driver in `dir`, and else
+/// `otherwise`, if there is that.
+pub(crate) fn advise_on_driver(error: anyhow::Error, dir: &Path, otherwise: Option<String>) -> anyhow::Error {
+    let is_forbidden = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    let forbidden = error.chain().any(is_forbidden).then(|| {
+        format!(
+            "no permission to use the driver in {}: run this as the driver's user, or start the driver with --dir-access \
+             group and run this as a member of its group",
+            dir.display()
+        )
+    });
+    match forbidden.or(otherwise) {
+        Some(words) => error.context(words),
+        None => error,
     }
 }
 
@@ -46,5 +66,24 @@ impl Stream {
             }
             Err(error) => Err(Usage(format!("--channel {}: {error}", self.channel)).into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_user_s_driver_is_told_from_one_that_is_not_there() {
+        let dir = Path::new("/d");
+        let advised = |kind: io::ErrorKind, otherwise: Option<&str>| {
+            let error = anyhow::Error::from(io::Error::from(kind)).context("cannot open /d/cnc.dat");
+            advise_on_driver(error, dir, otherwise.map(str::to_owned)).to_string()
+        };
+        let forbidden = advised(io::ErrorKind::PermissionDenied, Some("is it running?"));
+        assert!(forbidden.starts_with("no permission to use the driver in /d: "), "{forbidden}");
+        assert_eq!(advised(io::ErrorKind::PermissionDenied, None), forbidden);
+        assert_eq!(advised(io::ErrorKind::NotFound, Some("is it running?")), "is it running?");
+        assert_eq!(advised(io::ErrorKind::NotFound, None), "cannot open /d/cnc.dat");
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use gannet::Client;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, SyncPolicy};
 use gannet::types::RecordingId;
@@ -78,20 +79,24 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
     let stop = Stop::listen()?;
-    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet record").context("cannot subscribe")?;
-    let subscription = connection.client().add_subscription(&args.stream.channel, args.stream.stream)?;
+    let (channel, stream_id) = (args.stream.channel.clone(), args.stream.stream);
+    let add = move |client: &Client| Ok(client.add_subscription(&channel, stream_id)?);
+    let opened = Connection::open(&args.dir.path(), &args.patience, "gannet record", &stop, add);
+    let Some((connection, subscription)) = opened.context("cannot subscribe")? else { return Ok(()) };
     let mut options = RecorderOptions::new().segment_length(args.segment_length).sync(args.sync);
     if let Some(recording_id) = args.extend {
         options = options.extend(RecordingId::new(recording_id));
     }
     let mut recorder = Recorder::new(&args.journal, subscription, options)?;
-    record(args, &connection, &mut recorder, &stop)?;
+    let recorded = record(args, &connection, &mut recorder, &stop);
     let messages = recorder.messages();
     let streams = recorder.close();
     let mut failed = 0;
     for stream in &streams {
         failed += u64::from(show(stream, args.json, out)?);
     }
+    // What was recorded until then is told, too.
+    recorded?;
     if failed > 0 {
         bail!("{failed} of {} streams could not be recorded to their end", streams.len());
     }

@@ -96,7 +96,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None if args.follow => ReplayEnd::Follow,
         None => ReplayEnd::Recorded,
     };
-    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet replay").context("cannot publish")?;
+    let opened = Connection::open(&args.dir.path(), &args.patience, "gannet replay", &stop, |_| Ok(()));
+    let Some((connection, ())) = opened.context("cannot publish")? else { return Ok(()) };
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed).verify(args.checking.is_wanted());
     let mut replayer =
         Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;

@@ -121,9 +121,10 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 /// Prints messages until there are no more, or until the user has seen enough.
 fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let stop = Stop::listen()?;
-    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet sub").context("cannot subscribe")?;
+    let add = Feed::open(args)?;
+    let opened = Connection::open(&args.dir.path(), &args.patience, "gannet sub", &stop, add);
+    let Some((connection, mut feed)) = opened.context("cannot subscribe")? else { return Ok(()) };
     let client = connection.client();
-    let mut feed = Feed::open(args, client)?;
 
     let mut assembler = FragmentAssembler::new();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
@@ -222,13 +223,23 @@ impl Publications {
 }
 
 impl Feed {
-    fn open(args: &Args, client: &Client) -> anyhow::Result<Self> {
-        let (channel, stream_id) = (&args.stream.channel, args.stream.stream);
-        if let Some(dir) = &args.from_journal {
-            let recording = open(dir, args.recording)?;
-            let merge = ReplayMerge::new(recording, args.from, channel, stream_id)?;
-            return Ok(Self::Merged(Box::new(merge.verify(!args.no_verify))));
-        }
+    /// Opens the recording, if there is one. What is returned adds the subscription, if that is all there is.
+    fn open(args: &Args) -> anyhow::Result<impl FnOnce(&Client) -> anyhow::Result<Self> + Send + use<>> {
+        let (channel, stream_id) = (args.stream.channel.clone(), args.stream.stream);
+        let merge = match &args.from_journal {
+            Some(dir) => {
+                let merge = ReplayMerge::new(open(dir, args.recording)?, args.from, &channel, stream_id)?;
+                Some(Box::new(merge.verify(!args.no_verify)))
+            }
+            None => None,
+        };
+        Ok(move |client: &Client| match merge {
+            Some(merge) => Ok(Self::Merged(merge)),
+            None => Self::live(client, &channel, stream_id),
+        })
+    }
+
+    fn live(client: &Client, channel: &str, stream_id: i32) -> anyhow::Result<Self> {
         let publications = Arc::<Mutex<Publications>>::default();
         let handlers = ImageHandlers::new().available({
             let publications = Arc::clone(&publications);

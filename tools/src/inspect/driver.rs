@@ -13,6 +13,7 @@ use gannet::time::{Clock, SystemClock};
 use gannet::types::CounterId;
 
 use super::driver_line::DriverLine;
+use crate::cli::advise_on_driver;
 
 /// The age from which a heartbeat means that its driver is dead: the default timeout of clients.
 const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,11 +32,12 @@ type FileId = (u64, u64);
 impl Driver {
     /// Opens the files of the driver in `dir`.
     pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
-        let cnc = CncFile::open(dir, FileAccess::ReadOnly).with_context(|| {
-            format!(
+        let cnc = CncFile::open(dir, FileAccess::ReadOnly).map_err(|error| {
+            let otherwise = format!(
                 "cannot see a driver in {}: is it running there? (--dir or AERON_DIR choose another place)",
                 dir.display()
-            )
+            );
+            advise_on_driver(error.into(), dir, Some(otherwise))
         })?;
         Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc })
     }

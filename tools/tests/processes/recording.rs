@@ -293,6 +293,10 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
     let driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
     let none = dir.path().join("none");
+    // Before anybody waits for a driver.
+    let none_path = none.to_str().expect("a plain path");
+    let ended = Process::spawn(&mut gannet(&["sub", "--from-journal", none_path, "--dir", none_path]), None).end();
+    assert!(ended.stderr.contains("there is no directory"), "{ended:?}");
     for (arguments, code, told) in [
         (&["replay"][..], 1, "there is no directory"),
         (&["replay", "--speed", "fast"], 2, "2x"),
@@ -320,6 +324,7 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let journal = dir.path().join("quotes");
     let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    let session_id = publication.session_id().get();
     let recorder = record(&driver, &journal, &[]);
     publish(&mut publication, 0..10);
     eventually("it is recorded", || {
@@ -354,8 +359,12 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let expected = format!("the driver in {} was shut down", driver.path().display());
     driver.shut_down();
     let subscribers = [subscriber, merging, merging_to_its_end, reader, reader_to_its_end, listener];
-    for process in [recorder, publisher, waiting, replayer].into_iter().chain(subscribers) {
+    for (index, process) in [recorder, publisher, waiting, replayer].into_iter().chain(subscribers).enumerate() {
         let ended = process.end();
+        if index == 0 {
+            let line: serde_json::Value = serde_json::from_slice(&ended.stdout).expect("what was recorded is told");
+            assert_eq!((&line["recording_id"], &line["session_id"]), (&0.into(), &session_id.into()), "{line}");
+        }
         assert_eq!(ended.code(), Some(1), "{ended:?}");
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
     }

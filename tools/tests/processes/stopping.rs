@@ -123,3 +123,32 @@ fn what_waits_for_more_from_a_pipe_ends_without_the_part_that_came() {
         drop(writer);
     }
 }
+
+/// Nothing was done until then, and nothing is lost.
+#[test]
+fn what_waits_for_a_driver_ends_when_told_to() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).to_str().expect("a plain path").to_owned();
+    let (journal, records, nowhere) = (path("journal"), path("records"), path("nowhere"));
+    let append = ["journal", "append", "--segment-length", "64k", "--dir", &journal];
+    Process::spawn(&mut gannet(&append), Some(b"one\n")).end().success();
+    // One that is not there, and one that does not answer.
+    let driver = Driver::start();
+    driver.stand_still();
+    let still = driver.path().to_str().expect("a plain path").to_owned();
+    for (dir, signal) in [(&nowhere, Signal::INT), (&nowhere, Signal::HUP), (&still, Signal::TERM)] {
+        for arguments in [
+            &["sub"][..],
+            &["sub", "--from-journal", &journal, "--from", "end"],
+            &["pub", "--json"],
+            &["record", "--journal", &records],
+        ] {
+            let process = Process::spawn(&mut gannet(&[arguments, &["--dir", dir]].concat()), None);
+            eventually("it hears signals", || process.hears(signal).then_some(()));
+            process.signal(signal);
+            let told = process.end().success();
+            let expected = if arguments[0] == "pub" { "{\"published\":0,\"bytes\":0,\"passed_over\":0}\n" } else { "" };
+            assert_eq!(String::from_utf8_lossy(&told), expected, "{arguments:?}");
+        }
+    }
+}

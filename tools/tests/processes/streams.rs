@@ -3,7 +3,7 @@
 use gannet::{Client, Context};
 use rustix::process::Signal;
 
-use crate::support::{CHANNEL, Driver, eventually, raw};
+use crate::support::{CHANNEL, Driver, Process, eventually, gannet_by, raw};
 
 fn publish(driver: &Driver, arguments: &[&str], input: &[u8]) {
     let mut all = vec!["pub", "--channel", CHANNEL, "--wait", "170s"];
@@ -157,7 +157,29 @@ fn a_subscriber_whose_driver_dies_says_so() {
         (!clients.is_empty()).then_some(())
     });
     driver.kill();
+    // One that starts while the dead driver's last sign of life is still young.
+    let mut command = crate::support::gannet(&["sub", "--channel", CHANNEL, "--driver-timeout", "11s", "--dir"]);
+    let late = crate::support::Process::spawn(command.arg(&dir), None);
     let ended = subscriber.end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     assert!(ended.stderr.contains("has been silent for"), "{}", ended.stderr);
+    let ended = late.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert!(!ended.stderr.contains("call `reconnect`"), "a user cannot: {}", ended.stderr);
+}
+
+#[test]
+fn a_publisher_whose_message_waits_for_a_subscriber_says_so() {
+    let driver = Driver::start();
+    let told = driver.path().with_file_name("told");
+    let script = format!("exec \"$0\" \"$@\" 2> {}", told.display());
+    let mut command = gannet_by(&["sh", "-c", &script], &["pub", "--channel", CHANNEL, "--subscribers", "0", "--dir"]);
+    let publisher = Process::spawn(command.arg(driver.path()), Some(b"one\ntwo\n"));
+    let line = eventually("it says so", || {
+        let told = std::fs::read_to_string(&told).ok()?;
+        told.ends_with('\n').then_some(told)
+    });
+    assert!(line.starts_with("message 1 waits: the stream has no subscriber"), "{line}");
+    assert_eq!(subscribe(&driver, &["--count", "2"]).end().success(), b"one\ntwo\n");
+    publisher.end().success();
 }

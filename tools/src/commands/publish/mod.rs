@@ -50,7 +50,8 @@ pub(crate) struct Args {
     /// Publish this many messages per second, instead of as many as possible
     #[arg(long, value_name = "PER_SECOND", value_parser = count_in::<u64>(1..=1_000_000_000))]
     rate: Option<u64>,
-    /// Wait until there are this many subscribers; all those on other hosts count as one
+    /// Wait until there are this many subscribers; all those on other hosts count as one. With 0, only the first
+    /// message waits for one
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = count_in::<usize>(0..=u64::MAX))]
     subscribers: usize,
     /// How long to wait for them
@@ -60,6 +61,9 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// How long a message waits for a subscriber before that is told.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// The result, as JSON.
 #[derive(Debug, Default, Serialize)]
@@ -93,10 +97,13 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     // Opened before the command waits for subscribers.
     let mut input = args.input(&stop)?;
 
-    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet pub").context("cannot publish")?;
-    let mut publisher = Publisher::add(connection.client(), args)?;
+    let add = Publisher::add(args);
+    let opened = Connection::open(&args.dir.path(), &args.patience, "gannet pub", &stop, add);
+    let Some((connection, mut publisher)) = opened.context("cannot publish")? else {
+        return report(args, out, &Summary::default(), Duration::ZERO);
+    };
     if !publisher.wait_for_subscribers(&connection, args, &stop)? {
-        return Ok(());
+        return report(args, out, &Summary::default(), Duration::ZERO);
     }
 
     let mut summary = Summary::default();
@@ -132,14 +139,18 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if summary.passed_over > 0 {
         crate::cli::tell(format_args!("warning: packets that are no message: {}", passed_over.describe()));
     }
+    report(args, out, &summary, start.elapsed())
+}
+
+/// Tells what was published in a time.
+fn report(args: &Args, out: &mut Output, summary: &Summary, time: Duration) -> Outcome {
     if args.json {
-        out.json(&summary)?;
-    } else if io::stderr().is_terminal() {
-        let seconds = start.elapsed().as_secs_f64();
-        crate::cli::tell(format_args!(
-            "published {} messages, {} bytes in {seconds:.2} s",
-            summary.published, summary.bytes
-        ));
+        return out.json(summary);
+    }
+    if io::stderr().is_terminal() {
+        let Summary { published, bytes, .. } = summary;
+        let seconds = time.as_secs_f64();
+        crate::cli::tell(format_args!("published {published} messages, {bytes} bytes in {seconds:.2} s"));
     }
     Ok(())
 }
@@ -151,12 +162,15 @@ enum Publisher {
 }
 
 impl Publisher {
-    fn add(client: &Client, args: &Args) -> anyhow::Result<Self> {
-        let (channel, stream_id) = (args.stream.channel.as_str(), args.stream.stream);
-        if args.exclusive {
-            Ok(Self::Exclusive(Box::new(client.add_exclusive_publication(channel, stream_id)?)))
-        } else {
-            Ok(Self::Concurrent(client.add_publication(channel, stream_id)?))
+    /// What adds the publication.
+    fn add(args: &Args) -> impl FnOnce(&Client) -> anyhow::Result<Self> + use<> {
+        let (channel, stream_id, exclusive) = (args.stream.channel.clone(), args.stream.stream, args.exclusive);
+        move |client| {
+            if exclusive {
+                Ok(Self::Exclusive(Box::new(client.add_exclusive_publication(&channel, stream_id)?)))
+            } else {
+                Ok(Self::Concurrent(client.add_publication(&channel, stream_id)?))
+            }
         }
     }
 
@@ -218,13 +232,24 @@ impl Publisher {
     /// Publishes a message as soon as there is room. Returns false if the user wants to stop first.
     fn publish(&mut self, message: &[u8], number: u64, connection: &Connection, stop: &Stop) -> anyhow::Result<bool> {
         let mut idle = IdleStrategy::Backoff(Backoff::default());
+        // When the message was first found to have no subscriber, until that is told.
+        let mut alone = Some(None);
         loop {
             match self.offer(message) {
                 Ok(_) => return Ok(true),
                 Err(OfferError::AdminAction) => {}
-                Err(OfferError::BackPressured | OfferError::NotConnected) => {
+                Err(error @ (OfferError::BackPressured | OfferError::NotConnected)) => {
                     if stop.is_wanted() {
                         return Ok(false);
+                    }
+                    if error == OfferError::NotConnected
+                        && let Some(since) = &mut alone
+                        && since.get_or_insert_with(Instant::now).elapsed() >= QUIET
+                    {
+                        alone = None;
+                        crate::cli::tell(format_args!(
+                            "message {number} waits: the stream has no subscriber; start `gannet sub` on the same channel and stream"
+                        ));
                     }
                     idle.idle_once();
                 }
