@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use gannet::time::{Clock, SystemClock};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 /// The reader of the output is gone. Ends a command quietly, as a success.
@@ -24,6 +26,7 @@ pub(crate) struct Output {
     writer: Box<dyn Write>,
     /// The name used in errors.
     name: String,
+    is_stdout: bool,
     is_terminal: bool,
 }
 
@@ -33,12 +36,12 @@ impl Output {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let writer = Box::new(BufWriter::with_capacity(64 * 1024, stdout.lock()));
-        Self { writer, name: "standard output".to_owned(), is_terminal }
+        Self { writer, name: "standard output".to_owned(), is_stdout: true, is_terminal }
     }
 
     /// Output to a file called `name`, or to any other writer.
     pub(crate) fn file(name: String, writer: impl Write + 'static) -> Self {
-        Self { writer: Box::new(writer), name, is_terminal: false }
+        Self { writer: Box::new(writer), name, is_stdout: false, is_terminal: false }
     }
 
     /// Output to a writer that a test can inspect.
@@ -78,10 +81,15 @@ impl Output {
         if self.is_terminal { self.bytes(b"\x1b[H\x1b[2J") } else { Ok(()) }
     }
 
-    /// Flushes everything written.
+    /// Flushes everything written. Also notices that the reader of standard output is gone when there is nothing to
+    /// write: a command that waits for more would wait in vain.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         let flushed = self.writer.flush();
-        self.said(flushed)
+        self.said(flushed)?;
+        if self.is_stdout && is_without_reader(io::stdout()) {
+            return Err(OutputClosed.into());
+        }
+        Ok(())
     }
 
     fn said(&self, result: io::Result<()>) -> anyhow::Result<()> {
@@ -106,6 +114,13 @@ fn escape_controls(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> 
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Whether this is a pipe that nobody can read any more.
+fn is_without_reader(output: impl AsFd) -> bool {
+    let mut ready = [PollFd::new(&output, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ready, Some(&now)).is_ok() && ready[0].revents().contains(PollFlags::ERR)
 }
 
 /// Writes a line to standard error. A closed standard error is ignored.
@@ -183,6 +198,16 @@ mod tests {
     fn a_closed_pipe_is_told_from_a_failure() {
         let error = Output::to(Closed).line("hello").expect_err("nobody reads");
         assert!(error.is::<OutputClosed>());
+    }
+
+    #[test]
+    fn a_pipe_without_a_reader_is_told_from_other_outputs() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        assert!(!is_without_reader(&writer));
+        drop(reader);
+        assert!(is_without_reader(&writer));
+        assert!(!is_without_reader(std::fs::File::create("/dev/null").expect("it is there")));
+        assert!(!is_without_reader(tempfile::tempfile().expect("there is room")));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! `gannet pub` and `gannet sub`: what is published is received.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use gannet::{Client, Context};
 use rustix::process::Signal;
 
-use crate::support::{CHANNEL, Driver, Process, eventually, gannet_by, raw};
+use crate::support::{CHANNEL, Driver, Process, eventually, gannet, gannet_by, raw};
 
 fn publish(driver: &Driver, arguments: &[&str], input: &[u8]) {
     let mut all = vec!["pub", "--channel", CHANNEL, "--wait", "170s"];
@@ -182,4 +185,30 @@ fn a_publisher_whose_message_waits_for_a_subscriber_says_so() {
     assert!(line.starts_with("message 1 waits: the stream has no subscriber"), "{line}");
     assert_eq!(subscribe(&driver, &["--count", "2"]).end().success(), b"one\ntwo\n");
     publisher.end().success();
+}
+
+/// As in `gannet sub | head -1`, when nothing more arrives.
+#[test]
+fn what_waits_for_more_ends_when_its_reader_is_gone() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("journal");
+    let journal = journal.to_str().expect("a plain path");
+    let append = ["journal", "append", "--segment-length", "64k", "--dir", journal];
+    Process::spawn(&mut gannet(&append), Some(b"one\n")).end().success();
+    let driver_dir = driver.path();
+    let driver_dir = driver_dir.to_str().expect("a plain path");
+    let follow = ["journal", "tail", "--follow", "--dir", journal];
+    for arguments in [&["sub", "--channel", CHANNEL, "--dir", driver_dir][..], &follow] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut child = gannet(arguments).stdin(Stdio::null()).stdout(writer).spawn().expect("it is built");
+        if arguments[0] == "sub" {
+            publish(&driver, &[], b"one\n");
+        }
+        let mut line = String::new();
+        BufReader::new(reader).read_line(&mut line).expect("a line");
+        assert!(line.ends_with("one\n"), "{line}");
+        let status = eventually("it ends", || child.try_wait().expect("it is our child"));
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
 }

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// The message that has this sequence number; the first is 0
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"], value_parser = sequence)]
     sequence: Option<i64>,
-    /// The message that begins at this position, or else the first one after it
+    /// The message that begins at this position; if padding begins there, the first message after it
     #[arg(long, value_name = "POSITION", conflicts_with = "since", value_parser = position)]
     position: Option<i64>,
     /// How many messages to find

@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if start == Start::End {
         // Damage is reported on the way forwards.
         let mut back = 0;
-        while back < args.lines {
+        while back < args.lines && !stop.is_wanted() {
             match tailer.previous().map(|record| record.is_some()) {
                 Ok(true) => back += 1,
                 Err(JournalError::Damaged(_)) if tailer.skip_damage_back().is_some() => {}
@@ -81,8 +81,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         if !args.follow {
             break;
         }
-        out.flush()?;
         while !stop.is_wanted() {
+            // Again and again, as the reader of the output may leave at any time.
+            out.flush()?;
             match tailer.wait(&mut idle, WAIT) {
                 Ok(false) => {}
                 Ok(true) | Err(JournalError::Pruned { .. }) => break,
