@@ -230,7 +230,9 @@ pub enum JournalError {
         recording_id: RecordingId,
     },
     /// There is no cursor of that name, or it was removed.
-    #[error("recording {recording_id} has no cursor {name:?}, or it was removed: open it to have it made")]
+    #[error(
+        "recording {recording_id} has no cursor {name:?}, or it was removed: `gannet journal cursors ls` lists those that it has, `Recording::cursor` makes one"
+    )]
     UnknownCursor {
         /// The recording.
         recording_id: RecordingId,
