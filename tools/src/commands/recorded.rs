@@ -1,20 +1,29 @@
-//! Places in a recording as written on the command line, and recordings by directory and id. Shared by `replay` and
+//! Recordings by directory and id, and places in them as written on the command line. Shared by `journal`, `replay` and
 //! `sub`.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::bail;
 use gannet::journal::storage::Directory;
 use gannet::journal::{Recording, Start};
 use gannet::types::{Position, RecordingId};
 
-use super::journal::existing;
-use crate::cli::moment;
+use crate::cli::{Outcome, moment};
 
 /// Opens the recording with that id in a directory, or the last one.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
     existing(dir)?;
     Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
+}
+
+/// Tells a directory that does not exist from one that is not a journal.
+pub(super) fn existing(dir: &Path) -> Outcome {
+    match dir.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no directory {}", dir.display()),
+        _ => Ok(()),
+    }
 }
 
 /// Parses a place: `start`, `end`, a position, `seq:NUMBER` for a sequence number, `cycle:NUMBER` for a cycle of a

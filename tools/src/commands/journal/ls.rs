@@ -7,8 +7,9 @@ use gannet::journal::{Catalog, RecordingState};
 use gannet::memory::FileAccess;
 use serde::Serialize;
 
-use super::{Source, disk_usage, existing};
+use super::{Source, disk_usage};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+use crate::commands::recorded::existing;
 
 /// List the recordings of a journal or an archive
 #[derive(Debug, clap::Args)]

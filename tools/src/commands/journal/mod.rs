@@ -19,10 +19,9 @@ mod repair;
 mod tail;
 mod verify;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use gannet::journal::Recording;
 use gannet::types::RecordingId;
 
@@ -87,14 +86,6 @@ impl Source {
 
     fn open(&self) -> anyhow::Result<Recording> {
         super::recorded::open(&self.dir, self.recording)
-    }
-}
-
-/// Tells a directory that does not exist from one that is not a journal.
-pub(crate) fn existing(dir: &Path) -> Outcome {
-    match dir.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no directory {}", dir.display()),
-        _ => Ok(()),
     }
 }
 

@@ -10,8 +10,9 @@ use gannet::time::EpochNanos;
 use gannet::types::Position;
 use serde::Serialize;
 
-use super::{Source, existing};
+use super::Source;
 use crate::cli::{Outcome, Output, Usage, bytes, moment, position, positive_duration, show_moment, with_separators};
+use crate::commands::recorded::existing;
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
 ///

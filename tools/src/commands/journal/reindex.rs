@@ -3,8 +3,9 @@
 use gannet::journal::reindex;
 use serde::Serialize;
 
-use super::{Source, existing};
+use super::Source;
 use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
+use crate::commands::recorded::existing;
 
 /// Rebuild the index and the checksums of a recording from its segments
 ///

@@ -6,9 +6,10 @@ use gannet::journal::storage::Directory;
 use gannet::journal::{LeftBy, repair};
 use serde::Serialize;
 
+use super::Source;
 use super::reading::Place;
-use super::{Source, existing};
 use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
+use crate::commands::recorded::existing;
 
 /// Repair a recording that nobody has open
 ///
