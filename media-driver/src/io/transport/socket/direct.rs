@@ -5,7 +5,7 @@
 use std::os::fd::AsFd;
 
 use super::Endpoint;
-use super::messages::{Inbox, MAX_RECEIVED, Message};
+use super::inbox::{Inbox, MAX_RECEIVED, Message};
 use crate::io::transport::{Datagram, TransportCounts};
 use crate::mailbox::EndpointId;
 

@@ -3,7 +3,10 @@
 //! the receiver own one each.
 
 pub(super) mod direct;
-pub(super) mod messages;
+mod features;
+pub(super) mod header;
+pub(super) mod inbox;
+pub(super) mod outbox;
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,7 +17,7 @@ use rustix::event::epoll;
 use rustix::time::Timespec;
 
 use self::direct::Direct;
-use self::messages::Outbox;
+use self::outbox::{MAX_MESSAGES, Outbox};
 use super::run::{bytes_of, length_of, same_endpoint, segments};
 use super::{Datagram, Fault, SendFault, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};
@@ -77,11 +80,11 @@ impl Endpoint {
     /// datagrams are sent and received one by one.
     pub(super) fn new(id: EndpointId, sockets: Sockets, options: SocketOptions) -> Self {
         let receiving = sockets.receiving();
-        let _ = options.coalescing && messages::coalesce(receiving);
+        let _ = options.coalescing && features::coalesce(receiving);
         if sockets.timestamps {
-            let _ = messages::tell_time(receiving);
+            let _ = features::tell_time(receiving);
         }
-        let can_segment = options.segmentation && messages::can_segment(&sockets.sender);
+        let can_segment = options.segmentation && features::can_segment(&sockets.sender);
         let is_plain = !options.coalescing && !sockets.timestamps;
         Self { id, sockets, can_segment, is_plain, expected: 1 }
     }
@@ -236,7 +239,7 @@ fn send_run(
     let mut was_refused = false;
     while !rest.is_empty() {
         // The number of datagrams in each message.
-        let mut sizes = [0_u8; messages::MAX_MESSAGES];
+        let mut sizes = [0_u8; MAX_MESSAGES];
         let Some(outcome) = send_many(outbox, sockets, *can_segment, rest, &mut sizes) else {
             // A bug of the sender. It is reported, and the rest continues.
             *account.fault = Some(fault(&rest[0], libc::EFAULT));
@@ -282,7 +285,7 @@ fn send_many(
     sockets: &Sockets,
     can_segment: bool,
     rest: &[Transmit],
-    sizes: &mut [u8; messages::MAX_MESSAGES],
+    sizes: &mut [u8; MAX_MESSAGES],
 ) -> Option<io::Result<usize>> {
     let mut filling = outbox.fill();
     let mut at = 0;

@@ -14,7 +14,8 @@ use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
 
 use crate::io::transport::RECEIVE_BUFFER_LENGTH;
-use crate::io::transport::socket::messages::{Control, Message, get_name, read_control, set_control_length};
+use crate::io::transport::socket::header::{Control, get_name, set_control_length};
+use crate::io::transport::socket::inbox::{Message, read_control};
 
 /// The number of buffers: a power of two.
 const BUFFERS: u16 = 64;

@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use self::receives::Receives;
 use self::sends::Sends;
 use super::socket::direct::Direct;
-use super::socket::messages::Outbox;
+use super::socket::outbox::Outbox;
 use super::socket::{Account, Endpoint, send_plainly};
 use super::{Datagram, Fault, SocketOptions, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};

@@ -8,7 +8,7 @@ use io_uring::{IoUring, cqueue, opcode, types};
 
 use super::Endpoints;
 use crate::io::transport::run::{MAX_SEGMENTS, bytes_of, length_of, segments};
-use crate::io::transport::socket::messages::Envelope;
+use crate::io::transport::socket::outbox::Envelope;
 use crate::io::transport::socket::{Account, fault};
 use crate::mailbox::{Completion, Outcome, Transmit, TransmitBatch};
 
