@@ -1,9 +1,10 @@
 //! The conductor's half of an image: its subscribers, the consumed position, and its state. The conductor calls it on
 //! its turn in a duty cycle and on every timer tick. The receiver has the other half.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gannet::logbuffer::LogBuffers;
 use gannet::reports::LossEntry;
@@ -11,6 +12,9 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::state::{ImageEvent as Event, ImageState as State};
+use crate::conductor::linking::Readable;
+use crate::conductor::streams::Named;
+use crate::conductor::subscription_link::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
     Cleaning, Condition, Counter, FRAME_STEP, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts,
@@ -238,5 +242,61 @@ impl Image {
             self.state = next;
             self.since = now;
         }
+    }
+}
+
+impl Named for Image {
+    fn registration_id(&self) -> RegistrationId {
+        self.made_of.registration_id
+    }
+
+    fn session_id(&self) -> SessionId {
+        self.made_of.session_id
+    }
+
+    fn stream_id(&self) -> StreamId {
+        self.made_of.stream_id
+    }
+}
+
+impl Readable for Image {
+    fn log_path(&self) -> &Path {
+        &self.made_of.log_path
+    }
+
+    fn source_identity(&self) -> Cow<'_, str> {
+        self.made_of.source.to_string().into()
+    }
+
+    fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str {
+        &link.channel
+    }
+
+    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool {
+        link.wants_image(self.made_of.endpoint, self.made_of.stream_id, self.made_of.session_id)
+    }
+
+    fn admits_subscribers(&self) -> bool {
+        self.admits_subscribers()
+    }
+
+    fn join_position(&mut self) -> Position {
+        Image::join_position(self)
+    }
+
+    fn subscribers(&self) -> &Subscribers {
+        self.subscribers()
+    }
+
+    fn add_subscriber(&mut self, subscriber: Subscriber) {
+        self.add_subscriber(subscriber);
+    }
+
+    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+        self.due_turn(place, now)
+    }
+
+    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
+        self.take_turn(place, turn, now);
     }
 }

@@ -1,29 +1,26 @@
 //! Images of streams from the network: made when a setup of a wanted session arrives, linked to the subscriptions that
 //! want them, and removed. Clients rely on the order of the steps, as in `linking`.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gannet::channel_uri::CongestionControl;
 use gannet::counters::Stream;
 use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers, LogLayout};
 use gannet::protocol::Setup;
-use gannet::time::MonotonicNanos;
-use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermLength};
+use gannet::types::{Position, RegistrationId, TermLength};
 
 use super::Network;
 use super::image::{Image, NewImageHalf};
 use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
-use crate::conductor::linking::{Linker, Readable, free_position};
+use crate::conductor::linking::{Linker, free_position};
 use crate::conductor::log_requests::ImageLog;
-use crate::conductor::streams::Named;
 use crate::conductor::subscription_link::{NetworkLink, SubscriptionLink};
 use crate::conductor::subscriptions::{SubscriptionRegistry, streams_of};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
-use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn};
+use crate::shared::{ImageWords, LinkId};
 
 /// The maximum number of image logs that are being created. Further sessions are dropped and return with their next
 /// setup.
@@ -331,60 +328,4 @@ fn first_link<'a>(
         .of_endpoint(endpoint, setup.stream_id)
         .find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
     Some((link, link.network()?))
-}
-
-impl Named for Image {
-    fn registration_id(&self) -> RegistrationId {
-        self.made_of.registration_id
-    }
-
-    fn session_id(&self) -> SessionId {
-        self.made_of.session_id
-    }
-
-    fn stream_id(&self) -> StreamId {
-        self.made_of.stream_id
-    }
-}
-
-impl Readable for Image {
-    fn log_path(&self) -> &Path {
-        &self.made_of.log_path
-    }
-
-    fn source_identity(&self) -> Cow<'_, str> {
-        self.made_of.source.to_string().into()
-    }
-
-    fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str {
-        &link.channel
-    }
-
-    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool {
-        link.wants_image(self.made_of.endpoint, self.made_of.stream_id, self.made_of.session_id)
-    }
-
-    fn admits_subscribers(&self) -> bool {
-        self.admits_subscribers()
-    }
-
-    fn join_position(&mut self) -> Position {
-        Image::join_position(self)
-    }
-
-    fn subscribers(&self) -> &Subscribers {
-        self.subscribers()
-    }
-
-    fn add_subscriber(&mut self, subscriber: Subscriber) {
-        self.add_subscriber(subscriber);
-    }
-
-    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
-        self.due_turn(place, now)
-    }
-
-    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        self.take_turn(place, turn, now);
-    }
 }
