@@ -42,6 +42,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let start = Instant::now();
     let mut watch = Watch::default();
     loop {
+        // Not for a reader who is gone.
+        out.flush()?;
         let elapsed = start.elapsed();
         watch.sample(elapsed, &Streams::new(&driver.counters()));
         let left = args.watch_for.saturating_sub(elapsed);
