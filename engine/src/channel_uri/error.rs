@@ -13,7 +13,7 @@ pub enum ChannelUriError {
         valid_up_to: usize,
     },
     /// The text is too long.
-    #[error("the channel has {found} characters, and may have {}", super::MAX_LENGTH)]
+    #[error("the channel has {found} bytes, and may have {}", super::MAX_LENGTH)]
     TooLong {
         /// Its length in bytes, without the prefix of a spy.
         found: usize,

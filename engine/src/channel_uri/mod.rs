@@ -26,7 +26,7 @@ pub use ignored::Ignored;
 pub use params::{ChannelParams, InitialPosition};
 pub use values::{CongestionControl, ControlMode, Group, ResponseCorrelation, SessionSelector, Tags, TimestampOffset};
 
-/// The maximum length of a URI in characters, without the prefix of a spy.
+/// The maximum length of a URI in bytes, without the prefix of a spy.
 pub const MAX_LENGTH: usize = 4095;
 
 /// The medium of a stream.

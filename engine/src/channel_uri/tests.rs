@@ -270,13 +270,13 @@ fn sizes_are_checked_against_the_drivers_defaults_too() {
 }
 
 #[test]
-fn a_uri_has_4095_characters_at_most() {
+fn a_uri_has_4095_bytes_at_most() {
     let start = "aeron:ipc?alias=";
     let longest = format!("{start}{}", "x".repeat(MAX_LENGTH - start.len()));
     assert_eq!(ChannelUri::parse(&longest).unwrap().text().len(), 4095);
-    assert_refused(&format!("{longest}x"), ErrorCode::InvalidChannel, "4096 characters, and may have 4095");
+    assert_refused(&format!("{longest}x"), ErrorCode::InvalidChannel, "4096 bytes, and may have 4095");
     // As long as a command can carry.
-    assert_refused(&"x".repeat(1 << 20), ErrorCode::InvalidChannel, "1048576 characters");
+    assert_refused(&"x".repeat(1 << 20), ErrorCode::InvalidChannel, "1048576 bytes");
 
     let start = "aeron:udp?endpoint=a:1|alias=";
     let longest = format!("aeron-spy:{start}{}", "x".repeat(MAX_LENGTH - start.len()));

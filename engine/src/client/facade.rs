@@ -191,8 +191,8 @@ impl Client {
         })
     }
 
-    /// Adds a counter that lives as long as this client, and waits for the driver's answer. Only the first 112 bytes of
-    /// the key and the first 380 bytes of the label are kept. Type ids below 1000 are reserved.
+    /// Adds a counter that lives as long as its handle and this client, and waits for the driver's answer. Only the
+    /// first 112 bytes of the key and the first 380 bytes of the label are kept. Type ids below 1000 are reserved.
     ///
     /// # Errors
     ///

@@ -193,7 +193,8 @@ impl Image {
     }
 
     /// Passes one run of whole frames, headers included, to `handler`. The run has at most `limit` bytes. Returns its
-    /// length in bytes.
+    /// length in bytes, or 0 if there is no frame or if the first is longer than the limit. A run ends before padding.
+    /// Padding that comes first is a run of its own, however long it is.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
         if !self.may_read() {
             return 0;
@@ -203,7 +204,9 @@ impl Image {
     }
 
     /// Passes fragments from position `from` up to `bound` to `handler` without consuming them. Returns the position at
-    /// which the next call may start.
+    /// which the next call may start. [`ControlledAction::Commit`] has the same effect as `Continue` here.
+    ///
+    /// Only fragments at or after the image's position, and at most a term ahead, can be peeked.
     pub fn peek(
         &mut self,
         from: Position,

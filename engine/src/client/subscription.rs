@@ -87,7 +87,7 @@ impl Subscription {
     }
 
     /// Passes one run of whole frames, headers included, from each image that has any to `handler`. A run has at most
-    /// `limit` bytes. Returns the total number of bytes. See [`Image::block_poll`].
+    /// `limit` bytes, unless it is padding. Returns the total number of bytes. See [`Image::block_poll`].
     pub fn block_poll(&mut self, mut handler: impl FnMut(Block<'_>), limit: usize) -> usize {
         self.refresh();
         self.images.iter_mut().map(|image| image.block_poll(&mut handler, limit)).sum()
