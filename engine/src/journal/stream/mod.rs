@@ -11,7 +11,7 @@
 //!
 //! | Part | File |
 //! | --- | --- |
-//! | record the images of a subscription | `recorder`, with `tape` for each image |
+//! | record the images of a subscription | `recorder`, with `tape` for each image and `recorder_status` for others |
 //! | recording times: a sidecar | `times`, and `segment_times` for records |
 //! | publish a recording | `replayer`, with `pace` |
 //! | replay, then the live stream | `merge` |
@@ -23,6 +23,7 @@ mod channel;
 mod merge;
 mod pace;
 mod recorder;
+mod recorder_status;
 mod replayer;
 mod segment_times;
 mod tape;
@@ -30,7 +31,8 @@ mod times;
 
 pub use merge::{MergeError, MergeState, ReplayMerge};
 pub use pace::Speed;
-pub use recorder::{RecordedStream, Recorder, RecorderOptions, RecorderStatus, StopReason};
+pub use recorder::{Recorder, RecorderOptions};
+pub use recorder_status::{RecordedStream, RecorderStatus, StopReason};
 pub use replayer::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer};
 pub(crate) use segment_times::SegmentTimes;
 pub(crate) use times::{Found, find_time};

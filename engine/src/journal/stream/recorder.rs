@@ -2,18 +2,17 @@
 //! application calls it on a duty cycle of its choice, or gives it a thread. It never blocks a publisher for longer
 //! than a copy takes. If a recording cannot continue, the stream does.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::agent::{Agent, Finished};
 use crate::client::{Image, ImageInfo, Subscription};
 use crate::memory::FileAccess;
 use crate::time::{Clock, EpochNanos, SystemClock};
-use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermLength};
+use crate::types::{Mtu, RecordingId, TermLength};
 
 use super::super::catalog::{Catalog, CatalogEntry};
-use super::super::control::{Chosen, Control};
+use super::super::control::Chosen;
 use super::super::creation;
 use super::super::descriptor::RecordingDescriptor;
 use super::super::error::JournalError;
@@ -25,12 +24,11 @@ use super::super::segment::SegmentLength;
 use super::super::storage::{Directory, Share, Storage};
 use super::super::writer::MOST_BLOCK;
 use super::channel;
+use super::recorder_status::{RecordedStream, RecorderStatus, StopReason};
 use super::tape::Tape;
 
 /// The number of blocks of an image that are recorded before the next image's turn.
 const BLOCKS_PER_TURN: usize = 16;
-/// The number of ended recordings that the status keeps.
-const MOST_ENDED: usize = 1024;
 
 /// The settings of a [`Recorder`].
 #[derive(Clone, Debug)]
@@ -76,87 +74,6 @@ impl RecorderOptions {
     pub fn extend(mut self, recording_id: RecordingId) -> Self {
         self.extend = Some(recording_id);
         self
-    }
-}
-
-/// Why a recording ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// The publisher ended the stream, and all of it is recorded.
-    EndOfStream,
-    /// The image is gone, because its publisher or driver timed out.
-    ImageGone,
-    /// The recorder was closed.
-    Asked,
-    /// An operation failed, for example because the disk is full. What was recorded before remains. The stream itself
-    /// continues.
-    Failed(String),
-}
-
-/// A stream that is being recorded, or was.
-#[derive(Clone, Debug)]
-pub struct RecordedStream {
-    /// The recording's id. `None` if the stream is not recorded. A recording that could not be started, for example
-    /// because the disk is full, is in the catalog but empty.
-    pub recording_id: Option<RecordingId>,
-    /// The session id of the stream.
-    pub session_id: SessionId,
-    /// The stream id.
-    pub stream_id: StreamId,
-    /// The source of the stream.
-    pub source_identity: String,
-    /// The position at which this recorder started.
-    pub start_position: Position,
-    /// The position at which the recording stopped, and why. `None` while it is active.
-    pub stopped: Option<(Position, StopReason)>,
-    control: Option<Control>,
-}
-
-impl RecordedStream {
-    /// The position up to which the stream is recorded.
-    pub fn recorded(&self) -> Position {
-        let recorded = || self.control.as_ref().map_or(self.start_position, Control::recorded_position);
-        self.stopped.as_ref().map_or_else(recorded, |(position, _)| *position)
-    }
-
-    /// The position up to which the recording is on stable storage.
-    pub fn durable(&self) -> Position {
-        self.control.as_ref().map_or(self.start_position, Control::durable_position)
-    }
-}
-
-/// The state of a recorder's streams, for other threads.
-#[derive(Clone, Debug)]
-pub struct RecorderStatus(Arc<Mutex<VecDeque<RecordedStream>>>);
-
-impl RecorderStatus {
-    /// The active streams and the last ended ones, in the order in which they appeared.
-    pub fn streams(&self) -> Vec<RecordedStream> {
-        self.lock().iter().cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<RecordedStream>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a stream. Removes the oldest ended stream if there are too many.
-    fn add(&self, stream: RecordedStream) {
-        let mut streams = self.lock();
-        if streams.len() >= MOST_ENDED
-            && let Some(oldest) = streams.iter().position(|stream| stream.stopped.is_some())
-        {
-            streams.remove(oldest);
-        }
-        streams.push_back(stream);
-    }
-
-    fn stop(&self, recording_id: RecordingId, position: Position, reason: StopReason) {
-        let mut streams = self.lock();
-        let recorded = streams.iter_mut().rev().find(|stream| stream.recording_id == Some(recording_id));
-        if let Some(stream) = recorded {
-            stream.stopped = Some((position, reason));
-        }
     }
 }
 
@@ -247,7 +164,7 @@ impl Recorder {
         }
         let original = subscription.channel().to_owned();
         let stripped = channel::stripped(&original).unwrap_or_else(|_| original.clone());
-        let status = RecorderStatus(Arc::default());
+        let status = RecorderStatus::default();
         Ok(Self {
             subscription,
             storage,
