@@ -114,6 +114,17 @@ impl Chosen {
     pub(crate) const NOTHING: Self = Self { stamps: Stamps::None, sync: SyncPolicy::None, roll: None, cycle: 0 };
 }
 
+/// The stop position in the catalog, unless a loss of power may have removed what is before it; then the recording
+/// counts as not closed. A stop position without a control page is another writer's, whose frames have no checksums.
+pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
+    let is_lost = |stop: Position| {
+        known.is_some_and(|known| {
+            !known.same_boot && known.durable < stop && known.recorded == stop && known.tail == stop
+        })
+    };
+    descriptor.stop_position.filter(|stop| !is_lost(*stop))
+}
+
 impl Control {
     /// The name of a recording's control page.
     pub(crate) fn name(recording_id: RecordingId) -> String {

@@ -11,10 +11,9 @@ use crate::time::SystemClock;
 use crate::types::{Position, RecordingId};
 
 use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry};
-use super::control::Control;
+use super::control::{Control, durable_stop};
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
-use super::recovery::durable_stop;
 use super::storage::Storage;
 
 /// How long to rely on the files that are open, in nanoseconds.

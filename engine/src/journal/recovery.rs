@@ -14,7 +14,7 @@ use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
 use super::catalog::Catalog;
-use super::control::Known;
+use super::control::{Known, durable_stop};
 use super::cursor::RewoundCursor;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
@@ -99,17 +99,6 @@ pub(crate) fn recover(
             Ok((LeftBy::Stranger, end, cut))
         }
     }
-}
-
-/// The stop position in the catalog, unless a loss of power may have removed what is before it; then the recording
-/// counts as not closed. A stop position without a control page is another writer's, whose frames have no checksums.
-pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
-    let is_lost = |stop: Position| {
-        known.is_some_and(|known| {
-            !known.same_boot && known.durable < stop && known.recorded == stop && known.tail == stop
-        })
-    };
-    descriptor.stop_position.filter(|stop| !is_lost(*stop))
 }
 
 /// Turns the claims of dead appenders into padding, up to the tail, and returns them.

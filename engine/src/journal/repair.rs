@@ -20,7 +20,7 @@ use crate::types::{Position, RecordingId};
 
 use super::catalog::{Catalog, CatalogEntry, RecordingState};
 use super::catalog_repair::{RepairedCatalog, repair_catalog};
-use super::control::{Control, Known};
+use super::control::{Control, Known, durable_stop};
 use super::cursor::RewoundCursor;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
@@ -30,7 +30,7 @@ use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name, prune_lock_name, unless_forbidden, wait_for_lock};
 use super::mark::Mark;
 use super::prune::left_over;
-use super::recovery::{Cut, LeftBy, cut_behind, durable_stop, last_byte, last_recorded, recover};
+use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::Sidecar;
