@@ -65,7 +65,8 @@ impl CounterLine {
                     line.registration_id = Some(key.registration_id.get());
                     line.session_id = Some(key.session_id.get());
                     line.stream_id = Some(key.stream_id.get());
-                    line.channel = Some(channel(&key, record));
+                    // That one has a receiver in place of the channel, and in the key not the present one.
+                    line.channel = (record.type_id != type_id::SENDER_HELD_BY).then(|| channel(&key, record));
                 }
             }
             type_id::SEND_CHANNEL_STATUS | type_id::RECEIVE_CHANNEL_STATUS | type_id::MDC_DESTINATIONS => {
@@ -206,6 +207,15 @@ pub(super) mod tests {
             let line = CounterLine::new(&stream_counter(kind, 5, 0, 0, &channel));
             assert_eq!(line.channel.as_deref(), Some(&channel[..]));
         }
+    }
+
+    /// The driver replaces the label when another receiver holds the publication back, and leaves the key.
+    #[test]
+    fn a_receiver_is_not_shown_as_a_channel() {
+        let mut record = stream_counter(type_id::SENDER_HELD_BY, 5, 0, 0, "10.0.0.2:40456 receiver 9");
+        record.label = CounterLabel::new(b"snd-held-by: 5 -7 1001 -");
+        let line = CounterLine::new(&record);
+        assert_eq!((line.channel, line.stream_id, line.registration_id), (None, Some(1001), Some(5)));
     }
 
     #[test]
