@@ -68,6 +68,11 @@ impl Recording {
         self.opened.recent(&*self.storage).unwrap_or_else(|_| self.opened.last())
     }
 
+    /// The catalog and the control page that were found last.
+    pub(crate) fn known_present(&self) -> &Present {
+        self.opened.last()
+    }
+
     /// Finds out now whether files were replaced.
     pub(crate) fn look_again(&self) -> Result<(), JournalError> {
         self.opened.look(&*self.storage).map(drop)

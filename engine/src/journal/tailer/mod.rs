@@ -82,6 +82,8 @@ pub struct Tailer {
     current: Option<Current>,
     /// The value of [`faults`] at the last check of the segment.
     faults: i64,
+    /// Where there was no frame at the last look.
+    vain_at: Option<Position>,
     /// The index entry of the recording's start, as last read.
     first: Option<IndexEntry>,
     /// The header and the payload of a message of several frames.
@@ -122,6 +124,7 @@ impl Tailer {
             first: None,
             current: None,
             faults: faults(),
+            vain_at: None,
             assembly: Vec::new(),
             behind: Vec::new(),
             damaged_behind: None,
