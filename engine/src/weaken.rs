@@ -5,6 +5,8 @@
 //! `memory` and the fences of `sync` find the line that called them and that comment in the source, and omit the
 //! ordering if its label is weakened. So the labels are checked as well: weakening a label that no operation has is an
 //! error.
+//!
+//! Where an update is needed for being one step and not for its ordering, it can be split instead.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ pub(crate) enum Operation {
     Store,
     /// A fetch-and-add or a compare-and-exchange.
     Update,
+    /// A fetch-and-add or a compare-and-exchange too. Weakened, it is a load and then a store.
+    Split,
     Fence,
 }
 
@@ -30,6 +34,7 @@ impl Operation {
             Self::Load => "load",
             Self::Store => "store",
             Self::Update => "update",
+            Self::Split => "split",
             Self::Fence => "fence",
         }
     }
@@ -37,46 +42,42 @@ impl Operation {
 
 #[derive(Default)]
 struct State {
-    /// The target to weaken: `label:operation`.
-    target: Option<String>,
-    /// Whether such an operation was executed.
-    met: bool,
+    /// The targets to weaken, `label:operation` each, and whether such an operation was executed.
+    targets: Vec<(String, bool)>,
     /// A cache of the labels of source lines.
     labels: HashMap<(&'static str, u32), Vec<String>>,
 }
 
 thread_local! {
     // Loom runs all threads of a model on the thread that called it.
-    static STATE: RefCell<State> = RefCell::new(State { target: std::env::var(VARIABLE).ok(), ..State::default() });
+    static STATE: RefCell<State> = RefCell::new(State { targets: targets(&std::env::var(VARIABLE).unwrap_or_default()), ..State::default() });
 }
 
-/// Runs `body` with one ordering omitted. `target` is `label:operation`, where the operation is `load`, `store`,
-/// `update` or `fence`. Returns the result of `body`, and whether any operation was weakened.
+fn targets(text: &str) -> Vec<(String, bool)> {
+    text.split(',').filter(|target| !target.is_empty()).map(|target| (target.to_owned(), false)).collect()
+}
+
+/// Runs `body` with orderings omitted or updates split. `target` is `label:operation`, where the operation is `load`,
+/// `store`, `update`, `split` or `fence`, or several of these with commas between them. Returns the result of `body`,
+/// and whether an operation of each target was weakened.
 pub fn weakened<R>(target: &str, body: impl FnOnce() -> R) -> (R, bool) {
-    STATE.with_borrow_mut(|state| {
-        state.target = Some(target.to_owned());
-        state.met = false;
-    });
+    STATE.with_borrow_mut(|state| state.targets = targets(target));
     let result = body();
-    let met = STATE.with_borrow_mut(|state| {
-        state.target = None;
-        state.met
-    });
+    let met = STATE.with_borrow_mut(|state| std::mem::take(&mut state.targets).iter().all(|(_, met)| *met));
     (result, met)
 }
 
-/// Whether the operation at this line has its ordering omitted.
+/// Whether the operation at this line has its ordering omitted, or is split.
 pub(crate) fn is_weakened(operation: Operation, at: &'static Location<'static>) -> bool {
-    STATE.with_borrow_mut(|state| {
-        let Some((label, kind)) = state.target.as_deref().and_then(|target| target.rsplit_once(':')) else {
-            return false;
-        };
-        if kind != operation.name() {
-            return false;
+    STATE.with_borrow_mut(|State { targets, labels }| {
+        let mut weakened = false;
+        for (target, met) in targets {
+            let Some((label, kind)) = target.rsplit_once(':') else { continue };
+            let labels = labels.entry((at.file(), at.line())).or_insert_with(|| self::labels(at));
+            if kind == operation.name() && labels.iter().any(|found| found == label) {
+                (weakened, *met) = (true, true);
+            }
         }
-        let labels = state.labels.entry((at.file(), at.line())).or_insert_with(|| labels(at));
-        let weakened = labels.iter().any(|found| found == label);
-        state.met |= weakened;
         weakened
     })
 }

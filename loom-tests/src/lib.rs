@@ -58,12 +58,12 @@ pub fn check<T: Ord + Clone + Debug + Send + Sync + 'static>(
     }
 }
 
-/// Runs a check with one ordering weakened, and expects it to fail. `target` is `label:operation`; see
+/// Runs a check with orderings weakened or updates split, and expects it to fail. `target` is `label:operation`; see
 /// [`gannet::weaken::weakened`].
 ///
 /// # Panics
 ///
-/// When the check passes nevertheless, or never reached an operation of that name.
+/// When the check passes nevertheless, or never reached an operation of such a name.
 pub fn must_fail(target: &str, check: impl FnOnce()) {
     let (result, met) = gannet::weaken::weakened(target, || catch_unwind(AssertUnwindSafe(check)));
     assert!(met, "nothing in this model is {target}");

@@ -73,6 +73,11 @@ fn a_commit_against_falling_asleep_model() {
 /// Two subscribers, each with a bell, at one door: one ring wakes both, or each ring wakes one.
 #[test]
 fn two_waiters_against_two_rings() {
+    two_waiters_against_two_rings_model();
+    must_fail("doorbell.asleep:split", two_waiters_against_two_rings_model);
+}
+
+fn two_waiters_against_two_rings_model() {
     check(Bounds::preemptions(2), &[()], || {
         let header = AtomicBuffer::model(128, &[]);
         let words = AtomicBuffer::model(8, &[]);

@@ -187,10 +187,16 @@ fn claim_against_unblock_model() {
 /// The driver finds a range that was claimed but not begun, and its publisher begins it just then. The payload is never
 /// mistaken for the next frame: what follows is delivered, along with the message or padding of its length.
 ///
-/// No ordering is weakened here, since the driver's compare-and-exchange of the length that it found keeps this
-/// correct. Drivers that store without comparing depend on the next model.
+/// Two things keep this correct, each by itself: the driver's compare-and-exchange of the length that it found, and that
+/// a frame that was begun is known to be, which is the next model. Drivers that store without comparing depend on the
+/// latter.
 #[test]
 fn offer_against_unblock_of_a_gap() {
+    offer_against_unblock_of_a_gap_model();
+    must_fail("log.frame-taken-over:split,log.frame-started:fence", offer_against_unblock_of_a_gap_model);
+}
+
+fn offer_against_unblock_of_a_gap_model() {
     // `None`: the message came second, so there was no gap. Otherwise: whether it was unblocked, and whether it was
     // delivered.
     let allowed = [None, Some((false, false)), Some((false, true)), Some((true, false)), Some((true, true))];
@@ -284,6 +290,11 @@ fn consumed_memory_is_claimed_again_model() {
 /// the later term. Its position and its header are those of that term.
 #[test]
 fn trap_42_term_id_of_the_add() {
+    trap_42_term_id_of_the_add_model();
+    must_fail("log.tail:split", trap_42_term_id_of_the_add_model);
+}
+
+fn trap_42_term_id_of_the_add_model() {
     check(Bounds::preemptions(2), &[32, 96, 160, 224], || {
         let stream = Stream::new(64);
         // Nothing is consumed and nothing cleaned, so no payload is written: no ordering protects what was in the
@@ -312,17 +323,26 @@ fn trap_42_term_id_of_the_add() {
     });
 }
 
-/// Trap 46: padding is marked as in progress before it is written, so that the death of a publisher in between is
-/// detected.
+/// Trap 46: padding is marked as in progress before anything else of it is written, so that the death of a publisher in
+/// between is detected.
 #[test]
 fn trap_46_padding_is_in_progress_first() {
-    check(Bounds::NONE, &[0, -32, 32], || {
+    trap_46_padding_is_in_progress_first_model();
+    must_fail("log.frame-started:fence", trap_46_padding_is_in_progress_first_model);
+}
+
+fn trap_46_padding_is_in_progress_first_model() {
+    // Whether the rest of the header is visible, and the length.
+    let allowed = [(false, 0), (false, -32), (true, -32), (false, 32), (true, 32)];
+    check(Bounds::NONE, &allowed, || {
         let stream = Stream::new(64);
         let appender = stream.appender();
         appender.offer(&[]).unwrap();
         let publisher = thread::spawn(move || assert_eq!(appender.offer(&[1; 4]), Err(OfferError::AdminAction)));
-        let length = stream.log.term(0).word_at::<i32>(32).load_acquire();
+        let term = stream.log.term(0);
+        let header = term.word_at::<i32>(36).load_acquire() != 0;
+        let length = term.word_at::<i32>(32).load_acquire();
         publisher.join().unwrap();
-        length
+        (header, length)
     });
 }

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use crate::memory::{OwnedWord, Partition, TermRest};
 use crate::types::{Position, TermId};
 
-use super::append::AppenderParts;
+use super::appender_parts::AppenderParts;
 use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};

@@ -13,7 +13,7 @@
 //! | Step | File |
 //! | --- | --- |
 //! | the file, its metadata and their checks | `log_buffers`, `layout`, `metadata`, `parameters` |
-//! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `batch`, `frame`, `message`, `rotate` |
+//! | claim and write, many publishers or one | `append`, `exclusive`, with `appender_parts`, `claim`, `batch`, `frame`, `message`, `rotate` |
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
 //! | to the network and from it | `sendable`, `rebuild`, `gap_scan`, `gap_fill` |
@@ -23,6 +23,7 @@
 //! the protocol: positions and limits are the driver's counters for this log, and each has one writer.
 
 mod append;
+mod appender_parts;
 mod assemble;
 mod batch;
 mod claim;

@@ -417,7 +417,13 @@ macro_rules! word {
             /// Adds to the word. Returns the previous value.
             #[track_caller]
             pub fn fetch_add(&self, delta: $type) -> $type {
-                self.atomic().fetch_add(delta, ordering(Operation::Update, Ordering::AcqRel, Location::caller()))
+                let at = Location::caller();
+                if is_weakened(Operation::Split, at) {
+                    let found = self.atomic().load(Ordering::Acquire);
+                    self.atomic().store(found.wrapping_add(delta), Ordering::Release);
+                    return found;
+                }
+                self.atomic().fetch_add(delta, ordering(Operation::Update, Ordering::AcqRel, at))
             }
 
             /// Replaces `current` with `new`.
@@ -428,6 +434,14 @@ macro_rules! word {
             #[track_caller]
             pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
                 let at = Location::caller();
+                if is_weakened(Operation::Split, at) {
+                    let found = self.atomic().load(Ordering::Acquire);
+                    if found != current {
+                        return Err(found);
+                    }
+                    self.atomic().store(new, Ordering::Release);
+                    return Ok(found);
+                }
                 let success = ordering(Operation::Update, Ordering::AcqRel, at);
                 self.atomic().compare_exchange(
                     current,
