@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
-use super::image::ImageInfo;
+use super::image_info::ImageInfo;
 use crate::cnc::default_directory;
 
 /// The settings and handlers of a [`Client`](super::Client). Chain the methods, then pass the context to
@@ -224,7 +224,8 @@ impl Context {
     ///
     /// Handlers run one at a time and may call the client. They run on the conductor's thread, or on a thread that is
     /// closing or dropping a handle or is inside a call that waits for the driver. Do not hold a lock during such calls
-    /// if a handler takes the same lock.
+    /// if a handler takes the same lock. If a handler panics on the conductor's thread, the client closes for good, and
+    /// calls no handler any more. All this is true of every handler of the client.
     #[must_use]
     pub fn on_event(mut self, handler: impl FnMut(&ClientEvent) + Send + 'static) -> Self {
         self.handlers.event = Some(Box::new(handler));

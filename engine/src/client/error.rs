@@ -49,7 +49,8 @@ pub enum ConnectError {
         dir: PathBuf,
         /// How long the client waited: the driver timeout.
         waited: Duration,
-        /// The age of the driver's last heartbeat in milliseconds. `None` when the driver was shut down.
+        /// The age of the driver's last heartbeat in milliseconds, negative if it is in the future. `None` when the driver
+        /// was shut down.
         age_ms: Option<i64>,
     },
     /// The driver's files cannot be opened, or this client cannot read them.
@@ -66,6 +67,11 @@ struct Gone(Option<i64>);
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Some(age_ms @ ..0) => write!(
+                f,
+                "has given no sign of life: its last heartbeat is {} ms in the future, because the clock was set back",
+                age_ms.unsigned_abs()
+            ),
             Some(age_ms) => write!(f, "has given no sign of life for {age_ms} ms"),
             None => f.write_str("was shut down"),
         }

@@ -12,7 +12,7 @@ use super::counter::Counter;
 use super::error::{AddError, ConnectError};
 use super::exclusive_publication::ExclusivePublication;
 use super::find_driver::{DriverDirectory, wait_for_driver};
-use super::image::ImageInfo;
+use super::image_info::ImageInfo;
 use super::pending::Pending;
 use super::publication::Publication;
 use super::subscription::Subscription;
@@ -102,7 +102,7 @@ impl Client {
     pub fn connect(context: Context) -> Result<Self, ConnectError> {
         let Context { settings, handlers, mut driver_invoker } = context;
         let clock = SystemClock;
-        let directory = || DriverDirectory { dir: settings.dir.clone(), driver_timeout: settings.driver_timeout };
+        let directory = || DriverDirectory::new(settings.dir.clone(), settings.driver_timeout);
         let link = wait_for_driver(&mut directory(), &clock, &mut driver_invoker)?;
         let conductor = Conductor::new(
             conductor_settings(&settings),

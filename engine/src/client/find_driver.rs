@@ -8,9 +8,9 @@ use super::context::DriverInvoker;
 use super::driver_link::{DriverIdentity, DriverLink, LinkParts};
 use super::error::ConnectError;
 use crate::agent::IdleStrategy;
-use crate::cnc::{CncFile, DriverState};
+use crate::cnc::{CncFile, DriverState, DriverWatch};
 use crate::memory::{FileAccess, RawAccess};
-use crate::time::{Clock, EpochMillis};
+use crate::time::{Clock, EpochMillis, MonotonicNanos};
 
 /// Where a conductor looks for a driver.
 pub(crate) trait FindDriver: Send {
@@ -19,7 +19,7 @@ pub(crate) trait FindDriver: Send {
     /// # Errors
     ///
     /// A permanent error, which waiting does not resolve.
-    fn find(&mut self, now: EpochMillis) -> Result<Found, ConnectError>;
+    fn find(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> Result<Found, ConnectError>;
 }
 
 /// The result of looking for a driver.
@@ -35,24 +35,32 @@ pub(crate) enum Found {
 pub(crate) enum Missing {
     /// No complete CnC file. The text describes what was found.
     Files(String),
-    /// The heartbeat of a driver that is gone: its age, or `None` if the driver was shut down.
+    /// The heartbeat of a driver that is gone: its age, or `None` if the driver was shut down. Negative for a heartbeat in
+    /// the future, whose driver has not shown yet that it is alive.
     Heartbeat(Option<i64>),
 }
 
 /// The driver's directory.
 pub(super) struct DriverDirectory {
-    pub(super) dir: PathBuf,
-    pub(super) driver_timeout: Duration,
+    dir: PathBuf,
+    driver_timeout: Duration,
+    watch: DriverWatch,
+}
+
+impl DriverDirectory {
+    pub(super) fn new(dir: PathBuf, driver_timeout: Duration) -> Self {
+        Self { dir, driver_timeout, watch: DriverWatch::new(driver_timeout) }
+    }
 }
 
 impl FindDriver for DriverDirectory {
-    fn find(&mut self, now: EpochMillis) -> Result<Found, ConnectError> {
+    fn find(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> Result<Found, ConnectError> {
         let cnc = match CncFile::open(&self.dir, FileAccess::ReadWrite) {
             Ok(cnc) => cnc,
             Err(error) if error.may_pass() => return Ok(Found::NotYet(Missing::Files(error.to_string()))),
             Err(error) => return Err(error.into()),
         };
-        let missing = match cnc.driver_state(now, self.driver_timeout) {
+        let missing = match self.watch.judge(cnc.heartbeat(), now_ms, now) {
             DriverState::Alive { .. } => {
                 return Ok(Found::Driver(Box::new(DriverLink::new(LinkParts {
                     to_driver: cnc.commands(),
@@ -66,6 +74,7 @@ impl FindDriver for DriverDirectory {
             DriverState::Starting => {
                 Missing::Files(format!("the driver of {} has not shown life yet", self.dir.display()))
             }
+            DriverState::Ahead { ahead_ms } => Missing::Heartbeat(Some(-ahead_ms)),
             DriverState::Silent { age_ms } => Missing::Heartbeat(Some(age_ms)),
             DriverState::ShutDown => Missing::Heartbeat(None),
         };
@@ -86,7 +95,7 @@ pub(super) fn wait_for_driver(
         if let Some(invoke) = invoker {
             invoke();
         }
-        let missing = match directory.find(clock.epoch())? {
+        let missing = match directory.find(clock.monotonic(), clock.epoch())? {
             Found::Driver(link) => return Ok(*link),
             Found::NotYet(missing) => missing,
         };
@@ -113,6 +122,8 @@ mod tests {
     use crate::memory::Reserve;
     use crate::ringbuffer::RING_TRAILER_LENGTH;
     use crate::time::SystemClock;
+
+    const AT: MonotonicNanos = MonotonicNanos::new(0);
 
     /// As small as the layout allows, so that it is made quickly.
     fn parameters(start_timestamp: EpochMillis) -> CncParameters {
@@ -141,34 +152,50 @@ mod tests {
     fn trap_02_a_driver_is_found_whatever_was_there_before() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("driver");
-        let driver_timeout = Duration::from_secs(10);
-        let mut directory = DriverDirectory { dir: dir.clone(), driver_timeout };
+        let mut directory = DriverDirectory::new(dir.clone(), Duration::from_secs(10));
         let now = SystemClock.epoch();
-        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no directory");
+        assert!(matches!(missing(directory.find(AT, now)), Missing::Files(_)), "no directory");
         std::fs::create_dir(&dir).unwrap();
-        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no file");
+        assert!(matches!(missing(directory.find(AT, now)), Missing::Files(_)), "no file");
         let path = dir.join(CNC_FILE_NAME);
         for length in [0, 127, 128, 4096] {
             std::fs::write(&path, vec![0; length]).unwrap();
-            assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "{length} bytes");
+            assert!(matches!(missing(directory.find(AT, now)), Missing::Files(_)), "{length} bytes");
         }
         let create = || {
             std::fs::remove_file(&path).unwrap();
             CncFile::create(&dir, &parameters(now), 0o600, Reserve::Space).unwrap()
         };
         let stale = create();
-        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no version");
+        assert!(matches!(missing(directory.find(AT, now)), Missing::Files(_)), "no version");
         stale.make_ready();
-        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no heartbeat");
+        assert!(matches!(missing(directory.find(AT, now)), Missing::Files(_)), "no heartbeat");
         let beat = |cnc: &CncFile, at: EpochMillis| cnc.commands().set_consumer_heartbeat(at);
         beat(&stale, now.saturating_add_ms(-11_000));
-        assert_eq!(missing(directory.find(now)), Missing::Heartbeat(Some(11_000)));
+        assert_eq!(missing(directory.find(AT, now)), Missing::Heartbeat(Some(11_000)));
         beat(&stale, DriverState::SHUT_DOWN_HEARTBEAT);
-        assert_eq!(missing(directory.find(now)), Missing::Heartbeat(None));
+        assert_eq!(missing(directory.find(AT, now)), Missing::Heartbeat(None));
         let live = create();
         beat(&live, now);
         live.make_ready();
-        assert!(matches!(directory.find(now), Ok(Found::Driver(_))));
+        assert!(matches!(directory.find(AT, now), Ok(Found::Driver(_))));
+    }
+
+    /// It was stored before the wall clock was set back.
+    #[test]
+    fn the_driver_of_a_heartbeat_in_the_future_is_found_when_it_shows_life() {
+        let temp = tempfile::tempdir().unwrap();
+        let now = SystemClock.epoch();
+        let cnc = CncFile::create(temp.path(), &parameters(now), 0o600, Reserve::Space).unwrap();
+        cnc.make_ready();
+        let mut directory = DriverDirectory::new(temp.path().to_owned(), Duration::from_secs(10));
+        let second = |seconds: i64| MonotonicNanos::new(seconds * 1_000_000_000);
+        cnc.commands().set_consumer_heartbeat(now.saturating_add_ms(3_600_000));
+        assert_eq!(missing(directory.find(second(0), now)), Missing::Heartbeat(Some(-3_600_000)));
+        assert_eq!(missing(directory.find(second(9), now)), Missing::Heartbeat(Some(-3_600_000)));
+        assert_eq!(missing(directory.find(second(18), now)), Missing::Heartbeat(Some(18_000)), "it is dead");
+        cnc.commands().set_consumer_heartbeat(now.saturating_add_ms(3_600_001));
+        assert!(matches!(directory.find(second(19), now), Ok(Found::Driver(_))), "it was only slow");
     }
 
     #[test]
@@ -177,7 +204,7 @@ mod tests {
         let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
         cnc.header(RawAccess::ENGINE).word_at::<i32>(0).store_release(1 << 16);
         let driver_timeout = Duration::from_secs(3600);
-        let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
+        let mut directory = DriverDirectory::new(temp.path().to_owned(), driver_timeout);
         let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(matches!(error, ConnectError::Cnc(CncOpenError::Incompatible { .. })), "{error}");
     }
@@ -186,7 +213,7 @@ mod tests {
     fn who_finds_no_driver_is_told_what_was_there() {
         let temp = tempfile::tempdir().unwrap();
         let driver_timeout = Duration::from_millis(5);
-        let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
+        let mut directory = DriverDirectory::new(temp.path().to_owned(), driver_timeout);
         let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(error.to_string().contains("there is no "), "{error}");
         let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
@@ -194,5 +221,9 @@ mod tests {
         cnc.make_ready();
         let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(error.to_string().contains("was shut down"), "{error}");
+        cnc.commands().set_consumer_heartbeat(EpochMillis::new(i64::MAX));
+        let mut directory = DriverDirectory::new(temp.path().to_owned(), driver_timeout);
+        let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
+        assert!(matches!(error, ConnectError::NoHeartbeat { .. }), "{error}");
     }
 }

@@ -94,6 +94,11 @@ impl Logs {
         Ok((log, lending))
     }
 
+    /// How many publications and images use the log with this key.
+    pub(super) fn users(&self, key: i64) -> usize {
+        self.mapped.get(&key).map_or(0, |mapped| mapped.users)
+    }
+
     /// The next pages to fetch: those of the log that was mapped first and is not fetched completely.
     pub(super) fn next_pages(&mut self) -> Option<Pages> {
         while let Some(key) = self.fetched.front() {
@@ -249,8 +254,9 @@ mod tests {
         }
     }
 
+    /// Trap 6: others write to these pages meanwhile, so nothing is stored to them.
     #[test]
-    fn pages_of_a_log_are_there_beforehand_if_that_is_wanted() {
+    fn trap_06_pages_of_a_log_are_there_beforehand_if_that_is_wanted() {
         let (mut logs, dir, _) = logs(64 << 10, true);
         logs.clear();
         let path = dir.path().join("1.logbuffer");

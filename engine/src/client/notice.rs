@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::context::{Handler, Handlers};
 use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
-use super::image::ImageInfo;
+use super::image_info::ImageInfo;
 
 /// An image handler of a subscription.
 pub(super) type ImageHandler = Arc<Mutex<Box<dyn FnMut(&ImageInfo) + Send>>>;

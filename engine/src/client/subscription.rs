@@ -10,7 +10,8 @@ use super::client_core::ClientCore;
 use super::conductor::{DestinationChange, ResourceKey};
 use super::endpoint;
 use super::error::{AddError, Request};
-use super::image::{Image, ImageInfo};
+use super::image::Image;
+use super::image_info::ImageInfo;
 use super::pending_destination::PendingDestination;
 use crate::command::{Command, RejectImage, Text};
 use crate::counters::ChannelStatus;
@@ -69,7 +70,8 @@ impl Subscription {
     /// with another image. The memory of a fragment may be overwritten as soon as the poll returns.
     ///
     /// A message longer than a frame arrives as several fragments. A
-    /// [`FragmentAssembler`](crate::logbuffer::FragmentAssembler) joins them.
+    /// [`FragmentAssembler`](crate::logbuffer::FragmentAssembler) joins them. If the handler panics, the fragment that it
+    /// was given counts as read, in this and every other poll.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
         self.poll_images(limit, |image, limit| image.poll(&mut handler, limit))
@@ -319,12 +321,12 @@ impl Subscription {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
-    /// Rejects an image, and waits for the driver's answer. The publisher is told the reason, which has at most 1023
-    /// bytes. The driver removes the image, at least for a while.
+    /// Rejects an image, and waits for the driver's answer. The publisher is told the reason. The driver removes the
+    /// image, at least for a while.
     ///
     /// # Errors
     ///
-    /// As [`Self::add_destination`].
+    /// As [`Self::add_destination`]. A driver refuses a reason of more than 1023 bytes.
     pub fn reject_image(&self, image: &ImageInfo, reason: &str) -> Result<(), AddError> {
         let image_correlation_id = image.correlation_id();
         let request = Request::Rejection { image: image_correlation_id };

@@ -46,6 +46,8 @@ pub(super) struct ScriptedDriver {
     subscriptions: BTreeMap<i64, ScriptedSubscription>,
     clients: BTreeMap<i64, CounterId>,
     own_counters: BTreeMap<i64, CounterId>,
+    /// The clients of publications and subscriptions.
+    owners: BTreeMap<i64, ClientId>,
     /// Ids and channels, by publication or subscription.
     destinations: BTreeMap<i64, Vec<(i64, String)>>,
     /// What publications were asked for with.
@@ -118,6 +120,7 @@ impl ScriptedDriver {
             subscriptions: BTreeMap::new(),
             clients: BTreeMap::new(),
             own_counters: BTreeMap::new(),
+            owners: BTreeMap::new(),
             destinations: BTreeMap::new(),
             channels: BTreeMap::new(),
             next_session: 1,
@@ -190,6 +193,7 @@ impl ScriptedDriver {
                     return;
                 }
                 self.register(add.client_id);
+                self.owners.insert(id, add.client_id);
                 self.add_publication(id, add.stream_id, matches!(command, Command::AddExclusivePublication(_)));
             }
             Command::AddSubscription(add) => {
@@ -198,6 +202,7 @@ impl ScriptedDriver {
                     return;
                 }
                 self.register(add.client_id);
+                self.owners.insert(id, add.client_id);
                 let subscription = ScriptedSubscription { stream_id: add.stream_id, images: BTreeMap::new() };
                 self.subscriptions.insert(id, subscription);
                 self.tell(&Event::SubscriptionReady(OnSubscriptionReady {
@@ -242,10 +247,7 @@ impl ScriptedDriver {
             }
             Command::RemoveSubscription(remove) => {
                 self.executed.push((command.name(), remove.registration_id.get()));
-                let removed = self.subscriptions.remove(&remove.registration_id.get());
-                for counter in removed.into_iter().flat_map(|subscription| subscription.images.into_values()) {
-                    self.counters.free(self.now, counter);
-                }
+                self.remove_subscription(remove.registration_id.get());
                 self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
             }
             Command::RemoveCounter(remove) => {
@@ -288,6 +290,11 @@ impl ScriptedDriver {
                 self.executed.push((command.name(), close.client_id.get()));
                 if let Some(counter) = self.clients.remove(&close.client_id.get()) {
                     self.counters.free(self.now, counter);
+                }
+                let its = |(id, client): (&i64, &ClientId)| (*client == close.client_id).then_some(*id);
+                for id in self.owners.iter().filter_map(its).collect::<Vec<_>>() {
+                    self.remove_subscription(id);
+                    self.remove_publication(id);
                 }
             }
             _ => panic!("unexpected {}", command.name()),
@@ -446,6 +453,13 @@ impl ScriptedDriver {
         self.link_images();
     }
 
+    fn remove_subscription(&mut self, id: i64) {
+        let removed = self.subscriptions.remove(&id);
+        for counter in removed.into_iter().flat_map(|subscription| subscription.images.into_values()) {
+            self.counters.free(self.now, counter);
+        }
+    }
+
     /// Takes one publisher of a publication away, and with the last one the publication.
     pub(super) fn remove_publication(&mut self, id: i64) {
         let Some((&original, publication)) =
@@ -513,7 +527,7 @@ struct Finder {
 }
 
 impl FindDriver for Finder {
-    fn find(&mut self, _: EpochMillis) -> Result<Found, ConnectError> {
+    fn find(&mut self, _: MonotonicNanos, _: EpochMillis) -> Result<Found, ConnectError> {
         Ok(if *self.findable.lock().unwrap() {
             Found::Driver(Box::new(self.driver.lock().unwrap().link()))
         } else {

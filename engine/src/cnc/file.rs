@@ -237,9 +237,14 @@ impl CncFile {
         SemanticVersion::from_bits(self.file.word(VERSION).load_acquire())
     }
 
-    /// Whether the file's driver is alive.
+    /// Whether the file's driver is alive, as far as one look can tell.
     pub fn driver_state(&self, now: EpochMillis, driver_timeout: Duration) -> DriverState {
-        DriverState::judge(self.commands().consumer_heartbeat(), now, driver_timeout)
+        DriverState::judge(self.heartbeat(), now, driver_timeout)
+    }
+
+    /// The driver's last heartbeat.
+    pub fn heartbeat(&self) -> EpochMillis {
+        self.commands().consumer_heartbeat()
     }
 
     /// The command ring, for clients.

@@ -9,11 +9,13 @@
 //! Clients and tools open it, and check every length in it before they use it.
 
 mod driver_state;
+mod driver_watch;
 mod file;
 mod layout;
 mod place;
 
 pub use driver_state::DriverState;
+pub use driver_watch::DriverWatch;
 pub use file::{CNC_FILE_NAME, CncCreateError, CncFile, CncOpenError};
 pub use layout::{CNC_HEADER_LENGTH, CNC_VERSION, CncLayout, CncLayoutError, CncParameters};
 pub use place::default_directory;

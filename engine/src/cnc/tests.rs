@@ -199,6 +199,9 @@ fn a_driver_is_alive_up_to_its_timeout() {
     assert_eq!(judge(1_000, 11_000), DriverState::Alive { age_ms: 10_000 });
     assert_eq!(judge(1_000, 11_001), DriverState::Silent { age_ms: 10_001 });
     assert_eq!(judge(5_000, 1_000), DriverState::Alive { age_ms: -4_000 });
+    assert_eq!(judge(11_000, 1_000), DriverState::Alive { age_ms: -10_000 });
+    assert_eq!(judge(11_001, 1_000), DriverState::Ahead { ahead_ms: 10_001 });
+    assert_eq!(judge(i64::MAX, i64::MIN), DriverState::Ahead { ahead_ms: i64::MAX });
     assert_eq!(judge(i64::MIN, i64::MAX), DriverState::Silent { age_ms: i64::MAX });
     assert_eq!(judge(-1, -1), DriverState::ShutDown);
 }

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::client::hand_over::HandOver;
-use crate::client::image::{Image, ImageInfo};
+use crate::client::image::Image;
+use crate::client::image_info::ImageInfo;
 use crate::counters::CountersReader;
 use crate::logbuffer::Bell;
 use crate::sync::{AtomicI32, Ordering, fence};

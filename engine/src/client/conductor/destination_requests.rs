@@ -1,7 +1,7 @@
 //! Changes the destinations of publications and subscriptions at the driver, and adds them again after a reconnection.
 
 use super::destinations::{DestinationChange, State};
-use super::resource::{Phase, Resource, ResourceKey, Wanted};
+use super::resource::{Phase, ResourceKey, Wanted};
 use super::restoring::RETRY_NS;
 use super::{Conductor, Purpose, Question};
 use crate::client::driver_link::SendError;
@@ -23,8 +23,8 @@ impl Conductor {
     ) -> Result<CorrelationId, AddError> {
         self.check_may_ask(|| change.request())?;
         let request = change.request();
-        let key = self.owner_of(key, &change);
         let Some(resource) = self.resources.get(&key) else { return Err(AddError::Closed { request }) };
+        let owner = self.owner_of(key, &change);
         let target = match resource.phase {
             // The destinations of a publication are shared by all its handles.
             Phase::Live { registration_id, log } => log.map_or(registration_id, RegistrationId::new),
@@ -33,7 +33,9 @@ impl Conductor {
         };
         let correlation_id = self.link.next_correlation_id();
         let asked = match &change {
-            DestinationChange::RemoveById(name) => DestinationChange::RemoveById(resource.destinations.id_of(*name)),
+            DestinationChange::RemoveById(name) => {
+                DestinationChange::RemoveById(self.resources[&owner].destinations.id_of(*name))
+            }
             change => change.clone(),
         };
         let command = asked.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
@@ -42,7 +44,7 @@ impl Conductor {
         }
         let deadline = self.deadline(now);
         let question =
-            Question { request, deadline, answer: None, purpose: Purpose::Change(key, change), wanted: true };
+            Question { request, deadline, answer: None, purpose: Purpose::Change(owner, change), wanted: true };
         self.questions.insert(correlation_id.get(), question);
         Ok(correlation_id)
     }
@@ -63,24 +65,16 @@ impl Conductor {
         let mut forgotten = 0;
         for key in concerned {
             let Some(resource) = self.resources.get_mut(&key) else { continue };
-            let missing = resource.destinations.missing();
+            let awaited = resource.awaited();
             resource.destinations.change(change, id.registration());
-            forgotten += missing - resource.destinations.missing();
+            forgotten += awaited - resource.awaited();
+            if matches!(resource.phase, Phase::Down { .. }) {
+                // It is inherited from a handle that went with the publication.
+                resource.destinations.lose(now);
+            }
         }
         (0..forgotten).for_each(|_| self.not_to_be_restored());
         self.finish_restoring(now);
-    }
-
-    /// The handles that share their destinations with this one, which is the first: those of the same publication.
-    pub(super) fn sharing_with(&self, key: ResourceKey) -> Vec<ResourceKey> {
-        let log_of = |resource: &Resource| match resource.phase {
-            Phase::Live { log, .. } => log,
-            _ => None,
-        };
-        let log = self.resources.get(&key).and_then(log_of);
-        let shares = |other: &Resource| log.is_some() && log_of(other) == log;
-        let others = self.resources.iter().filter(|(other, resource)| **other != key && shares(resource));
-        std::iter::once(key).chain(others.map(|(other, _)| *other)).collect()
     }
 
     /// The handle that added the destination that is to be removed by its id, and otherwise the given one.

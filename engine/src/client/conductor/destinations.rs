@@ -76,9 +76,9 @@ impl Destinations {
         self.0.iter().any(|known| known.id == name)
     }
 
-    /// Takes over the destinations that the driver has, from a handle that is gone.
+    /// Takes over the destinations of a handle that is gone.
     pub(super) fn inherit(&mut self, others: Self) {
-        self.0.extend(others.0.into_iter().filter(|known| matches!(known.state, State::There(_))));
+        self.0.extend(others.0);
     }
 
     /// The driver's id of the destination with this application's id.

@@ -17,6 +17,7 @@ use crate::client::bound::{
 use crate::client::error::{AddError, ClientError};
 use crate::client::event::{CounterEvent, PublicationErrorFrame};
 use crate::client::image::{Image, ImageParts};
+use crate::client::image_info::ImageIdentity;
 use crate::client::notice::Notice;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
 use crate::counters::{CounterState, StreamKey, type_id};
@@ -89,7 +90,7 @@ impl Conductor {
             return;
         }
         let error = AddError::Refused { request: self.describe(key), code: event.error_code, message };
-        self.fail(key, error);
+        self.fail(key, error, now);
     }
 
     fn on_publication_ready(&mut self, event: &OnPublicationReady<'_>, exclusive: bool, now: MonotonicNanos) {
@@ -115,7 +116,7 @@ impl Conductor {
         // Nothing was ever published to an exclusive publication that could not be bound, so its subscribers need not
         // drain it. A shared publication may have other publishers, which a revocation would end.
         self.undo(registration_id, Undo::RemovePublication { revoke: exclusive });
-        self.fail(key, error);
+        self.fail(key, error, now);
     }
 
     /// Binds the handle of a publication to the announced log. Creates the shared half if it is new.
@@ -219,16 +220,18 @@ impl Conductor {
             }
         };
         let image = Image::new(ImageParts {
-            correlation_id: event.image_correlation_id,
-            session_id: event.session_id,
-            stream_id: event.stream_id,
-            subscription_registration_id: subscription_id,
-            source_identity: event.source_identity.to_string(),
+            identity: ImageIdentity {
+                correlation_id: event.image_correlation_id,
+                session_id: event.session_id,
+                stream_id: event.stream_id,
+                subscription_registration_id: subscription_id,
+                source_identity: event.source_identity.to_string(),
+                position_id: event.subscriber_position_id,
+            },
             log,
             lending,
             position,
             owner,
-            position_id: event.subscriber_position_id,
             bells: &self.link.bells,
         });
         let info = image.info();
@@ -298,7 +301,7 @@ impl Conductor {
         registration_id: RegistrationId,
         counter_id: CounterId,
         is_static: bool,
-        _now: MonotonicNanos,
+        now: MonotonicNanos,
     ) {
         let Some(key) = self.expected(registration_id) else { return };
         let resource = &self.resources[&key];
@@ -312,7 +315,7 @@ impl Conductor {
         let Some((value, owner)) = words else {
             let error = AddError::NoSuchCounter { request: self.describe(key), counter_id };
             self.undo(registration_id, self.resources[&key].wanted.undo());
-            self.fail(key, error);
+            self.fail(key, error, now);
             return;
         };
         let binding = CounterBinding { registration_id: registration, counter_id, value, owner };
@@ -364,13 +367,15 @@ impl Conductor {
     fn make_live(&mut self, key: ResourceKey, registration_id: RegistrationId, log: Option<i64>, bound: Bound) {
         let Some(resource) = self.resources.get_mut(&key) else { return };
         let restored = matches!(resource.phase, Phase::Adding { was: Some(_), .. });
+        let before = resource.awaited();
         resource.bound = Some(bound);
         resource.phase = Phase::Live { registration_id, log };
+        let awaited = resource.awaited() - before;
         if restored {
-            let destinations = resource.destinations.len();
             self.restored(true);
-            self.await_restored(destinations);
+            self.await_restored(awaited);
         }
+        self.join_group(key, log);
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Answer, Conductor, State};
 use crate::client::driver_link::{DriverIdentity, DriverLink};
 use crate::client::error::{AddError, ClientError};
 use crate::client::event::{ClientEvent, DriverLoss};
-use crate::client::find_driver::Found;
+use crate::client::find_driver::{Found, Missing};
 use crate::client::notice::Notice;
 use crate::cnc::DriverState;
 use crate::command::{ClientClose, Command};
@@ -132,7 +132,7 @@ impl Conductor {
             return 1;
         }
         if silent_ns >= SUSPICION_NS.min(self.settings.driver_timeout_ns)
-            && let Ok(Found::Driver(found)) = self.finder.find(now_ms)
+            && let Ok(Found::Driver(found)) = self.finder.find(now, now_ms)
             && found.identity() != self.link.identity()
         {
             self.lose(Loss::Restarted { silent_ns, found }, now);
@@ -198,7 +198,7 @@ impl Conductor {
                 self.abandon(correlation_id, deadline, resource.wanted.undo());
             }
             let error = AddError::NoAnswer { request: self.describe(key), waited };
-            self.fail(key, error);
+            self.fail(key, error, now);
         }
         expired
     }
@@ -297,7 +297,20 @@ impl Conductor {
             return 0;
         }
         down.next_look = now.saturating_add_ns(SEEK_INTERVAL_NS);
-        match self.finder.find(now_ms) {
+        let (heartbeat, first_seen) = self.driver_seen;
+        let silent_ns = now.since(first_seen);
+        let is_silent = |found: &DriverLink| {
+            silent_ns > self.settings.driver_timeout_ns
+                && (found.identity(), found.heartbeat()) == (down.previous, heartbeat)
+        };
+        let found = match self.finder.find(now, now_ms) {
+            // The wall clock was set back, which makes its heartbeat look younger than this client knows it to be.
+            Ok(Found::Driver(found)) if is_silent(&found) => {
+                Ok(Found::NotYet(Missing::Heartbeat(Some(silent_ns / 1_000_000))))
+            }
+            found => found,
+        };
+        match found {
             Ok(Found::Driver(found)) => {
                 let identity = found.identity();
                 if identity != down.previous && !down.told_of_restart {

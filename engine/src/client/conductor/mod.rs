@@ -15,6 +15,7 @@
 //! | `resource` | the resources that were added |
 //! | `destinations` | the destinations of a publication or subscription |
 //! | `destination_requests` | changing and restoring them at the driver |
+//! | `sharing` | the handles of one publication, which share them |
 //! | `responses` | channels that name other resources by the driver's ids |
 
 mod destination_requests;
@@ -25,6 +26,7 @@ mod requests;
 mod resource;
 mod responses;
 mod restoring;
+mod sharing;
 #[cfg(test)]
 mod tests;
 

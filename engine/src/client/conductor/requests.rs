@@ -33,7 +33,7 @@ impl Conductor {
         let phase = Phase::Adding { correlation_id, deadline, was: None };
         let destinations = Destinations::default();
         let named = self.named_by(&wanted);
-        self.resources.insert(key, Resource { wanted, phase, bound: None, destinations, named });
+        self.resources.insert(key, Resource { wanted, phase, bound: None, destinations, group: key, named });
         self.by_registration.insert(correlation_id.get(), key);
         Ok(key)
     }
@@ -53,9 +53,8 @@ impl Conductor {
 
     /// Removes a resource in any state: its handle was closed or dropped, or its caller has stopped waiting.
     pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) -> Gone {
-        let has_destinations = self.resources.get(&key).is_some_and(|resource| resource.destinations.len() > 0);
-        let heir = if has_destinations { self.sharing_with(key).get(1).copied() } else { None };
-        let Some(mut resource) = self.resources.remove(&key) else { return Gone::default() };
+        self.hand_over_destinations(key, now);
+        let Some(resource) = self.resources.remove(&key) else { return Gone::default() };
         let undo = match resource.wanted.undo() {
             Undo::RemovePublication { .. } => Undo::RemovePublication { revoke },
             undo => undo,
@@ -63,11 +62,6 @@ impl Conductor {
         match resource.phase {
             Phase::Live { registration_id, log } => {
                 self.by_registration.remove(&registration_id.get());
-                (0..resource.destinations.missing()).for_each(|_| self.not_to_be_restored());
-                // The publication keeps its destinations as long as it has a handle.
-                if let Some(heir) = heir.and_then(|heir| self.resources.get_mut(&heir)) {
-                    heir.destinations.inherit(std::mem::take(&mut resource.destinations));
-                }
                 if let Some(log) = log {
                     self.logs.release(log, now);
                 }
@@ -164,8 +158,8 @@ impl Conductor {
     }
 
     /// Ends an add with an error. Reports it if it was a restoration; otherwise the caller waits for it.
-    pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
-        let Some(resource) = self.resources.get_mut(&key) else { return };
+    pub(super) fn fail(&mut self, key: ResourceKey, error: AddError, now: MonotonicNanos) {
+        let Some(resource) = self.resources.get(&key) else { return };
         let was = match resource.phase {
             Phase::Adding { correlation_id, was, .. } => {
                 self.by_registration.remove(&correlation_id.get());
@@ -174,6 +168,8 @@ impl Conductor {
             Phase::Down { was, .. } => Some(was),
             Phase::Live { .. } | Phase::Failed(_) => return,
         };
+        self.hand_over_destinations(key, now);
+        let Some(resource) = self.resources.get_mut(&key) else { return };
         match was {
             None => resource.phase = Phase::Failed(Some(error)),
             Some(was) => {

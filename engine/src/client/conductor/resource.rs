@@ -19,6 +19,8 @@ pub(super) struct Resource {
     /// The shared half of the handle, once the driver has first answered.
     pub(super) bound: Option<Bound>,
     pub(super) destinations: Destinations,
+    /// The same for all handles of a publication, also while there is no driver: the key of one that is or was among them.
+    pub(super) group: ResourceKey,
     /// The resource that its channel refers to.
     pub(super) named: Named,
 }

@@ -89,10 +89,10 @@ impl Conductor {
         }
         for (key, error) in failed {
             let error = self.cannot_send(key, error);
-            self.fail(key, error);
+            self.fail(key, error, now);
         }
         for key in stale {
-            self.fail(key, AddError::StaleResponse { request: self.describe(key) });
+            self.fail(key, AddError::StaleResponse { request: self.describe(key) }, now);
         }
         sent += self.restore_destinations(now);
         self.finish_restoring(now);
@@ -117,6 +117,8 @@ impl Conductor {
             self.by_registration.remove(&correlation_id.get());
         }
         resource.phase = Phase::Down { was, retry_at: now.saturating_add_ns(RETRY_NS) };
+        // The publication may have gone with the handle from which it has inherited them.
+        resource.destinations.lose(now);
         true
     }
 

@@ -1,11 +1,14 @@
 //! Handles are made, used, closed and dropped in any order, while drivers come and go. Nothing panics, nothing is left
 //! behind, and every handle agrees with its client on whether it works.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::client::PendingDestination;
+use crate::client::conductor::destinations::Destinations;
 use crate::client::conductor::resource::Phase;
 
 /// One thing that an application, or the world around it, may do. Numbers pick one of the handles that there are.
@@ -181,7 +184,14 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
         }
         Step::Change(index, add, wait) => {
             let channel = ["aeron:udp?endpoint=127.0.0.1:1", "aeron:udp?endpoint=127.0.0.1:2"][index % 2];
+            let shared = pick(&mut handles.publications, index / 2).filter(|_| index % 4 > 1);
             let pending = match (pick(&mut handles.exclusives, index), pick(&mut handles.subscriptions, index)) {
+                _ if let Some(publication) = shared => if add {
+                    publication.async_add_destination(channel)
+                } else {
+                    publication.async_remove_destination(channel)
+                }
+                .ok(),
                 (Some(publication), _) if add => publication.async_add_destination(channel).ok(),
                 (Some(publication), _) => publication.async_remove_destination(channel).ok(),
                 (None, Some(subscription)) if add => subscription.async_add_destination(channel).ok(),
@@ -245,7 +255,11 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
         Step::Pass(tenths) => rig.pass(Duration::from_millis(100) * u32::from(tenths)),
         Step::Pause(seconds) => rig.stop_for(Duration::from_secs(seconds.into())),
         Step::RestartDriver => rig.restart_driver(),
-        Step::ShutDownDriver => rig.driver().beat(crate::cnc::DriverState::SHUT_DOWN_HEARTBEAT),
+        Step::ShutDownDriver => {
+            // If it goes on, it keeps what it had.
+            handles.in_doubt = true;
+            rig.driver().beat(crate::cnc::DriverState::SHUT_DOWN_HEARTBEAT);
+        }
         Step::Reconnect => drop(rig.core.reconnect()),
         Step::Close => rig.core.close(),
     }
@@ -258,10 +272,18 @@ fn agree_on_destinations(rig: &Rig) {
         // It has yet to find out that there is another driver.
         return;
     }
+    let mut publications = BTreeMap::<_, Vec<_>>::new();
     for resource in conductor.resources.values() {
-        let Phase::Live { registration_id, .. } = resource.phase else { continue };
-        if resource.destinations.missing() == 0 {
-            assert_eq!(resource.destinations.there(), rig.driver().destinations_of(registration_id));
+        let Phase::Live { registration_id, log } = resource.phase else { continue };
+        publications.entry(log.map_or(registration_id, RegistrationId::new)).or_default().push(&resource.destinations);
+    }
+    for (id, of_handles) in publications {
+        if of_handles.iter().all(|destinations| destinations.missing() == 0) {
+            let mut there: Vec<_> = of_handles.into_iter().flat_map(Destinations::there).collect();
+            there.sort_unstable();
+            let mut driver_s = rig.driver().destinations_of(id);
+            driver_s.sort_unstable();
+            assert_eq!(there, driver_s);
         }
     }
 }

@@ -112,6 +112,126 @@ fn the_handles_of_a_publication_share_its_destinations() {
     assert!(there().is_empty());
 }
 
+/// A publication keeps its destinations as long as it has a handle, also over the time without a driver.
+#[test]
+fn a_handle_that_goes_while_there_is_no_driver_leaves_its_destinations_to_another() {
+    let rig = reconnecting();
+    let handles: [Publication; 3] = [rig.add(publication()), rig.add(publication()), rig.add(publication())];
+    let [first, second, third] = handles;
+    let alone: ExclusivePublication = rig.add(exclusive());
+    settled(&rig, first.async_add_destination(ONE)).unwrap();
+    settled(&rig, second.async_add_destination(TWO)).unwrap();
+    settled(&rig, alone.async_add_destination(TWO)).unwrap();
+    *rig.findable.lock().unwrap() = false;
+    rig.stop_for(LIVENESS + Duration::from_secs(1));
+    rig.settle();
+    assert!(third.is_closed());
+    drop(first);
+    drop(alone);
+    drop(second);
+    *rig.findable.lock().unwrap() = true;
+    restart(&rig);
+    assert!(rig.told().last().unwrap().contains("3 resources restored, 0 not"));
+    let mut there = channels(&rig.driver(), third.original_registration_id());
+    there.sort_unstable();
+    assert_eq!(there, [ONE, TWO]);
+}
+
+#[test]
+fn a_handle_that_goes_before_all_is_restored_leaves_its_destinations_to_another() {
+    for drops_first in [true, false] {
+        let rig = reconnecting();
+        let [first, second]: [Publication; 2] = [rig.add(publication()), rig.add(publication())];
+        settled(&rig, first.async_add_destination(ONE)).unwrap();
+        settled(&rig, second.async_add_destination(TWO)).unwrap();
+        rig.restart_driver();
+        rig.driver().refuse = Some(("127.0.0.1", ErrorCode::Generic));
+        rig.stop_for(Duration::from_secs(3));
+        rig.settle();
+        rig.pass(Duration::from_millis(600));
+        assert!(!first.is_closed() && !rig.told().iter().any(|what| what.contains("reconnected")));
+        let (dropped, kept) = if drops_first { (first, second) } else { (second, first) };
+        drop(dropped);
+        rig.pass(Duration::from_millis(600));
+        assert_eq!(rig.told(), [""; 0], "its destinations are awaited still");
+        rig.driver().refuse = None;
+        rig.pass(Duration::from_secs(1));
+        assert!(rig.told().last().unwrap().contains("4 resources restored, 0 not"));
+        let mut there = channels(&rig.driver(), kept.original_registration_id());
+        there.sort_unstable();
+        assert_eq!(there, [ONE, TWO]);
+    }
+}
+
+#[test]
+fn a_change_under_way_outlives_the_handle_that_asked_for_it() {
+    let rig = reconnecting();
+    let [first, second]: [Publication; 2] = [rig.add(publication()), rig.add(publication())];
+    let mut adding = first.async_add_destination(ONE).unwrap();
+    drop(first);
+    rig.settle();
+    assert!(adding.poll().unwrap());
+    restart(&rig);
+    assert_eq!(channels(&rig.driver(), second.original_registration_id()), [ONE]);
+    settled(&rig, second.async_remove_destination(ONE)).unwrap();
+    restart(&rig);
+    assert!(channels(&rig.driver(), second.original_registration_id()).is_empty());
+}
+
+#[test]
+fn a_handle_that_is_being_added_inherits_the_destinations_of_one_that_goes() {
+    for answered_first in [true, false] {
+        let rig = reconnecting();
+        let first: Publication = rig.add(publication());
+        let adding = first.async_add_destination(ONE).unwrap();
+        if answered_first {
+            rig.settle();
+        }
+        let second: Pending<Publication> = rig.ask(publication());
+        drop((adding, first));
+        rig.settle();
+        let second = second.wait().unwrap();
+        assert_eq!(channels(&rig.driver(), second.original_registration_id()), [ONE], "{answered_first}");
+        restart(&rig);
+        assert_eq!(channels(&rig.driver(), second.original_registration_id()), [ONE], "{answered_first}");
+        assert!(rig.told().last().unwrap().contains("2 resources restored, 0 not"));
+    }
+}
+
+/// One handle is there again, the other one that has added the destination is not yet.
+#[test]
+fn what_is_removed_before_its_handle_is_restored_stays_removed() {
+    let rig = reconnecting();
+    let [first, second]: [Publication; 2] = [rig.add(publication()), rig.add(publication())];
+    settled(&rig, first.async_add_destination(ONE)).unwrap();
+    let two = settled(&rig, first.async_add_destination(TWO)).unwrap();
+    rig.restart_driver();
+    rig.stop_for(Duration::from_secs(3));
+    let mut commands = Vec::new();
+    while commands.len() < 2 {
+        rig.core.service();
+        commands.extend(rig.driver().read());
+    }
+    // As if the first were refused for now, and asked for later.
+    let ids: Vec<_> =
+        commands.iter().map(|(type_id, bytes)| Command::decode(*type_id, bytes).unwrap().correlation_id()).collect();
+    rig.driver().tell(&Event::Error(OnError {
+        offending_correlation_id: ids[0],
+        error_code: ErrorCode::ResourceTemporarilyUnavailable,
+        message: Text::from("later"),
+    }));
+    let (type_id, bytes) = &commands[1];
+    rig.driver().execute(&Command::decode(*type_id, bytes).unwrap());
+    rig.settle();
+    assert!(first.is_closed() && !second.is_closed());
+    settled(&rig, second.async_remove_destination(ONE)).unwrap();
+    remove_by_id(&rig, || second.remove_destination_by_id(two));
+    rig.pass(Duration::from_secs(1));
+    assert!(!first.is_closed());
+    assert!(channels(&rig.driver(), second.original_registration_id()).is_empty());
+    assert!(rig.told().last().unwrap().contains("2 resources restored, 0 not"));
+}
+
 /// Nor does the client wait for it for ever.
 #[test]
 fn a_destination_that_is_removed_before_it_is_restored_stays_removed() {

@@ -218,6 +218,24 @@ fn a_silent_driver_is_lost_after_the_driver_timeout() {
     assert!(matches!(late.poll(), Err(AddError::NoAnswer { .. } | AddError::NoDriver { .. })));
 }
 
+/// The wall clock was set back a little, so the heartbeat of a dead driver looks young enough to everybody who has not watched
+/// it. What would be asked of that driver would be lost.
+#[test]
+fn a_silent_driver_is_not_taken_for_alive_again() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    rig.settle();
+    rig.told();
+    silence(&rig, Duration::from_secs(25));
+    let told = rig.told();
+    assert!(told[0].contains("it gives no sign of life"), "{told:?}");
+    assert!(all.is_closed() && !rig.core.conductor().is_connected(), "{told:?}");
+    // It was only slow after all.
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().last().unwrap().starts_with("reconnected"));
+    all.works(&rig);
+}
+
 /// An application that was told of the reconnection reads the new session id before its next offer.
 #[test]
 fn an_exclusive_publication_tells_of_its_new_log_before_the_next_offer() {
