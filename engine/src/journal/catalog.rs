@@ -257,7 +257,7 @@ impl Catalog {
 
     /// All entries, in the order of the file. An unreadable entry yields an error, and the entries after it follow.
     pub fn entries(&self) -> Entries<'_> {
-        Entries { catalog: self, offset: self.first }
+        Entries { catalog: self, offset: self.first, is_lost: false }
     }
 
     /// The valid entry of a recording.
@@ -297,7 +297,8 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Options`] if the catalog is full, or the error of syncing it.
+    /// [`JournalError::Options`] if the catalog is full. [`JournalError::Malformed`] if it is damaged so that nobody would
+    /// find the entry. Otherwise the error of syncing it.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
         let (offset, length) = self.write(&new, RecordingState::Valid, 0)?;
@@ -312,7 +313,7 @@ impl Catalog {
     /// Ensures that there is space for another recording, and extends the file if necessary, as an archive does. The
     /// caller holds the journal's lock.
     pub(crate) fn make_room(&mut self, storage: &dyn Storage, new: &RecordingDescriptor) -> Result<(), JournalError> {
-        let needed = (self.entries_end() + self.length_of(&encode_descriptor(new))) as u64;
+        let needed = (self.entries_end()? + self.length_of(&encode_descriptor(new))) as u64;
         let length = self.view().len() as u64;
         if needed > length {
             let longer = needed.max(length + (length / 2).max(CAPACITY));
@@ -323,11 +324,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// The offset after the last entry.
-    fn entries_end(&self) -> usize {
+    /// The offset after the last entry. An error if that is not known, because a length is damaged.
+    fn entries_end(&self) -> Result<usize, JournalError> {
         let mut entries = self.entries();
-        entries.by_ref().for_each(drop);
-        entries.offset
+        while let Some(entry) = entries.next() {
+            if entries.is_lost {
+                entry?;
+            }
+        }
+        Ok(entries.offset)
     }
 
     /// The length of an entry, header included.
@@ -349,7 +354,7 @@ impl Catalog {
         state: RecordingState,
         checksum: i32,
     ) -> Result<(usize, usize), JournalError> {
-        let offset = self.entries_end();
+        let offset = self.entries_end()?;
         let bytes = encode_descriptor(new);
         let length = self.length_of(&bytes);
         let view = self.view();
@@ -394,6 +399,13 @@ impl Catalog {
         let Some(at) = self.descriptor_at(entry) else { return was };
         let start = Position::new(self.view().word_at::<i64>(at + field::START_POSITION).load_acquire());
         if start > was && entry.descriptor.layout().is_base(start) { start } else { was }
+    }
+
+    /// The session id of a recording, which changes when another session continues it. If the entry is no longer where
+    /// it was, the session id of then.
+    pub(crate) fn session_id(&self, entry: &CatalogEntry) -> SessionId {
+        let Some(at) = self.descriptor_at(entry) else { return entry.descriptor.session_id };
+        SessionId::new(get_i32(self.view(), at + field::SESSION_ID))
     }
 
     /// The offset of an entry's descriptor. `None` if this catalog has another entry there, or none: the entry may be
@@ -491,6 +503,8 @@ fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
 pub struct Entries<'a> {
     catalog: &'a Catalog,
     offset: usize,
+    /// Whether a length is damaged, so that no further entry can be found.
+    is_lost: bool,
 }
 
 impl Iterator for Entries<'_> {
@@ -506,7 +520,7 @@ impl Iterator for Entries<'_> {
         }
         let length = length as usize;
         if length > rest || !(length + entry::HEADER_LENGTH).is_multiple_of(8) {
-            // The offset of the next entry is unknown.
+            self.is_lost = true;
             self.offset = view.len();
             let found = format!("an entry cannot be {length} bytes long with {rest} left");
             return Some(Err(malformed(&self.catalog.path, offset as u64, found)));

@@ -126,6 +126,11 @@ fn segments(storage: &dyn Storage) -> Result<Vec<(RecordingId, Position, Segment
     Ok(segments)
 }
 
+/// Whether an entry says otherwise than its copy, so that repair would make the catalog again.
+pub(crate) fn contradicts_copy(storage: &dyn Storage, entry: &CatalogEntry) -> Result<bool, JournalError> {
+    Ok(corrected(storage, entry)? != entry.descriptor)
+}
+
 /// The descriptor that an entry should have according to its copy, if the copy belongs to the same recording. Only the
 /// start position, the stop position and the session may legitimately differ.
 fn corrected(storage: &dyn Storage, entry: &CatalogEntry) -> Result<RecordingDescriptor, JournalError> {

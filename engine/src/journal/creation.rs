@@ -71,11 +71,36 @@ pub(crate) fn begin(
 
 #[cfg(test)]
 mod tests {
+    use crate::journal::catalog::CATALOG_NAME;
     use crate::journal::storage::Directory;
     use crate::journal::{Journal, JournalOptions};
     use crate::types::Position;
 
     use super::*;
+
+    /// Where the entries end is not known. The file would become longer each time, and the new entry would not be found.
+    #[test]
+    fn a_catalog_that_has_to_be_repaired_gets_no_entry_and_does_not_grow() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create(dir.path(), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        let path = dir.path().join(CATALOG_NAME);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[32..36].copy_from_slice(&i32::MAX.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let storage = Directory::at(dir.path());
+        let files = storage.names().unwrap();
+        let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        let error =
+            begin(&storage, Some(catalog), descriptor.clone(), &Chosen::NOTHING, &Retention::new()).unwrap_err();
+        assert!(matches!(error, JournalError::Malformed { offset: 32, .. }), "{error}");
+        let error = Catalog::open(&storage, FileAccess::ReadWrite).unwrap().add(&descriptor).unwrap_err();
+        assert!(error.to_string().contains("gannet journal repair"), "{error}");
+        assert!(std::fs::read(&path).unwrap() == bytes);
+        assert_eq!(storage.names().unwrap(), files);
+    }
 
     #[test]
     fn a_catalog_that_is_full_grows_under_those_who_read_it() {

@@ -4,12 +4,16 @@
 //! ```text
 //!    0  version | length | recording id
 //!  256  255 slots of 256 bytes: in use | length of the name | position, tag | when it was moved | generation | name
+//!  488  in each: CRC-32C of name and generation
 //! ```
 //!
 //! A slot is reused after its cursor was removed, and then has another generation. The low five bits of a position,
 //! which a position does not need, are those of its generation. A consumer that moves a cursor checks the generation,
 //! and exchanges the position for the next only if nobody has stored one since. So it never moves a cursor that took
 //! the place of its own.
+//!
+//! The two highest bits of a position's word are a mark and a parity bit, so that a wrong bit is noticed. A cursor whose slot
+//! has a wrong bit is an error, which says where it is and what to do. It is not taken for a cursor elsewhere, or for none.
 //!
 //! The position is one word, stored in one step, so it survives a kill at any instant. A loss of power may take it back
 //! to the last sync. A loss of power may also remove messages behind which a cursor already is; recovery then moves the
@@ -20,8 +24,9 @@ use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserv
 use crate::time::{Clock, EpochMillis, SystemClock};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
+use super::checksum::crc32c;
 use super::descriptor::RecordingDescriptor;
-use super::error::JournalError;
+use super::error::{Damage, Fault, JournalError};
 use super::locks::{cursors_lock_name, wait_for_lock};
 use super::preamble::{self, Preamble};
 use super::recording::Recording;
@@ -29,7 +34,7 @@ use super::storage::{Storage, Stored};
 use super::tailer::Start;
 
 /// The version of the cursor file's layout.
-pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(2, 0, 0);
+pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(3, 0, 0);
 
 /// The number of cursors that a recording can have.
 pub const MAX_CURSORS: usize = 255;
@@ -40,8 +45,11 @@ pub const MAX_CURSOR_NAME: usize = 200;
 const SLOT: usize = 256;
 const FILE_LENGTH: usize = SLOT * (MAX_CURSORS + 1);
 const PREAMBLE: Preamble = Preamble::new(CURSORS_VERSION, FILE_LENGTH);
-/// The previous version, in which all cursors have generation 0.
-const UNTAGGED: Preamble = Preamble::new(SemanticVersion::new(1, 0, 0), FILE_LENGTH);
+/// The previous versions, without parity bits and checksums. In the first, all cursors have generation 0.
+const UNGUARDED: [Preamble; 2] = [
+    Preamble::new(SemanticVersion::new(1, 0, 0), FILE_LENGTH),
+    Preamble::new(SemanticVersion::new(2, 0, 0), FILE_LENGTH),
+];
 
 const IN_USE: Field<i32> = Field::at(0);
 const NAME_LENGTH: Field<i32> = Field::at(4);
@@ -49,12 +57,18 @@ const POSITION: Field<i64> = Field::at(8);
 const MOVED: Field<i64> = Field::at(16);
 const GENERATION: Field<i64> = Field::at(24);
 const NAME: usize = 32;
+const GUARD: Field<i32> = Field::at(232);
 
-const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && GENERATION.end() <= NAME);
+const _: () = assert!(NAME + MAX_CURSOR_NAME <= GUARD.start() && GENERATION.end() <= NAME && GUARD.end() <= SLOT);
 
 /// The bits of a position's word that hold its generation. Frames begin at multiples of 32, so a position does not need
 /// them.
 const TAG: i64 = FRAME_ALIGNMENT as i64 - 1;
+
+/// The bit that marks a position's word with a parity bit, and the parity bit, which makes the number of ones even. No
+/// position needs them, since none is greater than 2^61.
+const HAS_PARITY: i64 = i64::MIN;
+const PARITY: i64 = 1 << 62;
 
 /// A named cursor: the position at which a consumer continues after a restart. Messages from there on are not pruned
 /// unless pruning is forced.
@@ -122,8 +136,9 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Options`] if the name is empty or too long, or if there are too many cursors. Otherwise an error
-    /// of the operating system.
+    /// [`JournalError::Options`] if the name is empty or too long, or if there are too many cursors.
+    /// [`JournalError::Malformed`] if the cursor is damaged, or another one that could be it. Otherwise an error of the
+    /// operating system.
     pub fn cursor(&self, name: &str) -> Result<Cursor, JournalError> {
         if name.is_empty() || name.len() > MAX_CURSOR_NAME {
             let what = format!("a cursor with a name of {} bytes", name.len());
@@ -140,22 +155,33 @@ impl Recording {
             None => create(storage, descriptor)?,
         };
         let view = stored.view();
-        let slot = match find(view, name) {
-            Some(slot) => slot,
+        let found: Vec<_> = slots().filter_map(|slot| Some((slot, look(view, slot)?))).collect();
+        let damaged = |fault: &SlotFault| fault.error(storage, descriptor);
+        let slot = match found.iter().find(|(_, found)| found.is_named(name)) {
+            Some((_, Found { fault: Some(fault), .. })) => return Err(damaged(fault)),
+            Some((slot, _)) => *slot,
             None => {
-                let free = slots().find(|&slot| view.word(IN_USE.from(slot)).load_relaxed() == 0);
+                // A cursor whose name is damaged may be this one. It must not begin anew without notice.
+                let nameless =
+                    found.iter().find_map(|(_, found)| found.fault.as_ref().filter(|fault| fault.hides_name));
+                if let Some(fault) = nameless {
+                    return Err(damaged(fault));
+                }
+                let free = slots().find(|&slot| look(view, slot).is_none());
                 let Some(slot) = free else {
                     let what = format!("more than {MAX_CURSORS} cursors");
                     return Err(JournalError::Options { what, expected: "remove one that nobody needs" });
                 };
                 view.put_bytes(slot + NAME, name.as_bytes());
                 view.word(NAME_LENGTH.from(slot)).store_relaxed(name.len() as i32);
-                let word = tagged(self.start_position(), view.word(GENERATION.from(slot)).load_relaxed());
+                let generation = view.word(GENERATION.from(slot)).load_relaxed();
+                let word = tagged(self.start_position(), generation);
                 view.word(POSITION.from(slot)).store_relaxed(word);
                 view.word(MOVED.from(slot)).store_relaxed(SystemClock.epoch().get());
                 // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and the
                 // position.
                 view.word(IN_USE.from(slot)).store_release(1);
+                view.word(GUARD.from(slot)).store_relaxed(guard(name.as_bytes(), generation));
                 slot
             }
         };
@@ -166,13 +192,37 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// An error of the operating system.
+    /// [`JournalError::Malformed`] if one of them is damaged, with its place and what to do. Otherwise an error of the
+    /// operating system.
     pub fn cursors(&self) -> Result<Vec<CursorInfo>, JournalError> {
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadOnly)?;
-        Ok(stored.map(|stored| slots().filter_map(|slot| info(stored.view(), slot)).collect()).unwrap_or_default())
+        let found = stored.iter().flat_map(|stored| slots().filter_map(|slot| look_twice(stored.view(), slot)));
+        let info = |found: Found| match found.fault {
+            Some(fault) => Err(fault.error(&*self.storage, self.descriptor())),
+            None => Ok(found.info),
+        };
+        found.map(info).collect()
+    }
+
+    /// The damaged places of the cursors' file: its offset, and what is wrong there.
+    pub(crate) fn cursor_faults(&self) -> Result<Vec<Damage>, JournalError> {
+        let path = self.storage.path(&file_name(self.descriptor().recording_id));
+        let damage = |offset, found| {
+            let (path, position) = (path.clone(), Position::new(0));
+            Damage { path, position, offset, fault: Fault::Cursors(found) }
+        };
+        let stored = match open(&*self.storage, self.descriptor(), FileAccess::ReadOnly) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(Vec::new()),
+            Err(JournalError::Malformed { offset, found, .. }) => return Ok(vec![damage(offset, found)]),
+            Err(error) => return Err(error),
+        };
+        let faults = slots().filter_map(|slot| look_twice(stored.view(), slot)?.fault);
+        Ok(faults.map(|fault| damage(fault.offset as u64, fault.found)).collect())
     }
 
     /// Moves a cursor to where a tailer would start, waits until that is on stable storage, and returns the position.
+    /// Also if its present position is damaged.
     /// Only for consumers that are not running: a running consumer moves the cursor again after its next message.
     ///
     /// ```
@@ -198,6 +248,10 @@ impl Recording {
         // Pruning needs this lock, too, so nothing is pruned between finding the position and moving the cursor.
         let _lock = lock(&*self.storage, self.descriptor())?;
         let mut cursor = self.existing(name)?;
+        let fault = look(cursor.stored.view(), cursor.slot).and_then(|found| found.fault);
+        if let Some(fault) = fault.filter(|fault| fault.hides_name) {
+            return Err(fault.error(&*self.storage, self.descriptor()));
+        }
         let position = self.tailer(to)?.position();
         cursor.move_to(position)?;
         cursor.sync()?;
@@ -205,7 +259,7 @@ impl Recording {
     }
 
     /// Removes a cursor, and waits until that is on stable storage. A consumer that has the cursor open cannot move it
-    /// any more.
+    /// any more. A damaged cursor is removed by the name that the error tells.
     ///
     /// # Errors
     ///
@@ -216,6 +270,7 @@ impl Recording {
         let (view, slot) = (cursor.stored.view(), cursor.slot);
         let (generation, found) = &cursor.generations;
         let next = found.wrapping_add(1);
+        view.word(GUARD.from(slot)).store_relaxed(0);
         generation.store_relaxed(next);
         // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `move_to`; whoever loads this word also
         // sees the generation.
@@ -229,7 +284,9 @@ impl Recording {
         let unknown = || unknown(self.descriptor().recording_id, name);
         self.look_again()?;
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
-        let slot = find(stored.view(), name).ok_or_else(unknown)?;
+        let found = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| found.info.name == name);
+        let is_intact = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| found.is_named(name));
+        let slot = slots().find(is_intact).or_else(|| slots().find(found)).ok_or_else(unknown)?;
         Ok(Cursor::new(stored, slot, name, self.descriptor()))
     }
 }
@@ -242,7 +299,7 @@ impl Cursor {
         Self {
             position: view.own(POSITION.from(slot)),
             // The lock is held, so the cursor cannot be removed meanwhile.
-            seen: place(view, slot),
+            seen: place(view, slot).unwrap_or(descriptor.start_position),
             generations: (generation.clone(), generation.load_relaxed()),
             slot,
             name: name.to_owned(),
@@ -263,8 +320,8 @@ impl Cursor {
     /// that this handle has seen.
     pub fn position(&self) -> Position {
         let found = place(self.stored.view(), self.slot);
-        let position = if self.is_there() { found } else { self.seen };
-        // The file is untrusted.
+        // The file is untrusted. Of a damaged position nothing is known, and the next move mends it.
+        let position = found.filter(|_| self.is_there()).unwrap_or(self.seen);
         position.clamp(Position::new(0), self.end)
     }
 
@@ -339,7 +396,9 @@ pub(crate) fn rewind_to(
     };
     let mut rewound = Vec::new();
     for slot in slots() {
-        let Some(info) = info(stored.view(), slot).filter(|info| info.position > end) else { continue };
+        // A damaged cursor is an error for whoever opens it.
+        let found = look(stored.view(), slot).filter(|found| found.fault.is_none() && found.info.position > end);
+        let Some(Found { info, .. }) = found else { continue };
         let generation = stored.view().word(GENERATION.from(slot)).load_relaxed();
         // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position, as in `move_to`.
         stored.view().word(POSITION.from(slot)).store_release(tagged(end, generation));
@@ -360,39 +419,111 @@ fn slots() -> impl Iterator<Item = usize> {
     (1..=MAX_CURSORS).map(|slot| slot * SLOT)
 }
 
-fn find(view: &AtomicBuffer, name: &str) -> Option<usize> {
-    slots().find(|&slot| info(view, slot).is_some_and(|info| info.name == name))
-}
-
 /// The word for a position and a generation.
 fn tagged(position: Position, generation: i64) -> i64 {
-    position.get() | generation & TAG
+    let word = position.get() | generation & TAG | HAS_PARITY;
+    if word.count_ones().is_multiple_of(2) { word } else { word | PARITY }
 }
 
-/// The position in a slot.
-fn place(view: &AtomicBuffer, slot: usize) -> Position {
+/// The position in a slot. `None` if it is damaged.
+fn place(view: &AtomicBuffer, slot: usize) -> Option<Position> {
     // ORDERING(journal.cursor): Acquire. Pairs with the Release stores of `move_to` and `remove_cursor`.
-    Position::new(view.word(POSITION.from(slot)).load_acquire() & !TAG)
+    let word = view.word(POSITION.from(slot)).load_acquire();
+    // A word without the mark is of an earlier version.
+    let is_intact = if word & HAS_PARITY == 0 { word & PARITY == 0 } else { word.count_ones().is_multiple_of(2) };
+    is_intact.then_some(Position::new(word & !(TAG | HAS_PARITY | PARITY)))
+}
+
+/// The checksum of what is written once in a slot. Never 0, which means that there is none.
+fn guard(name: &[u8], generation: i64) -> i32 {
+    let checksum = crc32c(&[name, &generation.to_le_bytes()].concat());
+    (if checksum == 0 { u32::MAX } else { checksum }).cast_signed()
 }
 
 fn unknown(recording_id: RecordingId, name: &str) -> JournalError {
     JournalError::UnknownCursor { recording_id, name: name.to_owned() }
 }
 
+/// A slot that is in use, or should be.
+struct Found {
+    /// What is in it. If it has a fault, as far as that can be read.
+    info: CursorInfo,
+    fault: Option<SlotFault>,
+}
+
+/// What is wrong with a slot.
+struct SlotFault {
+    /// The offset in the file.
+    offset: usize,
+    found: String,
+    /// Whether it is not known which cursor it is.
+    hides_name: bool,
+}
+
+impl Found {
+    fn is_named(&self, name: &str) -> bool {
+        self.info.name == name && self.fault.as_ref().is_none_or(|fault| !fault.hides_name)
+    }
+}
+
+impl SlotFault {
+    fn error(&self, storage: &dyn Storage, descriptor: &RecordingDescriptor) -> JournalError {
+        let path = storage.path(&file_name(descriptor.recording_id));
+        JournalError::Malformed { path, offset: self.offset as u64, found: self.found.clone() }
+    }
+}
+
 /// The content of a slot, if it is in use.
-fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
+fn look(view: &AtomicBuffer, slot: usize) -> Option<Found> {
     // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `cursor`.
-    if view.word(IN_USE.from(slot)).load_acquire() != 1 {
+    let in_use = view.word(IN_USE.from(slot)).load_acquire();
+    let kept = view.word(GUARD.from(slot)).load_relaxed();
+    if in_use == 0 && kept == 0 {
         return None;
     }
-    let length = usize::try_from(view.word(NAME_LENGTH.from(slot)).load_relaxed()).ok()?;
-    let mut name = vec![0; Some(length).filter(|length| (1..=MAX_CURSOR_NAME).contains(length))?];
+    let told = view.word(NAME_LENGTH.from(slot)).load_relaxed();
+    let length = usize::try_from(told).ok().filter(|length| (1..=MAX_CURSOR_NAME).contains(length));
+    let mut name = vec![0; length.unwrap_or(MAX_CURSOR_NAME)];
     view.get_bytes(slot + NAME, &mut name);
-    Some(CursorInfo {
-        name: String::from_utf8(name).ok()?,
-        position: place(view, slot),
-        moved: EpochMillis::new(view.word(MOVED.from(slot)).load_relaxed()),
-    })
+    let generation = view.word(GENERATION.from(slot)).load_relaxed();
+    let expected = guard(&name, generation);
+    let is_name = length.is_some() && (kept == 0 || kept == expected) && str::from_utf8(&name).is_ok();
+    if !is_name {
+        // What can be told of it.
+        name.truncate(name.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
+    }
+    let name = String::from_utf8_lossy(&name).into_owned();
+    let position = place(view, slot);
+    let whereabouts = position.map_or_else(|| "unknown".to_owned(), |position| position.to_string());
+    let remove = format!(
+        "it may be any cursor, and its position is {whereabouts}: remove it with `gannet journal cursors rm {name:?}`, make it \
+         again and move it there"
+    );
+    let fault = |at: usize, found: String, hides_name| Some(SlotFault { offset: slot + at, found, hides_name });
+    let fault = if in_use != 1 {
+        fault(IN_USE.start(), format!("the mark of the cursor {name:?} is {in_use}, expected 1; {remove}"), true)
+    } else if length.is_none() {
+        fault(NAME_LENGTH.start(), format!("the name of a cursor has {told} bytes, expected 1 to 200; {remove}"), true)
+    } else if !is_name {
+        let found = format!("the CRC-32C of the cursor {name:?} is {kept:#010x}, expected {expected:#010x}; {remove}");
+        fault(GUARD.start(), found, true)
+    } else if position.is_none() {
+        let found = format!(
+            "the position of the cursor {name:?} has a wrong bit; move the cursor with `gannet journal cursors move {name:?} --to \
+             PLACE` to where its consumer was"
+        );
+        fault(POSITION.start(), found, false)
+    } else {
+        None
+    };
+    let moved = EpochMillis::new(view.word(MOVED.from(slot)).load_relaxed());
+    Some(Found { info: CursorInfo { name, position: position.unwrap_or(Position::new(0)), moved }, fault })
+}
+
+/// As [`look`], without the cursors' lock. A cursor that is being removed may look damaged for an instant.
+fn look_twice(view: &AtomicBuffer, slot: usize) -> Option<Found> {
+    let found = look(view, slot)?;
+    if found.fault.is_none() { Some(found) } else { look(view, slot) }
 }
 
 /// Opens the file. To open it for writing, the caller holds the cursors' lock.
@@ -413,17 +544,27 @@ fn open(
         Err(error) => return Err(error),
     };
     let view = stored.view();
-    let is_untagged = UNTAGGED.is_in(view, descriptor.recording_id);
-    if !is_untagged && !PREAMBLE.is_in(view, descriptor.recording_id) {
+    let is_unguarded = UNGUARDED.iter().any(|version| version.is_in(view, descriptor.recording_id));
+    if !is_unguarded && !PREAMBLE.is_in(view, descriptor.recording_id) {
         let version = preamble::version(view);
-        let found = format!("it has version {version}, and is not the cursors of this recording");
+        let found = format!(
+            "it has version {version}, and is not the cursors of this recording in version 1 to {}; its cursors cannot be made \
+             again, so it is left alone",
+            CURSORS_VERSION.major()
+        );
         return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
     }
-    if is_untagged && access == FileAccess::ReadWrite {
-        // The rest of the layout is the same.
+    if is_unguarded && access == FileAccess::ReadWrite {
+        // The rest of the layout is the same. A position gets its parity bit when it is moved.
+        for slot in slots() {
+            if let Some(Found { info, fault: None }) = look(view, slot) {
+                let generation = view.word(GENERATION.from(slot)).load_relaxed();
+                view.word(GUARD.from(slot)).store_relaxed(guard(info.name.as_bytes(), generation));
+            }
+        }
         PREAMBLE.write_version(view);
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
-        stored.sync(0, SLOT).map_err(failed)?;
+        stored.sync(0, FILE_LENGTH).map_err(failed)?;
     }
     Ok(Some(stored))
 }

@@ -98,6 +98,18 @@ pub enum JournalError {
         /// What is missing first.
         lost: Damage,
     },
+    /// The machine was restarted before this part of the recording was on stable storage, and nobody has recovered the
+    /// recording since. Only its present checksums tell which frames are whole.
+    #[error(
+        "recording {recording_id} has not been recovered since the machine was restarted: only its present checksums tell which \
+         frames are whole, from position {from} on; first open the journal for writing, or run `gannet journal repair`"
+    )]
+    NotRecovered {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The position up to which it certainly was on stable storage.
+        from: Position,
+    },
     /// The position is not in this recording, or no frame begins there.
     #[error("recording {recording_id} cannot be read from {position}: {reason}")]
     Position {

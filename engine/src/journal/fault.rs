@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crate::types::Position;
 
-/// Bytes in the middle of a recording that are no valid frame, or that differ from what was written.
+/// Bytes in the middle of a recording that are no valid frame, or that differ from what was written. Or bytes of a sidecar
+/// that are not as they were written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is damaged at position {position} (byte {offset}): {fault}", path.display())]
 pub struct Damage {
-    /// The segment file.
+    /// The segment file, or the sidecar.
     pub path: PathBuf,
     /// The position in the recording.
     pub position: Position,
@@ -16,6 +17,13 @@ pub struct Damage {
     pub offset: u64,
     /// What is wrong there.
     pub fault: Fault,
+}
+
+impl Damage {
+    /// Damage in the segment file that begins at `base`.
+    pub(super) fn in_segment(path: PathBuf, base: Position, position: Position, fault: Fault) -> Self {
+        Self { path, position, offset: (position.get() - base.get()).unsigned_abs(), fault }
+    }
 }
 
 /// What is wrong with a frame.
@@ -49,6 +57,33 @@ pub enum Fault {
         /// The checksum stored when the bytes were written.
         expected: u32,
     },
+    /// The sidecar of a segment is not as it was written. The segment itself is intact.
+    #[error(
+        "{what} is {found:#x}, expected {expected:#x}; no message is lost, and `gannet journal repair` makes the file again"
+    )]
+    Sidecar {
+        /// The field.
+        what: &'static str,
+        /// The value found.
+        found: i64,
+        /// The value expected.
+        expected: i64,
+    },
+    /// The recording's entry in the catalog is not as it was written.
+    #[error(
+        "the recording's entry contradicts its copy in the `.entry` file, and what follows may come of that; `gannet journal repair` \
+         makes the catalog again"
+    )]
+    Entry,
+    /// A cursor, or the file of all cursors, is not as it was written.
+    #[error("{0}")]
+    Cursors(String),
+    /// The recording times of a segment are not as they were written.
+    #[error("{0} has a wrong bit; no message is lost, but the messages from there to the next time have none")]
+    Times(&'static str),
+    /// The retention policy is not as it was set.
+    #[error("{0}")]
+    Retention(String),
     /// The segment's file is missing or too short.
     #[error("the file {0}")]
     File(&'static str),

@@ -21,7 +21,7 @@ use super::pages::PagesAhead;
 use super::prune::{Prune, try_prune_open};
 use super::pruned::HeldBack;
 use super::recording::Recording;
-use super::retention::RetentionFile;
+use super::retention::{Retention, RetentionFile};
 use super::segment::SegmentLayout;
 use super::sidecar::Sidecar;
 use super::storage::{Lock, Share};
@@ -197,7 +197,7 @@ impl Keeper {
         self.next_prune = now.saturating_add_ns(PRUNE_INTERVAL_NS);
         let id = self.writer.descriptor.recording_id;
         let file = RetentionFile::open(&*self.writer.storage, id, FileAccess::ReadOnly)?;
-        let policy = file.map(|file| file.policy()).unwrap_or_default();
+        let policy = file.map_or(Ok(Retention::new()), |file| file.policy(&*self.writer.storage))?;
         if policy.keeps_everything() {
             return Ok(0);
         }

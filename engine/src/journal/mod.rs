@@ -13,12 +13,14 @@
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording` with `present`, `tailer` |
 //! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
-//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`; `storage` for their place |
+//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`; `preamble` and `checksum` for sidecars; `storage` for their place |
+//! | processes and threads that share a journal | `locks`, `mark`, `idle` |
+//! | what can be wrong | `fault`, `error` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
-//! | rebuild sidecars from segments, and verify segments against them | `indexer`, `reindex`, `verify` |
+//! | rebuild sidecars from segments, and verify one against the other | `indexer`, `reindex`, `verify`, `sidecar_check` |
 //! | positions of consumers | `cursor`; with retries and more, `consumer` |
 //! | segments by time of day | `roll`, `roll_cycle` |
-//! | retention | `retention`, `prune`, `age`; `first_entry` for where the rest begins |
+//! | retention | `retention`, `prune` with `pruned`, `age`; `first_entry` for where the rest begins |
 //! | record a stream, replay a recording, continue with the live stream | `stream/` |
 //!
 //! `engine/docs/journal-format.md` describes the format. The content of every file is untrusted and is checked before
@@ -64,6 +66,7 @@ mod roll_cycle;
 mod seat;
 mod segment;
 mod sidecar;
+mod sidecar_check;
 pub mod storage;
 mod stream;
 mod tail;

@@ -56,9 +56,12 @@ impl Present {
     /// the recording since. `None` if nothing was lost. Also `None` if the machine's boots cannot be told apart, because
     /// its writers may be alive.
     pub(crate) fn unproven_from(&self) -> Option<Position> {
-        if self.boot_id == [0, 0] {
-            return None;
-        }
+        if self.boot_id == [0, 0] { None } else { self.recoverable_from() }
+    }
+
+    /// The position from which recovery would keep only what the present checksums prove. `None` if it would keep
+    /// everything. If the machine's boots cannot be told apart, recovery takes them for different ones, too.
+    pub(crate) fn recoverable_from(&self) -> Option<Position> {
         let stop_position = self.stop_position();
         let start_position = self.catalog.start_position(&self.entry);
         let descriptor = RecordingDescriptor { stop_position, start_position, ..self.entry.descriptor.clone() };

@@ -116,8 +116,9 @@ impl Prune {
 ///
 /// # Errors
 ///
-/// [`JournalError::Recover`] for a recording whose writers were killed: open or repair it first. Otherwise an error of
-/// the operating system. Segments pruned before the error stay pruned, and the journal can be read.
+/// [`JournalError::Recover`] for a recording whose writers were killed, and [`JournalError::NotRecovered`] for one whose
+/// end may have been lost with the power: open or repair it first. Otherwise an error of the operating system. Segments
+/// pruned before the error stay pruned, and the journal can be read.
 pub fn prune(
     storage: Arc<dyn Storage>,
     recording_id: Option<RecordingId>,
@@ -137,8 +138,11 @@ pub fn prune(
     let opening = alone.is_some().then_some(opening);
     // It may have been repaired or recovered before it was locked.
     recording.look_again()?;
-    if opening.is_some() && recording.stop_position().is_none() {
-        return Err(JournalError::Recover { recording_id: id });
+    if opening.is_some() {
+        if recording.stop_position().is_none() {
+            return Err(JournalError::Recover { recording_id: id });
+        }
+        recording.check_recovered()?;
     }
     // If others have it open, they hold the mark.
     let mark = opening.as_ref().map(|opening| Mark::claim(&*storage, opening)).transpose()?;

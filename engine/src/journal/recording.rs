@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use crate::memory::FileAccess;
-use crate::types::{Position, RecordingId};
+use crate::types::{Position, RecordingId, SessionId};
 
+use super::catalog::CatalogEntry;
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
@@ -88,9 +89,22 @@ impl Recording {
         self.present().unproven_from()
     }
 
+    /// Checks that recovery would not have to prove any frame by the checksums that there are now.
+    pub(crate) fn check_recovered(&self) -> Result<(), JournalError> {
+        self.look_again()?;
+        let recording_id = self.descriptor().recording_id;
+        let from = self.known_present().recoverable_from();
+        from.map_or(Ok(()), |from| Err(JournalError::NotRecovered { recording_id, from }))
+    }
+
     /// The recording's control page, if there is one.
     pub(crate) fn control(&self) -> Option<&Control> {
         self.present().control.as_ref()
+    }
+
+    /// The recording's entry in the catalog.
+    pub(crate) fn entry(&self) -> &CatalogEntry {
+        &self.present().entry
     }
 
     /// The recording's descriptor as it was when the recording was opened.
@@ -104,15 +118,23 @@ impl Recording {
         present.catalog.start_position(&present.entry)
     }
 
+    /// The current session id. It changes when another session continues the recording. Whoever has read a frame of that
+    /// session finds its id here.
+    pub(crate) fn session_id(&self) -> SessionId {
+        let present = self.present();
+        present.catalog.session_id(&present.entry)
+    }
+
     /// The recording's retention policy. It has no limits unless some were set.
     ///
     /// # Errors
     ///
-    /// An error of the operating system.
+    /// [`JournalError::Malformed`] if the policy is damaged; nothing is pruned by it then. Otherwise an error of the
+    /// operating system.
     pub fn retention(&self) -> Result<Retention, JournalError> {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
-        Ok(file.map(|file| file.policy()).unwrap_or_default())
+        file.map_or(Ok(Retention::new()), |file| file.policy(&*self.storage))
     }
 
     /// How much has been pruned so far.

@@ -313,12 +313,8 @@ impl Recovery<'_> {
     }
 
     fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
-        Damage {
-            path: self.storage.path(&segment_name(self.descriptor.recording_id, base)),
-            position,
-            offset: (position.get() - base.get()).unsigned_abs(),
-            fault,
-        }
+        let path = self.storage.path(&segment_name(self.descriptor.recording_id, base));
+        Damage::in_segment(path, base, position, fault)
     }
 }
 
@@ -346,10 +342,12 @@ mod tests {
 
     use super::*;
     use crate::journal::making::find_segment;
+    use crate::journal::reindex::reindex_in;
     use crate::journal::repair::repair;
     use crate::journal::storage::{Crash, MemoryStorage};
-    use crate::journal::{Journal, JournalOptions, Recording, Start};
+    use crate::journal::{Journal, JournalOptions, Prune, Recording, Retention, Start, prune};
     use crate::memory::RawAccess;
+    use crate::types::RecordingId;
 
     const SEGMENT: i64 = 64 << 10;
     const MESSAGE: [u8; 1000] = [7; 1000];
@@ -359,12 +357,23 @@ mod tests {
     /// A recording of two segments and a half that was ended and not synced, after a loss of power that took these pages of its
     /// segments and nothing else; and where it ended.
     fn after_power_loss(is_lost: impl Fn(&str, usize) -> bool) -> (MemoryStorage, Position) {
+        synced_before_power_loss(None, is_lost)
+    }
+
+    /// The same, but as soon as the recording had reached a position, it was synced up to there.
+    fn synced_before_power_loss(
+        sync_at: Option<i64>,
+        is_lost: impl Fn(&str, usize) -> bool,
+    ) -> (MemoryStorage, Position) {
         let storage = MemoryStorage::new(RawAccess::ENGINE);
         let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
         let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
         let mut appender = journal.appender().unwrap();
         while journal.tail().get() < 2 * SEGMENT + SEGMENT / 2 {
             appender.append(&MESSAGE).unwrap();
+            if sync_at.is_some_and(|sync_at| (sync_at..=sync_at + OCCUPIED).contains(&journal.tail().get())) {
+                journal.sync().unwrap();
+            }
         }
         let tail = journal.tail();
         drop(appender);
@@ -490,6 +499,49 @@ mod tests {
         assert_eq!((done.left_by, done.quarantined.len(), done.end < tail), (LeftBy::PowerLoss, 0, true));
         let again = repair(Arc::clone(&storage), None, false, |_| ()).unwrap();
         assert_eq!((again.left_by, again.end), (LeftBy::Close, done.end));
+    }
+
+    /// They would prove frames of which a part is lost.
+    #[test]
+    fn nobody_replaces_the_checksums_that_recovery_needs() {
+        let (storage, _) = after_power_loss(|name, at| name == "0-65536.rec" && at == 8192);
+        let storage: Arc<dyn Storage> = Arc::new(storage);
+        let error = reindex_in(&storage, None, &mut |_| ()).unwrap_err();
+        let id = RecordingId::new(0);
+        assert!(matches!(error, JournalError::NotRecovered { recording_id, .. } if recording_id == id), "{error}");
+        let end = repair(Arc::clone(&storage), None, false, |_| ()).unwrap().end;
+        let done = reindex_in(&storage, None, &mut |_| ()).unwrap();
+        assert_eq!((done.end, done.damages), (end, Vec::new()));
+    }
+
+    /// Pruning keeps the segment in which the recording ends, and that need not be the last one.
+    #[test]
+    fn nothing_is_pruned_before_the_end_is_known() {
+        let lost = [("0-65536.rec", 40 << 10), ("0-131072.rec", 0)];
+        let (storage, _) = after_power_loss(|name, at| lost.contains(&(name, at)));
+        let storage: Arc<dyn Storage> = Arc::new(storage);
+        let all = Prune::by(&Retention::new().max_bytes(1));
+        let error = prune(Arc::clone(&storage), None, &all).unwrap_err();
+        assert!(matches!(error, JournalError::NotRecovered { .. }), "{error}");
+        let end = repair(Arc::clone(&storage), None, false, |_| ()).unwrap().end;
+        let pruned = prune(Arc::clone(&storage), None, &all).unwrap();
+        assert!(pruned.start.get() == SEGMENT && end.get() > SEGMENT, "{pruned:?}, {end}");
+    }
+
+    /// The first of its segments is on stable storage and has no sidecar.
+    #[test]
+    fn repair_replaces_them_after_it_has_used_them() {
+        for lost in [None, Some(8192)] {
+            let (storage, tail) =
+                synced_before_power_loss(Some(SEGMENT), |name, at| name == "0-65536.rec" && Some(at) == lost);
+            storage.remove("0-0.index").unwrap();
+            let storage: Arc<dyn Storage> = Arc::new(storage);
+            let done = repair(Arc::clone(&storage), None, false, |_| ()).unwrap();
+            assert_eq!((done.unindexed, done.quarantined.as_slice(), done.end == tail), (1, &[][..], lost.is_none()));
+            let recording = Recording::open_in(storage, None).unwrap();
+            let verified = recording.verify(|_| ()).unwrap();
+            assert!(verified.is_whole() && verified.end == done.end, "{verified:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::memory::{FileAccess, Frames};
 use crate::types::{Position, RecordingId};
 
 use super::control::Control;
-use super::error::{Damage, JournalError};
+use super::error::{Damage, Fault, JournalError};
 use super::first_entry::first_entry;
 use super::indexer::{Indexer, file_checksum};
 use super::locks::{keeper_lock_name, prune_lock_name, wait_for_lock};
@@ -39,7 +39,8 @@ pub struct Reindexed {
 ///
 /// # Errors
 ///
-/// [`JournalError::Io`] while a process has the journal open for writing, or what is wrong with the files.
+/// [`JournalError::Io`] while a process has the journal open for writing. [`JournalError::NotRecovered`] after a loss of
+/// power, until somebody opens the journal for writing or repairs it. Otherwise what is wrong with the files.
 pub fn reindex(
     dir: impl Into<PathBuf>,
     recording_id: Option<RecordingId>,
@@ -64,6 +65,7 @@ pub(crate) fn reindex_in(
         let source = std::io::Error::other("somebody has the journal open, and its helper thread writes the sidecars");
         return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
     };
+    recording.check_recovered()?;
     let mut done = Reindexed::default();
     // Nothing is pruned while it is being read.
     let _pruning = wait_for_lock(&**storage, &prune_lock_name(descriptor.recording_id))?;
@@ -92,22 +94,13 @@ pub(crate) fn reindex_in(
                 cursor.is_some_and(|mut cursor| matches!(identity.look(&mut cursor, place), At::Frame(_)))
             });
             let Some(next) = next else { break };
-            done.damages.push(Damage {
-                path: storage.path(&name),
-                position: indexer.position,
-                offset: (indexer.position.get() - base.get()).unsigned_abs(),
-                fault: outcome.err().unwrap_or(super::error::Fault::Hole),
-            });
+            let fault = outcome.err().unwrap_or(Fault::Hole);
+            done.damages.push(Damage::in_segment(storage.path(&name), base, indexer.position, fault));
             indexer.position = next;
         }
         let whole = stored.is_intact();
         if !whole {
-            done.damages.push(Damage {
-                path: storage.path(&name),
-                position: indexer.position,
-                offset: (indexer.position.get() - base.get()).unsigned_abs(),
-                fault: super::error::Fault::CUT_SHORT,
-            });
+            done.damages.push(Damage::in_segment(storage.path(&name), base, indexer.position, Fault::CUT_SHORT));
         }
         if whole && indexer.position == layout.next_base(base) && length == layout.segment_length.get() as usize {
             sidecar.seal(file_checksum(&stored, length));

@@ -6,7 +6,7 @@
 //! - Damage in the middle is quarantined: the bytes are kept in a file of their own, and their place becomes padding,
 //!   up to the next frame. Then the recording can be read from start to end, also by an archive's replay, which cannot
 //!   skip a hole.
-//! - Sidecars that are missing or outdated are rebuilt. Before that, every frame is compared with its checksum, so a
+//! - Sidecars that are missing, outdated or damaged are rebuilt. Before that, every frame is compared with its checksum, so a
 //!   damaged frame does not get a new, matching one.
 //!
 //! If repair is killed at any point, it is done again and comes to the same end.
@@ -22,18 +22,20 @@ use super::catalog::{Catalog, CatalogEntry, RecordingState};
 use super::catalog_repair::{RepairedCatalog, repair_catalog};
 use super::control::{Control, Known, durable_stop};
 use super::cursor::RewoundCursor;
-use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::idle::idle_strategy;
 use super::indexer::file_checksum;
 use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name, prune_lock_name, unless_forbidden, wait_for_lock};
 use super::mark::Mark;
+use super::options::Stamps;
 use super::prune::left_over;
+use super::recording::Recording;
 use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::Sidecar;
+use super::sidecar_check::{Segment, SidecarCheck};
 use super::storage::{Share, Storage, Stored};
 
 /// What was repaired, or would be.
@@ -58,7 +60,9 @@ pub struct Repaired {
     pub removed: Vec<String>,
     /// Damage in the middle.
     pub quarantined: Vec<Quarantined>,
-    /// The number of segments without a complete sidecar.
+    /// What was wrong with the sidecars of intact segments, and where. They were rebuilt.
+    pub sidecars: Vec<Damage>,
+    /// The number of segments without a complete and intact sidecar.
     pub unindexed: u64,
     /// Whether the files were read without a lock, because the storage is read-only. If a process has the journal open,
     /// the result may be out of date. Only possible in a dry run.
@@ -158,7 +162,11 @@ pub fn repair(
     if dry_run {
         return Ok(done);
     }
-    if done.left_by == LeftBy::PowerLoss || (done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none())
+    let is_unproven =
+        || Recording::open_in(Arc::clone(&storage), Some(id)).map(|recording| recording.check_recovered());
+    if done.left_by == LeftBy::PowerLoss
+        || (done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none())
+        || (done.unindexed > 0 && is_unproven()?.is_err())
     {
         let journal = Journal::open_in(Arc::clone(&storage), Some(id))?;
         let report = journal.recovery().clone();
@@ -195,20 +203,25 @@ impl Repair<'_> {
         let descriptor = &self.entry.descriptor;
         let removed = self.remove_unfinished()?;
         let control = Control::open(self.storage, descriptor, FileAccess::ReadOnly)?;
-        let known = control.and_then(|control| control.known(descriptor, self.storage.boot_id()));
+        let known = control.as_ref().and_then(|control| control.known(descriptor, self.storage.boot_id()));
         // The middle first, up to the position that certainly belongs to the recording, so that recovery can rely on
         // it.
         let certain = self.certain_end(known)?;
         let mut quarantined = Vec::new();
-        let mut unindexed = 0;
+        let (mut unindexed, mut sidecars) = (0, Vec::new());
         let layout = descriptor.layout();
         let mut position = layout.start_position;
+        let stamped = control.as_ref().is_some_and(|control| control.stamps() != Stamps::None);
+        let mut check = SidecarCheck::new(self.storage, descriptor, position, stamped)?;
         while position < certain {
             let base = layout.base(position);
             let end = layout.next_base(base).min(certain);
-            let before = quarantined.len();
+            let before = (quarantined.len(), sidecars.len());
             let covered = self.mend(base, position, end, known, &mut quarantined)?;
-            unindexed += u64::from(covered < end || quarantined.len() > before);
+            if quarantined.len() == before.0 {
+                sidecars.append(&mut self.sidecar_faults(&mut check, base, known)?);
+            }
+            unindexed += u64::from(covered < end || (quarantined.len(), sidecars.len()) != before);
             position = end;
             progress(position);
         }
@@ -234,9 +247,33 @@ impl Repair<'_> {
             rewound,
             removed,
             quarantined,
+            sidecars,
             unindexed,
             unlocked,
         })
+    }
+
+    /// What is wrong with the sidecar of a segment whose frames are all there.
+    fn sidecar_faults(
+        &self,
+        check: &mut SidecarCheck<'_>,
+        base: Position,
+        known: Option<Known>,
+    ) -> Result<Vec<Damage>, JournalError> {
+        // After a loss of power a sidecar may be older than the page says. Recovery has it rebuilt.
+        let known = known.filter(|known| known.same_boot || known.durable == known.recorded);
+        let (Some(stored), Some(known)) = (self.open_whole(base)?, known) else { return Ok(Vec::new()) };
+        let is_sealed = self.is_sealed(base, &stored)?;
+        let segment = Segment { base, stored: &stored, is_sealed, indexed: Some(known.indexed) };
+        check.faults(&segment, || Some(self.entry.descriptor.stop_position.unwrap_or(known.recorded)))
+    }
+
+    /// Whether a segment matches its own checksum.
+    fn is_sealed(&self, base: Position, stored: &Stored) -> Result<bool, JournalError> {
+        let length = self.entry.descriptor.segment_length.get() as usize;
+        let sidecar = Sidecar::open(self.storage, &self.entry.descriptor, base, FileAccess::ReadOnly)?;
+        let expected = sidecar.as_ref().and_then(Sidecar::segment_checksum);
+        Ok(stored.view().len() >= length && expected.is_some_and(|expected| file_checksum(stored, length) == expected))
     }
 
     fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {
@@ -294,6 +331,8 @@ impl Repair<'_> {
         let covered = sidecar.as_ref().map_or(base, Sidecar::covered);
         let checked = covered.min(known.map_or(covered, |known| if known.same_boot { covered } else { known.durable }));
         let before = quarantined.len();
+        // Found out at the first frame that does not match its checksum.
+        let mut is_sealed = None;
         let mut position = from;
         while position < end {
             let offset = (position.get() - base.get()) as usize;
@@ -304,12 +343,18 @@ impl Repair<'_> {
                         .filter(|_| position < checked)
                         .and_then(|sidecar| sidecar.fault(offset, &frame, false));
                     let next = Position::new(position.get() + occupied as i64);
+                    let is_intact = match (&fault, is_sealed) {
+                        (None, _) => true,
+                        (Some(_), Some(is_sealed)) => is_sealed,
+                        // Then the frame is as it was written, and its checksum is not.
+                        (Some(_), None) => *is_sealed.insert(self.is_sealed(base, &stored)?),
+                    };
                     match fault {
-                        None => {
+                        Some(fault) if !is_intact => (fault, next),
+                        _ => {
                             position = next;
                             continue;
                         }
-                        Some(fault) => (fault, next),
                     }
                 }
                 Err(fault) => {
@@ -327,8 +372,9 @@ impl Repair<'_> {
             quarantined.push(Quarantined { damage, until: next, kept_in });
             position = next;
         }
-        // Compares the bytes that no frame covers: the bodies of padding.
-        let sealed = sidecar.as_ref().and_then(Sidecar::segment_checksum);
+        // Compares the bytes that no frame covers: the bodies of padding. What is behind the certain end may be lost.
+        let is_certain = end == descriptor.layout().next_base(base);
+        let sealed = sidecar.as_ref().and_then(Sidecar::segment_checksum).filter(|_| is_certain);
         if let Some(expected) = sealed.filter(|_| quarantined.len() == before && stored.view().len() >= length) {
             let found = file_checksum(&stored, length);
             if found != expected {
@@ -438,13 +484,8 @@ impl Repair<'_> {
     }
 
     fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
-        let descriptor: &RecordingDescriptor = &self.entry.descriptor;
-        Damage {
-            path: self.storage.path(&segment_name(descriptor.recording_id, base)),
-            position,
-            offset: (position.get() - base.get()).unsigned_abs(),
-            fault,
-        }
+        let path = self.storage.path(&segment_name(self.entry.descriptor.recording_id, base));
+        Damage::in_segment(path, base, position, fault)
     }
 }
 

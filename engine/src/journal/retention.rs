@@ -4,9 +4,12 @@
 //! ```text
 //!    0  version | length | recording id
 //!   16  longest age, ns | most bytes | least free bytes            0 for no limit
+//!   40  CRC-32C of these three
 //!   64  when it was pruned last, ms | segments pruned | bytes pruned
 //!  128  two slots of 64 bytes: position | number of the first message there | latest time before | the three, combined
 //! ```
+//!
+//! Nothing is pruned by limits that are not as they were set.
 //!
 //! A slot is written before the catalog has its position as the recording's start, and the other slot is left as it is.
 //! So after a crash there is a slot for whatever start the catalog has.
@@ -17,13 +20,17 @@ use crate::memory::{AtomicBuffer, Field, FileAccess, Reserve};
 use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
+use super::checksum::crc32c;
 use super::error::JournalError;
-use super::preamble::{PREAMBLE_LENGTH, Preamble};
+use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::sidecar::IndexEntry;
 use super::storage::{Storage, Stored};
 
 /// The version of the retention file's layout.
-pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
+
+/// The minor version that introduced the checksum of the policy.
+const GUARDED_SINCE: i32 = 1;
 
 const FILE_LENGTH: usize = 4096;
 const PREAMBLE: Preamble = Preamble::new(RETENTION_VERSION, FILE_LENGTH);
@@ -31,6 +38,7 @@ const PREAMBLE: Preamble = Preamble::new(RETENTION_VERSION, FILE_LENGTH);
 const MAX_AGE: Field<i64> = Field::at(16);
 const MAX_BYTES: Field<i64> = Field::at(24);
 const MIN_FREE: Field<i64> = Field::at(32);
+const POLICY_GUARD: Field<i32> = Field::at(40);
 const PRUNED_AT: Field<i64> = Field::at(64);
 const PRUNED_SEGMENTS: Field<i64> = Field::at(72);
 const PRUNED_BYTES: Field<i64> = Field::at(80);
@@ -45,7 +53,10 @@ const SLOT_CHECK: Field<i64> = Field::at(24);
 const CHECK: i64 = 0x6761_6e6e_6574_0001;
 
 const _: () = assert!(
-    PREAMBLE_LENGTH == MAX_AGE.start() && MIN_FREE.end() <= PRUNED_AT.start() && PRUNED_BYTES.end() <= SLOTS[0]
+    PREAMBLE_LENGTH == MAX_AGE.start()
+        && MIN_FREE.end() == POLICY_GUARD.start()
+        && POLICY_GUARD.end() <= PRUNED_AT.start()
+        && PRUNED_BYTES.end() <= SLOTS[0]
 );
 
 /// The retention policy of a recording. Whole segments are pruned from its start as long as any limit requires it. The
@@ -167,15 +178,35 @@ impl RetentionFile {
         Ok(Self { stored, name })
     }
 
-    /// The policy that the helper threads apply.
-    pub(crate) fn policy(&self) -> Retention {
-        let limit =
-            |field: Field<i64>| u64::try_from(self.view().word(field).load_relaxed()).ok().filter(|&limit| limit > 0);
-        Retention {
-            max_age: limit(MAX_AGE).map(Duration::from_nanos),
-            max_bytes: limit(MAX_BYTES),
-            min_free: limit(MIN_FREE),
+    /// The policy that the helper threads apply. An error if it is not as it was set.
+    pub(crate) fn policy(&self, storage: &dyn Storage) -> Result<Retention, JournalError> {
+        // It may be set between the two looks.
+        let limits = match self.limits() {
+            Ok(limits) => limits,
+            Err(_) => self.limits().map_err(|found| JournalError::Malformed {
+                path: storage.path(&self.name),
+                offset: MAX_AGE.start() as u64,
+                found,
+            })?,
+        };
+        let [age, bytes, free] = limits.map(|limit| u64::try_from(limit).ok().filter(|&limit| limit > 0));
+        Ok(Retention { max_age: age.map(Duration::from_nanos), max_bytes: bytes, min_free: free })
+    }
+
+    /// The words of the policy, or what is wrong with them.
+    fn limits(&self) -> Result<[i64; 3], String> {
+        // ORDERING(journal.retention): Acquire. Pairs with the Release store in `set_policy`.
+        let found = self.view().word(POLICY_GUARD).load_acquire().cast_unsigned();
+        let limits = [MAX_AGE, MAX_BYTES, MIN_FREE].map(|field| self.view().word(field).load_relaxed());
+        let is_guarded = preamble::version(self.view()).minor() >= GUARDED_SINCE;
+        let expected = guard(limits);
+        if found == expected || (found == 0 && (!is_guarded || limits == [0; 3])) {
+            return Ok(limits);
         }
+        Err(format!(
+            "the CRC-32C of the retention policy is {found:#010x}, expected {expected:#010x}; nothing is pruned until the policy is set \
+             again, with `Journal::set_retention`"
+        ))
     }
 
     /// Sets the policy. A limit of zero is stored as the smallest limit.
@@ -187,6 +218,10 @@ impl RetentionFile {
         put(MAX_AGE, policy.max_age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
         put(MAX_BYTES, policy.max_bytes);
         put(MIN_FREE, policy.min_free);
+        let limits = [MAX_AGE, MAX_BYTES, MIN_FREE].map(|field| self.view().word(field).load_relaxed());
+        // ORDERING(journal.retention): Release. Pairs with the Acquire load in `limits`.
+        self.view().word(POLICY_GUARD).store_release(guard(limits).cast_signed());
+        PREAMBLE.write_version(self.view());
         self.sync(storage)
     }
 
@@ -242,6 +277,12 @@ impl RetentionFile {
     }
 }
 
+/// The checksum of a policy. Never 0, which means that there is none.
+fn guard(limits: [i64; 3]) -> u32 {
+    let checksum = crc32c(limits.map(i64::to_le_bytes).as_flattened());
+    if checksum == 0 { u32::MAX } else { checksum }
+}
+
 fn check(entry: &IndexEntry) -> i64 {
     CHECK ^ entry.position.get() ^ entry.sequence.rotate_left(16) ^ entry.time_before.rotate_left(32)
 }
@@ -289,11 +330,30 @@ mod tests {
     fn policies_and_totals_are_kept() {
         let storage = MemoryStorage::new(RawAccess::ENGINE);
         let file = RetentionFile::open_or_create(&storage, RecordingId::new(0)).unwrap();
-        assert!(file.policy().keeps_everything());
+        assert!(file.policy(&storage).unwrap().keeps_everything());
         let policy = Retention::new().max_age(Duration::from_secs(5)).max_bytes(u64::MAX).min_free_bytes(12);
         file.set_policy(&storage, &policy).unwrap();
         let expected = Retention { max_bytes: Some(i64::MAX.unsigned_abs()), ..policy };
-        assert_eq!(file.policy(), expected, "as far as the file can say");
+        assert_eq!(file.policy(&storage).unwrap(), expected, "as far as the file can say");
+        for at in 16..44 {
+            let flip = || {
+                let mut byte = [0];
+                file.view().get_bytes(at, &mut byte);
+                file.view().put_bytes(at, &[byte[0] ^ 1 << (at % 8)]);
+            };
+            flip();
+            let error = file.policy(&storage).unwrap_err();
+            assert!(matches!(&error, JournalError::Malformed { offset: 16, .. }), "byte {at}: {error}");
+            flip();
+        }
+        file.set_policy(&storage, &Retention::new()).unwrap();
+        file.view().word(MAX_BYTES).store_relaxed(1 << 20);
+        assert!(file.policy(&storage).is_err(), "nobody set a limit");
+        file.set_policy(&storage, &policy).unwrap();
+        // As version 1.0 has it.
+        file.view().word(POLICY_GUARD).store_relaxed(0);
+        file.view().put_bytes(0, &SemanticVersion::new(1, 0, 0).bits().to_le_bytes());
+        assert_eq!(file.policy(&storage).unwrap(), expected);
         assert_eq!(file.totals(), PruneTotals::default());
         file.count(2, 100, EpochMillis::new(9));
         file.count(1, 50, EpochMillis::new(10));

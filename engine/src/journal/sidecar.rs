@@ -1,11 +1,12 @@
 //! The sidecar of a segment: a sparse index of positions, sequence numbers and times, and a CRC-32C for every frame and
 //! for the whole segment. The keeper writes it behind the appenders; tailers, recovery and `verify` read it. It can be
-//! lost at any time, and rebuilt from the segment. Its content is untrusted: it is checked before use, and used only
-//! where a false value does no harm.
+//! lost at any time, and rebuilt from the segment. Its content is untrusted: entries and the segment's checksum have a
+//! CRC-32C of their own, and do not count without it. `sidecar_check` compares all of it with the segment.
 //!
 //! ```text
-//!     0  version | header length | recording id | base | segment length | spacing | covered | sealed | segment's CRC-32C
-//!  4096  entries of 32 bytes, one for each 64 KiB of the segment: position | sequence number | time | 0
+//!     0  version | header length | recording id | base | segment length | spacing | covered
+//!    40  sealed | segment's CRC-32C | CRC-32C of that
+//!  4096  entries of 32 bytes, one for each 64 KiB of the segment: position | sequence number | time | CRC-32C | 0
 //!     ?  CRC-32C of the frame that begins at each multiple of 32 bytes of the segment; 0 where none begins
 //! ```
 
@@ -16,11 +17,14 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 use super::checksum::crc32c;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
-use super::preamble::{PREAMBLE_LENGTH, Preamble};
+use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::storage::{Storage, Stored};
 
 /// The version of the sidecar's layout.
-pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
+
+/// The minor version that introduced the checksums of entries and of the segment's checksum.
+const GUARDED_SINCE: i32 = 1;
 
 /// The number of segment bytes per index entry.
 pub const INDEX_SPACING: usize = 64 << 10;
@@ -30,18 +34,35 @@ const PREAMBLE: Preamble = Preamble::new(SIDECAR_VERSION, HEADER_LENGTH);
 const ENTRY_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 4;
 
+/// The number of broken entries in a row that a search passes over. Behind more of them, it finds an earlier entry.
+const MOST_BROKEN: usize = 64;
+
 const BASE: Field<i64> = Field::at(16);
 const SEGMENT_LENGTH: Field<i32> = Field::at(24);
 const SPACING: Field<i32> = Field::at(28);
 const COVERED: Field<i64> = Field::at(32);
 const SEALED: Field<i32> = Field::at(40);
 const SEGMENT_CHECKSUM: Field<i32> = Field::at(44);
+const SEAL_GUARD: Field<i32> = Field::at(48);
 
-const _: () = assert!(PREAMBLE_LENGTH == BASE.start() && SEGMENT_CHECKSUM.end() <= HEADER_LENGTH);
+const _: () = assert!(
+    PREAMBLE_LENGTH == BASE.start()
+        && COVERED.start() == COVERED_AT as usize
+        && SEALED.start() == SEAL_AT as usize
+        && SEGMENT_CHECKSUM.end() == SEAL_GUARD.start()
+        && SEAL_GUARD.end() <= HEADER_LENGTH
+);
+
+/// Where the covered position is in the file, and where the seal is: whether there is one, and the segment's checksum.
+pub(crate) const COVERED_AT: u64 = 32;
+pub(crate) const SEAL_AT: u64 = 40;
 
 const ENTRY_POSITION: Field<i64> = Field::at(0);
 const ENTRY_SEQUENCE: Field<i64> = Field::at(8);
 const ENTRY_TIME: Field<i64> = Field::at(16);
+const ENTRY_GUARD: Field<i32> = Field::at(24);
+
+const _: () = assert!(ENTRY_TIME.end() == ENTRY_GUARD.start() && ENTRY_GUARD.end() <= ENTRY_LENGTH);
 
 /// An index entry. `sequence` is the number of the first message that begins at `position` or later. No message before
 /// `position` has a later time than `time_before`.
@@ -51,6 +72,38 @@ pub(crate) struct IndexEntry {
     pub(crate) sequence: i64,
     /// The latest time of any earlier message, in nanoseconds since 1970. 0 if none had a time.
     pub(crate) time_before: i64,
+}
+
+impl IndexEntry {
+    /// The entry's CRC-32C. Never 0, which means that there is none.
+    fn guard(&self) -> u32 {
+        let words = [self.position.get(), self.sequence, self.time_before];
+        guard(words.map(i64::to_le_bytes).as_flattened())
+    }
+}
+
+/// What a sidecar has for a part of its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Entry(IndexEntry),
+    /// No entry yet, or none of frames that are covered.
+    Empty,
+    /// An entry that is not as it was written: its CRC-32C, and that of its words.
+    Broken {
+        found: u32,
+        expected: u32,
+    },
+}
+
+/// What a sidecar has for the whole segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seal {
+    /// The CRC-32C of a full segment.
+    Sealed(u32),
+    /// None yet.
+    Open,
+    /// A seal that is not as it was written: the CRC-32C of the checksum, and what it should be.
+    Broken { found: u32, expected: u32 },
 }
 
 /// The sidecar, a mapped file.
@@ -133,12 +186,25 @@ impl Sidecar {
         self.stored.view().word(COVERED).store_release(position.get());
     }
 
-    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and plausible. Entries beyond the covered
-    /// frames may belong to frames that were lost with the power. If the sidecar covers nothing, that is true even of
-    /// the first entry, although its position is correct.
+    /// The position that the file names as covered, even if no sidecar of this segment can cover that.
+    pub(crate) fn covered_as_told(&self) -> i64 {
+        self.stored.view().word(COVERED).load_acquire()
+    }
+
+    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and as it was written. Entries beyond the
+    /// covered frames may belong to frames that were lost with the power. If the sidecar covers nothing, that is true
+    /// even of the first entry, although its position is correct.
     pub(crate) fn entry(&self, slot: usize) -> Option<IndexEntry> {
+        match self.slot(slot) {
+            Slot::Entry(entry) => Some(entry),
+            Slot::Empty | Slot::Broken { .. } => None,
+        }
+    }
+
+    /// As [`Self::entry`], and says whether an entry is missing or broken.
+    pub(crate) fn slot(&self, slot: usize) -> Slot {
         if slot >= self.slots() {
-            return None;
+            return Slot::Empty;
         }
         // Loaded before the entry, because a covered entry is complete and never changes.
         let covered = self.covered();
@@ -147,13 +213,22 @@ impl Sidecar {
         let position = view.word(ENTRY_POSITION.from(at)).load_relaxed();
         let sequence = view.word(ENTRY_SEQUENCE.from(at)).load_relaxed();
         let time_before = view.word(ENTRY_TIME.from(at)).load_relaxed();
+        let guard = view.word(ENTRY_GUARD.from(at)).load_relaxed().cast_unsigned();
+        let entry = IndexEntry { position: Position::new(position), sequence, time_before };
+        let is_blank = [position, sequence, time_before] == [0; 3] && guard == 0;
+        // Without a guard, an entry of zeroes is that of the first frame of a recording, or it is none.
         let least = self.base.get() + (slot * INDEX_SPACING) as i64;
+        if (is_blank && (least > 0 || self.is_guarded())) || least >= covered.get() {
+            return Slot::Empty;
+        }
+        let is_as_written = guard == entry.guard() || (guard == 0 && !self.is_guarded());
         // A frame has at least 32 bytes, which limits the number of messages.
-        let can_be = position >= least
-            && position < covered.get()
-            && position % 32 == 0
-            && (0..=position / 32).contains(&sequence);
-        can_be.then_some(IndexEntry { position: Position::new(position), sequence, time_before })
+        let can_be = position >= least && position % 32 == 0 && (0..=position / 32).contains(&sequence);
+        match is_as_written && can_be {
+            true if position < covered.get() => Slot::Entry(entry),
+            true => Slot::Empty,
+            false => Slot::Broken { found: guard, expected: entry.guard() },
+        }
     }
 
     /// Stores an entry.
@@ -163,6 +238,22 @@ impl Sidecar {
         view.word(ENTRY_POSITION.from(at)).store_relaxed(entry.position.get());
         view.word(ENTRY_SEQUENCE.from(at)).store_relaxed(entry.sequence);
         view.word(ENTRY_TIME.from(at)).store_relaxed(entry.time_before);
+        view.word(ENTRY_GUARD.from(at)).store_relaxed(entry.guard().cast_signed());
+    }
+
+    /// The offset of an entry in the file.
+    pub(crate) fn entry_at(slot: usize) -> u64 {
+        (HEADER_LENGTH + slot * ENTRY_LENGTH) as u64
+    }
+
+    /// Whether all entries have a checksum. In a file of an earlier version only those have that were written since.
+    pub(crate) fn is_guarded(&self) -> bool {
+        preamble::version(self.stored.view()).minor() >= GUARDED_SINCE
+    }
+
+    /// Whether the sidecar has an entry near its beginning.
+    pub(crate) fn has_entries(&self) -> bool {
+        (0..self.slots().min(MOST_BROKEN)).any(|slot| matches!(self.slot(slot), Slot::Entry(_)))
     }
 
     /// The number of entries that a sidecar can have.
@@ -177,11 +268,14 @@ impl Sidecar {
         let mut found = None;
         while below < above {
             let middle = below + (above - below) / 2;
-            match self.entry(middle).filter(|entry| holds(entry)) {
-                Some(entry) => {
+            // A broken entry says nothing, but the ones before it do.
+            let told = (below..=middle).rev().map(|slot| (slot, self.slot(slot))).take(MOST_BROKEN);
+            match told.into_iter().find(|(_, found)| !matches!(found, Slot::Broken { .. })) {
+                Some((_, Slot::Entry(entry))) if holds(&entry) => {
                     found = Some(entry);
                     below = middle + 1;
                 }
+                Some((slot, _)) => above = slot,
                 None => above = middle,
             }
         }
@@ -237,25 +331,47 @@ impl Sidecar {
     }
 
     /// Compares a frame with its checksum. Returns the fault, if there is one. A missing checksum is a fault only if
-    /// `must` is set.
+    /// `must` is set. With `must`, a checksum with a wrong bit is one, too.
     pub(crate) fn fault(&self, offset: usize, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
         let found = frame_checksum(frame);
         match self.checksum(offset) {
+            Some(expected) if !must && is_flipped(found, expected) => None,
             Some(expected) => (found != expected).then_some(Fault::Checksum { found, expected }),
             None => must.then_some(Fault::Checksum { found, expected: 0 }),
         }
     }
 
+    /// The offset in the file of the checksum of the frame at `offset` of the segment.
+    pub(crate) fn checksum_offset(&self, offset: usize) -> u64 {
+        self.checksum_at(offset).unwrap_or_default() as u64
+    }
+
     /// The checksum of the whole segment, if the segment is full.
     pub(crate) fn segment_checksum(&self) -> Option<u32> {
+        match self.segment_seal() {
+            Seal::Sealed(checksum) => Some(checksum),
+            Seal::Open | Seal::Broken { .. } => None,
+        }
+    }
+
+    /// As [`Self::segment_checksum`], and says whether the checksum is missing or broken.
+    pub(crate) fn segment_seal(&self) -> Seal {
+        let view = self.stored.view();
         // ORDERING(journal.covered): Acquire. Pairs with `seal`; the checksum is there.
-        let sealed = self.stored.view().word(SEALED).load_acquire() == 1;
-        sealed.then(|| self.stored.view().word(SEGMENT_CHECKSUM).load_relaxed().cast_unsigned())
+        let sealed = view.word(SEALED).load_acquire();
+        if sealed == 0 {
+            return Seal::Open;
+        }
+        let checksum = view.word(SEGMENT_CHECKSUM).load_relaxed().cast_unsigned();
+        let (found, expected) = (view.word(SEAL_GUARD).load_relaxed().cast_unsigned(), guard(&checksum.to_le_bytes()));
+        let is_as_written = sealed == 1 && (found == expected || (found == 0 && !self.is_guarded()));
+        if is_as_written { Seal::Sealed(checksum) } else { Seal::Broken { found, expected } }
     }
 
     /// Stores the checksum of the whole segment, which is never written again.
     pub(crate) fn seal(&self, checksum: u32) {
         self.stored.view().word(SEGMENT_CHECKSUM).store_relaxed(checksum.cast_signed());
+        self.stored.view().word(SEAL_GUARD).store_relaxed(guard(&checksum.to_le_bytes()).cast_signed());
         // ORDERING(journal.covered): Release. Pairs with the Acquire load in `segment_checksum`.
         self.stored.view().word(SEALED).store_release(1);
     }
@@ -277,8 +393,19 @@ impl Sidecar {
 /// The CRC-32C of a frame's header and payload. For padding, only of the header, because nobody writes the body. Never
 /// 0, which means that there is no checksum.
 pub(crate) fn frame_checksum(frame: &CommittedFrame<'_>) -> u32 {
-    let checksum = crc32c(if frame::is_padding(frame) { frame.header() } else { frame.bytes() });
+    guard(if frame::is_padding(frame) { frame.header() } else { frame.bytes() })
+}
+
+/// The CRC-32C of some bytes. Never 0.
+fn guard(bytes: &[u8]) -> u32 {
+    let checksum = crc32c(bytes);
     if checksum == 0 { u32::MAX } else { checksum }
+}
+
+/// Whether a stored checksum differs in one bit from that of the frame. Then the bit is wrong, and not the frame: no
+/// wrong bit in a frame changes a single bit of its CRC-32C, and of other damage one in 134 million does.
+pub(crate) fn is_flipped(found: u32, expected: u32) -> bool {
+    (found ^ expected).is_power_of_two()
 }
 
 /// What the index needs to know about a frame: whether a message begins with it, and when the message was appended.

@@ -1,14 +1,19 @@
-//! Verifying: reads a whole recording and compares it with its checksums. It changes nothing, and is safe on a journal
-//! in use; messages that are appended meanwhile are left for the next time.
+//! Verifying: reads a whole recording and compares it with its checksums, and its sidecars with it. It changes nothing,
+//! and is safe on a journal in use; messages that are appended meanwhile are left for the next time.
 
 use crate::memory::FileAccess;
 use crate::types::Position;
 
+use super::catalog::CATALOG_NAME;
+use super::catalog_repair::contradicts_copy;
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
+use super::options::Stamps;
 use super::recording::Recording;
 use super::segment::segment_name;
 use super::sidecar::Sidecar;
+use super::sidecar_check::{Segment, SidecarCheck};
+use super::stream::times_faults;
 use super::tailer::Start;
 
 /// The maximum number of damages that are listed individually.
@@ -46,6 +51,11 @@ impl Recording {
     pub fn verify(&self, mut progress: impl FnMut(Position)) -> Result<Verified, JournalError> {
         const PROGRESS_STEP: i64 = 16 << 20;
         let mut found = Verified::default();
+        // First, because frames may seem to be damaged that are not as a damaged entry says.
+        if contradicts_copy(&*self.storage, self.entry())? {
+            let (path, position) = (self.storage.path(CATALOG_NAME), self.start_position());
+            found.note(Damage { path, position, offset: self.entry().offset as u64, fault: Fault::Entry });
+        }
         let mut tailer = self.tailer(Start::Begin)?.verifying();
         let mut told = tailer.position().get();
         // Otherwise continuous appends would keep it reading.
@@ -81,22 +91,28 @@ impl Recording {
             }
         }
         self.verify_segments(&mut found)?;
+        self.cursor_faults()?.into_iter().for_each(|damage| found.note(damage));
+        if let Err(error) = self.retention() {
+            let JournalError::Malformed { path, offset, found: what } = error else { return Err(error) };
+            found.note(Damage { path, position: self.start_position(), offset, fault: Fault::Retention(what) });
+        }
         Ok(found)
     }
 
     /// Compares the checksums of full segments, which also cover bytes that are in no frame, such as the body of
-    /// padding.
+    /// padding. Then compares sidecars with their segments, and looks at the recording times.
     fn verify_segments(&self, found: &mut Verified) -> Result<(), JournalError> {
         let layout = self.descriptor().layout();
         found.checked = self.start_position();
         let unproven = self.unproven_from();
+        let start = self.start_position();
+        let mut check = SidecarCheck::new(&*self.storage, self.descriptor(), start, self.stamps() != Stamps::None)?;
         for base in self.segment_bases()? {
-            let Some(sidecar) = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)? else {
-                continue;
-            };
-            found.checked = found.checked.max(sidecar.covered());
+            // Before the sidecar is read, because it may be written meanwhile.
+            let indexed = self.indexed();
+            let sidecar = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)?;
+            found.checked = found.checked.max(sidecar.as_ref().map_or(start, Sidecar::covered));
             let name = segment_name(self.descriptor().recording_id, base);
-            let Some(expected) = sidecar.segment_checksum() else { continue };
             if unproven.is_some_and(|from| layout.next_base(base) > from) {
                 // Recovery looks at its frames one by one, as was done above.
                 continue;
@@ -106,12 +122,29 @@ impl Recording {
                 // Reported already, because its frames were missing.
                 continue;
             };
-            let checksum = file_checksum(&stored, length);
-            let is_known = found.damages.iter().any(|damage| layout.base(damage.position) == base);
-            if checksum != expected && !is_known {
-                let fault = Fault::Checksum { found: checksum, expected };
-                found.note(Damage { path: self.storage.path(&name), position: base, offset: 0, fault });
+            let expected = sidecar.as_ref().and_then(Sidecar::segment_checksum);
+            let checksum = expected.map(|_| file_checksum(&stored, length));
+            let is_sealed = expected.is_some() && checksum == expected;
+            if is_sealed {
+                // The frames that do not match their checksums are intact all the same.
+                found.forget(|damage| {
+                    matches!(damage.fault, Fault::Checksum { .. }) && layout.base(damage.position) == base
+                });
             }
+            let is_known = found.damages.iter().any(|damage| layout.base(damage.position) == base);
+            if let (Some(checksum), Some(expected)) = (checksum, expected)
+                && checksum != expected
+                && !is_known
+            {
+                let position = check.written_behind(base, &stored).unwrap_or(base);
+                let offset = (position.get() - base.get()).unsigned_abs();
+                let fault = Fault::Checksum { found: checksum, expected };
+                found.note(Damage { path: self.storage.path(&name), position, offset, fault });
+            }
+            let segment = Segment { base, stored: &stored, is_sealed, indexed };
+            let faults = check.faults(&segment, || self.recorded_hint())?;
+            let times = times_faults(self, base)?;
+            faults.into_iter().chain(times).for_each(|damage| found.note(damage));
         }
         Ok(())
     }
@@ -121,6 +154,12 @@ impl Verified {
     /// Whether everything is as it was written.
     pub fn is_whole(&self) -> bool {
         self.damaged == 0 && self.lost.is_none()
+    }
+
+    fn forget(&mut self, is_no_damage: impl Fn(&Damage) -> bool) {
+        let before = self.damages.len();
+        self.damages.retain(|damage| !is_no_damage(damage));
+        self.damaged -= (before - self.damages.len()) as u64;
     }
 
     fn note(&mut self, damage: Damage) {

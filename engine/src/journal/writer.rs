@@ -383,12 +383,8 @@ impl Writer {
     }
 
     pub(crate) fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
-        Damage {
-            path: self.storage.path(&segment_name(self.descriptor.recording_id, base)),
-            position,
-            offset: (position.get() - base.get()).unsigned_abs(),
-            fault,
-        }
+        let path = self.storage.path(&segment_name(self.descriptor.recording_id, base));
+        Damage::in_segment(path, base, position, fault)
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {

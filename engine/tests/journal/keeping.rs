@@ -3,7 +3,7 @@
 use gannet::journal::{Cursor, JournalError, MAX_CURSORS, Recording, Start, reindex};
 use gannet::types::{Position, SemanticVersion};
 
-use crate::support::{eventually, journal, message, small};
+use crate::support::{all, eventually, journal, message, small};
 
 #[test]
 fn cursors_stay_where_they_were_moved() {
@@ -116,6 +116,7 @@ fn cursors_of_the_version_before_are_gone_on_with() {
     bytes[..4].copy_from_slice(&SemanticVersion::new(1, 0, 0).bits().to_le_bytes());
     bytes[256 + 8..256 + 16].copy_from_slice(&640_i64.to_le_bytes());
     assert_eq!(bytes[256 + 24..256 + 32], [0; 8]);
+    bytes[256 + 232..256 + 236].fill(0);
     std::fs::write(&path, &bytes).unwrap();
     assert_eq!(recording.cursors().unwrap()[0].position.get(), 640);
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "a look changes nothing");
@@ -123,9 +124,11 @@ fn cursors_of_the_version_before_are_gone_on_with() {
     assert_eq!(cursor.position().get(), 640);
     cursor.move_to(Position::new(960)).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    assert_eq!((&bytes[..4], &bytes[256 + 8..256 + 16]), (&now[..], &960_i64.to_le_bytes()[..]));
-    std::fs::write(&path, [&SemanticVersion::new(3, 0, 0).bits().to_le_bytes(), &bytes[4..]].concat()).unwrap();
-    assert!(recording.cursor("billing").unwrap_err().to_string().contains("version 3.0.0"));
+    let word = (960_u64 | 1 << 63 | 1 << 62).to_le_bytes();
+    assert_eq!((&bytes[..4], &bytes[256 + 8..256 + 16]), (&now[..], &word[..]));
+    assert_ne!(bytes[256 + 232..256 + 236], [0; 4], "the checksum of its name");
+    std::fs::write(&path, [&SemanticVersion::new(4, 0, 0).bits().to_le_bytes(), &bytes[4..]].concat()).unwrap();
+    assert!(recording.cursor("billing").unwrap_err().to_string().contains("version 4.0.0"));
 }
 
 #[test]
@@ -188,7 +191,7 @@ fn sidecars_are_made_again_as_they_were() {
     assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
 }
 
-/// A bit that flips anywhere in a frame or in the body of padding is detected, and the rest is intact.
+/// A bit that flips anywhere in a frame or in the body of padding is detected, its frame is named, and the rest is intact.
 #[test]
 fn every_bit_that_flips_is_found() {
     let (dir, journal) = journal(&small());
@@ -202,19 +205,53 @@ fn every_bit_that_flips_is_found() {
     let recording = Recording::open(dir.path()).unwrap();
     let whole = recording.verify(|_| {}).unwrap();
     assert_eq!((whole.messages, whole.damaged, whole.checked), (3_000, 0, whole.end));
+    let before = all(&recording);
     let path = dir.path().join("0-262144.rec");
     let bytes = std::fs::read(&path).unwrap();
+    // The frame of each place, padding included: by the lengths at the beginnings of frames.
+    let mut frames = Vec::new();
+    while let Some(&at) = frames.last().or(Some(&0)).filter(|&&at| at < bytes.len()) {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        frames.push(at + length.next_multiple_of(32));
+    }
+    let frame_of = |at: usize| frames.iter().rev().find(|&&frame| frame <= at).copied().unwrap_or(0);
+    let padding = frames.iter().zip(frames.iter().skip(1)).find(|(frame, _)| bytes[**frame + 6] == 0).unwrap();
     let mut state = 1_u64;
-    for _ in 0..40 {
+    let random = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let (at, bit) = ((state >> 33) as usize % bytes.len(), (state >> 20) % 8);
+        ((state >> 33) as usize % bytes.len(), (state >> 20) % 8)
+    });
+    // Each byte of a header, the last byte of padding, and anywhere.
+    let header = frames[300];
+    let places: Vec<_> = (header..header + 33).map(|at| (at, at as u64 % 8)).chain([(padding.1 - 1, 3)]).collect();
+    for (at, bit) in places.into_iter().chain(random.take(40)) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << bit;
         std::fs::write(&path, &flipped).unwrap();
+        let what = format!("bit {bit} of byte {at}");
         let found = recording.verify(|_| {}).unwrap();
-        assert!(found.damaged >= 1, "bit {bit} of byte {at}");
-        assert!(found.damages.iter().all(|damage| damage.path == path), "{:?}", found.damages);
-        assert!(found.messages >= 2_990, "bit {bit} of byte {at}: {}", found.messages);
+        let damage = found.damages.first().unwrap_or_else(|| panic!("{what} is not found"));
+        let frame = frame_of(at);
+        assert_eq!((&damage.path, damage.offset), (&path, frame as u64), "{what}: {damage}");
+        assert_eq!(damage.position.get(), 262_144 + frame as i64, "{what}: {damage}");
+        assert!(found.damages.iter().all(|damage| damage.path == path), "{what}: {:?}", found.damages);
+        // All that begin elsewhere, up to the next frame that a wrong length leaves in sight.
+        let mut tailer = recording.tailer(Start::Begin).unwrap().verifying();
+        let mut left = Vec::new();
+        loop {
+            match tailer.next() {
+                Ok(Some(record)) => left.push((record.position(), record.payload().to_vec())),
+                Ok(None) => break,
+                Err(JournalError::Damaged(found)) => {
+                    assert_eq!(found.position, damage.position, "{what}");
+                    tailer.skip_damage().unwrap();
+                }
+                Err(error) => panic!("{what}: {error}"),
+            }
+        }
+        let rest: Vec<_> = before.iter().filter(|(position, _)| *position != damage.position).cloned().collect();
+        assert!(left == rest || left == before, "{what}: {} messages of {}", left.len(), before.len());
+        assert_eq!(found.messages as usize, left.len(), "{what}");
     }
     std::fs::write(&path, &bytes).unwrap();
     assert!(recording.verify(|_| {}).unwrap().is_whole());

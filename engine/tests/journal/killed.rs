@@ -2,6 +2,10 @@
 //! open and recover it and while others continue. Messages for which `append` returned are there once and in order.
 //! Other messages are complete or absent. A consumer with a named cursor misses nothing.
 //!
+//! When a process is killed depends on what it has done, so each of them does something on a slow machine too: one in
+//! five is opening the journal, and the others have appended, read or pruned a random amount. Those that open it, and some
+//! pruners, stop by themselves at a random call of the storage, and are killed there.
+//!
 //! By default there is a small number of kills. The long run has a thousand:
 //!
 //! ```sh
@@ -13,28 +17,32 @@ use std::io::{Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use gannet::agent::IdleStrategy;
-use gannet::journal::storage::Directory;
+use gannet::journal::storage::{Directory, Storage};
 use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
 use gannet::types::Position;
 
-use crate::support::{all, eventually, message, read, small};
+use crate::support::{Watched, all, eventually, message, read, small};
 
-/// The child's directory, its role, and its number.
+/// The child's directory, its role, its number, and where it stops.
 const DIR: &str = "GANNET_TEST_JOURNAL_DIR";
 const ROLE: &str = "GANNET_TEST_JOURNAL_ROLE";
 const NUMBER: &str = "GANNET_TEST_JOURNAL_NUMBER";
+const STOP: &str = "GANNET_TEST_JOURNAL_STOP";
 
 /// The number of processes to kill, if not the default.
 const KILLS: &str = "GANNET_TEST_JOURNAL_KILLS";
 /// The number of kills per journal, which would grow too large otherwise.
 const BATCH: u64 = 60;
 
-/// Separates what a child prints from the output of the test harness. No text contains it.
-const MARK: [u8; 8] = [0xff; 8];
+/// What a child prints when it has opened the journal, and where it stops. The words after the first say what it does.
+/// The output of the test harness contains neither.
+const OPENED: u64 = u64::MAX;
+const STOPPED: u64 = u64::from_le_bytes([0xfe; 8]);
 /// Bytes that are kept although the consumer has read them.
 const KEPT: u64 = 1 << 20;
 /// Messages of this process have appender numbers from here on.
@@ -54,29 +62,71 @@ enum Role {
 #[test]
 fn child() {
     let (Some(dir), Ok(role)) = (std::env::var_os(DIR), std::env::var(ROLE)) else { return };
+    let number = |name| std::env::var(name).unwrap().parse::<u64>().unwrap();
     // Written without the harness's buffer, so that everything printed is visible.
-    let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
-    let mut say = move |number: u64| output.write_all(&number.to_le_bytes()).unwrap();
+    let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
+    let say = Arc::new(move |word: u64| (&output).write_all(&word.to_le_bytes()).unwrap());
+    let (storage, is_pruning) = stopping(dir.as_ref(), number(STOP), say.clone());
     match &*role {
-        "Appender" | "Exclusive" => {
-            let number = std::env::var(NUMBER).unwrap().parse().unwrap();
-            append(dir.as_ref(), number, role == "Exclusive", &mut say);
-        }
-        "Tailer" => tail(dir.as_ref(), &mut say),
-        _ => prune(dir.as_ref(), &mut say),
+        "Appender" | "Exclusive" => append(&storage, number(NUMBER), role == "Exclusive", &*say),
+        "Tailer" => tail(&storage, &*say),
+        _ => prune(&storage, &is_pruning, &*say),
     }
+}
+
+/// Where a process stops: nowhere, before its nth call of the storage, before its nth call while it holds the lock on
+/// pruning, or before it removes its nth file while it holds that.
+const NOWHERE: u64 = 0;
+const CALLS: u64 = 1 << 16;
+const CALLS_IN_PRUNING: u64 = 2 << 16;
+const REMOVALS_IN_PRUNING: u64 = 3 << 16;
+
+/// The directory, whose user stops at a certain call, and says so.
+fn stopping(
+    dir: &Path,
+    stop: u64,
+    say: Arc<impl Fn(u64) + Send + Sync + 'static>,
+) -> (Arc<dyn Storage>, Arc<AtomicBool>) {
+    let (kind, nth) = (stop >> 16 << 16, stop & 0xffff);
+    let left = AtomicI64::new(nth.cast_signed());
+    let is_pruning = Arc::new(AtomicBool::new(false));
+    let hears = Arc::clone(&is_pruning);
+    let hear = move |call: &str, name: &str| {
+        let is_pruning = hears.load(Ordering::Relaxed);
+        // It gets the lock at once, since only one process prunes at a time.
+        hears.fetch_or(name == "0.prune.lock", Ordering::Relaxed);
+        let counts = match kind {
+            CALLS => true,
+            CALLS_IN_PRUNING => is_pruning,
+            REMOVALS_IN_PRUNING => is_pruning && call == "remove",
+            _ => false,
+        };
+        if counts && left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            say(STOPPED);
+            loop {
+                sleep(1_000_000_000);
+            }
+        }
+    };
+    (Arc::new(Watched::heard(Arc::new(Directory::at(dir)), hear)), is_pruning)
 }
 
 /// Prunes for ever what the consumer has read, except for a remainder. Prints where the recording begins each time that
 /// changes.
-fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
-    say(u64::from_le_bytes(MARK));
+fn prune(storage: &Arc<dyn Storage>, is_pruning: &AtomicBool, say: &impl Fn(u64)) {
+    say(OPENED);
     let request = Prune::by(&Retention::new().max_bytes(KEPT));
     let mut start = Position::new(0);
     loop {
-        let storage = Arc::new(Directory::at(dir));
-        match gannet::journal::prune(storage, None, &request) {
-            Ok(pruned) if pruned.start > start => {
+        let would = gannet::journal::prune(Arc::clone(storage), None, &request.dry_run());
+        let done = match would {
+            Ok(would) if would.segments.is_empty() => Ok(would),
+            Ok(_) => gannet::journal::prune(Arc::clone(storage), None, &request),
+            Err(error) => Err(error),
+        };
+        is_pruning.store(false, Ordering::Relaxed);
+        match done {
+            Ok(pruned) if pruned.start > start && !pruned.segments.is_empty() => {
                 start = pruned.start;
                 say(start.get().cast_unsigned());
             }
@@ -89,8 +139,8 @@ fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
 }
 
 /// Appends for ever, beside others or exclusively, and prints for which messages `append` has returned.
-fn append(dir: &Path, appender: u64, alone: bool, say: &mut impl FnMut(u64)) {
-    let journal = Journal::open(dir).unwrap();
+fn append(storage: &Arc<dyn Storage>, appender: u64, alone: bool, say: &impl Fn(u64)) {
+    let journal = Journal::open_in(Arc::clone(storage), None).unwrap();
     // Occasionally in two steps: a message whose process is killed in between is absent.
     macro_rules! append_with {
         ($handle:ident) => {
@@ -109,22 +159,22 @@ fn append(dir: &Path, appender: u64, alone: bool, say: &mut impl FnMut(u64)) {
     }
     if alone {
         let mut handle = journal.exclusive_appender().unwrap();
-        say(u64::from_le_bytes(MARK));
+        say(OPENED);
         append_with!(handle);
     } else {
         let mut handle = journal.appender().unwrap();
-        say(u64::from_le_bytes(MARK));
+        say(OPENED);
         append_with!(handle);
     }
 }
 
 /// Reads from the cursor on, for ever. Prints where the messages are that it has read, and then moves the cursor.
-fn tail(dir: &Path, say: &mut impl FnMut(u64)) {
-    let recording = Recording::open(dir).unwrap();
+fn tail(storage: &Arc<dyn Storage>, say: &impl Fn(u64)) {
+    let recording = Recording::open_in(Arc::clone(storage), None).unwrap();
     let mut cursor = recording.cursor("consumer").unwrap();
     let mut tailer = recording.tailer(Start::Position(cursor.position())).unwrap();
     let mut idle = IdleStrategy::default();
-    say(u64::from_le_bytes(MARK));
+    say(OPENED);
     loop {
         let Some(record) = tailer.next().unwrap() else {
             idle.idle_once();
@@ -141,55 +191,75 @@ fn tail(dir: &Path, say: &mut impl FnMut(u64)) {
 struct Process {
     child: Child,
     role: Role,
-    said: Option<JoinHandle<Vec<u8>>>,
-    begun: mpsc::Receiver<()>,
+    number: u64,
+    output: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What a child has printed by now.
+struct Said {
+    is_open: bool,
+    is_stopped: bool,
+    /// What it has done since it opened the journal.
+    words: Vec<u64>,
+}
+
+impl Said {
+    fn of(output: &[u8]) -> Self {
+        let find = |mark: u64| output.windows(8).position(|bytes| bytes == mark.to_le_bytes());
+        let open = find(OPENED).map(|at| at + 8);
+        let is_stopped = output.ends_with(&STOPPED.to_le_bytes());
+        let words = output[open.unwrap_or(output.len())..].chunks_exact(8);
+        let words = words.map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
+        Self { is_open: open.is_some(), is_stopped, words: words.filter(|&word| word != STOPPED).collect() }
+    }
 }
 
 impl Process {
-    fn start(dir: &Path, role: Role, number: u64) -> Self {
+    fn start(dir: &Path, role: Role, number: u64, stop: u64) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "killed::child", "--nocapture", "--quiet"])
             .env(DIR, dir)
             .env(ROLE, format!("{role:?}"))
             .env(NUMBER, number.to_string())
+            .env(STOP, stop.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut output = child.stdout.take().unwrap();
-        let (begins, begun) = mpsc::channel();
-        let said = std::thread::spawn(move || {
-            let (mut said, mut bytes) = (Vec::new(), [0; 4096]);
-            let mut begins = Some(begins);
-            while let Ok(length @ 1..) = output.read(&mut bytes) {
-                said.extend_from_slice(&bytes[..length]);
-                // An appender has started when it prints its first message.
-                let mark = if begins.is_some() { said.windows(8).position(|bytes| bytes == MARK) } else { None };
-                if mark.is_some_and(|mark| matches!(role, Role::Tailer | Role::Pruner) || said.len() > mark + 8)
-                    && let Some(begins) = begins.take()
-                {
-                    let _ = begins.send(());
-                }
+        let mut stdout = child.stdout.take().unwrap();
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let read = Arc::clone(&output);
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = stdout.read(&mut bytes) {
+                read.lock().unwrap().extend_from_slice(&bytes[..length]);
             }
-            said
         });
-        Self { child, role, said: Some(said), begun }
+        Self { child, role, number, output, reader: Some(reader) }
     }
 
-    /// Waits for its first output, for as long as a busy machine needs.
-    fn begin(&self) {
-        let longest = std::time::Duration::from_secs(180);
-        assert!(self.begun.recv_timeout(longest).is_ok(), "it ended by itself, or has not begun after three minutes");
+    /// Waits until its output is so, for as long as a busy machine needs.
+    fn until(&mut self, what: &str, holds: impl Fn(&Said) -> bool) {
+        eventually(what, || {
+            assert!(self.child.try_wait().unwrap().is_none(), "{:?} ended by itself", self.role);
+            holds(&Said::of(&self.output.lock().unwrap()))
+        });
+    }
+
+    /// Waits until it has done so much. Returns how much it is.
+    fn work(&mut self, least: usize) -> usize {
+        self.until("it has done its work", |said| said.words.len() >= least);
+        Said::of(&self.output.lock().unwrap()).words.len()
     }
 
     /// Kills the process, and returns its output.
-    fn kill(mut self) -> Vec<u64> {
+    fn kill(mut self) -> Said {
         assert!(self.child.try_wait().unwrap().is_none(), "{:?} ended by itself", self.role);
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let said = self.said.take().unwrap().join().unwrap();
-        let start = said.windows(8).position(|bytes| bytes == MARK).map_or(said.len(), |mark| mark + 8);
-        said[start..].chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
+        self.reader.take().unwrap().join().unwrap();
+        Said::of(&self.output.lock().unwrap())
     }
 }
 
@@ -209,14 +279,62 @@ fn sleep(period_ns: i64) {
 #[derive(Debug, Default)]
 struct Figures {
     kills: u64,
-    /// How many of them were killed before they printed anything.
+    /// How many of them were killed before they had opened the journal.
     while_opening: u64,
     appended: u64,
     read: u64,
     read_again: u64,
+    /// How many pruners were killed in the middle of pruning, and how many others that had pruned something.
+    in_pruning: u64,
+    after_pruning: u64,
     /// In bytes.
     pruned: u64,
 }
+
+/// What the processes that used a journal have said by the time they were killed.
+#[derive(Default)]
+struct Dead {
+    /// For each appender, by its number, how many messages `append` returned for.
+    acknowledged: Vec<u64>,
+    /// For each tailer, where the messages are that it read.
+    tailed: Vec<Vec<u64>>,
+    /// Where a pruner said that the recording begins.
+    pruned: u64,
+    killed: u64,
+}
+
+impl Dead {
+    fn start(&mut self, dir: &Path, role: Role, stop: u64) -> Process {
+        let number = self.acknowledged.len() as u64;
+        if role == Role::Appender {
+            self.acknowledged.push(0);
+        }
+        Process::start(dir, role, number, stop)
+    }
+
+    fn kill(&mut self, process: Process, figures: &mut Figures) {
+        let (role, number) = (process.role, process.number);
+        let Said { is_open, is_stopped, words } = process.kill();
+        self.killed += 1;
+        figures.while_opening += u64::from(!is_open);
+        match role {
+            Role::Appender | Role::Exclusive => {
+                assert!(words.iter().copied().eq(0..words.len() as u64), "it says them in order");
+                self.acknowledged[number as usize] = words.len() as u64;
+            }
+            Role::Tailer => self.tailed.push(words),
+            Role::Pruner => {
+                figures.in_pruning += u64::from(is_open && is_stopped);
+                figures.after_pruning += u64::from(!is_stopped && !words.is_empty());
+                assert!(words.is_sorted(), "it begins later and later: {words:?}");
+                self.pruned = words.last().copied().unwrap_or(0).max(self.pruned);
+            }
+        }
+    }
+}
+
+/// Messages that go on being appended while a pruner is stopped: more than a segment of them.
+const MEANWHILE: usize = 2_500;
 
 fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     let dir = tempfile::tempdir().unwrap();
@@ -224,44 +342,47 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     // Before anything is pruned.
     journal.recording().unwrap().cursor("consumer").unwrap();
     drop(journal);
-    // For each appender, the number of messages for which `append` returned; for each tailer, where the messages are
-    // that it read.
-    let mut acknowledged: Vec<u64> = Vec::new();
-    let mut tailed: Vec<Vec<u64>> = Vec::new();
-    let (mut killed, mut pruned) = (0, 0);
+    let mut dead = Dead::default();
     for round in 0.. {
-        if killed >= kills {
+        if dead.killed >= kills {
             break;
         }
         // In every other round this process has the journal open as well, so that nothing is recovered.
         let bystander = (round % 2 == 0).then(|| Journal::open(dir.path()).unwrap());
-        let appenders = acknowledged.len() as u64;
-        let mut processes = vec![
-            Process::start(dir.path(), Role::Appender, appenders),
-            Process::start(dir.path(), Role::Appender, appenders + 1),
-            Process::start(dir.path(), Role::Tailer, 0),
-            Process::start(dir.path(), Role::Pruner, 0),
-        ];
-        acknowledged.resize(acknowledged.len() + 2, 0);
-        // The first is known to append. The others may be killed in what they do before.
-        processes[0].begin();
-        let mut order = vec![0, 1, 2, 3];
-        order.rotate_left(random() as usize % 4);
-        let mut slots: Vec<Option<Process>> = processes.drain(..).map(Some).collect();
-        for index in order {
-            sleep((random() % 12_000_000).cast_signed());
-            let said = slots[index].take().unwrap().kill();
-            killed += 1;
-            figures.while_opening += u64::from(said.is_empty());
-            if index == 2 {
-                tailed.push(said);
-            } else if index == 3 {
-                assert!(said.is_sorted(), "it begins later and later: {said:?}");
-                pruned = said.last().copied().unwrap_or(0).max(pruned);
+        let mut appenders = [(); 2].map(|()| dead.start(dir.path(), Role::Appender, NOWHERE));
+        // One is killed in the middle of opening the journal, or soon after.
+        let role = if random().is_multiple_of(3) { Role::Tailer } else { Role::Appender };
+        let mut opening = dead.start(dir.path(), role, CALLS + random() % 24);
+        opening.until("it opens the journal", |said| said.is_stopped || said.is_open);
+        dead.kill(opening, figures);
+        let mut tailer = dead.start(dir.path(), Role::Tailer, NOWHERE);
+        // In every third round the pruner stops in the middle. That keeps nobody from appending.
+        let pruner = if round % 3 == 2 {
+            tailer.work(1 + random() as usize % 1_000);
+            let stop = if random().is_multiple_of(2) {
+                REMOVALS_IN_PRUNING + random() % 4
             } else {
-                assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
-                acknowledged[appenders as usize + index] = said.len() as u64;
-            }
+                CALLS_IN_PRUNING + random() % 60
+            };
+            let mut pruner = dead.start(dir.path(), Role::Pruner, stop);
+            pruner.until("it stops in the middle of pruning", |said| said.is_stopped);
+            let done = appenders[0].work(1);
+            appenders[0].work(done + MEANWHILE);
+            pruner
+        } else {
+            let mut pruner = dead.start(dir.path(), Role::Pruner, NOWHERE);
+            appenders.iter_mut().for_each(|appender| _ = appender.work(1 + random() as usize % 3_000));
+            tailer.work(1 + random() as usize % 1_000);
+            pruner.work(1 + random() as usize % 2);
+            pruner
+        };
+        let [one, other] = appenders;
+        let mut processes = [one, other, tailer, pruner].map(Some);
+        let mut order = [0, 1, 2, 3];
+        order.rotate_left(random() as usize % 4);
+        for index in order {
+            dead.kill(processes[index].take().unwrap(), figures);
+            sleep((random() % 12_000_000).cast_signed());
         }
         if let Some(journal) = bystander {
             let mut appender = journal.appender().unwrap();
@@ -273,6 +394,7 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
             assert_eq!(read(last.payload()), Some((BYSTANDERS + round, 0)));
         }
     }
+    let Dead { acknowledged, tailed, pruned, killed } = dead;
     drop(Journal::open(dir.path()).unwrap());
     let recording = Recording::open(dir.path()).unwrap();
     let start = recording.start_position();
@@ -344,7 +466,11 @@ fn what_append_returned_for_survives_any_kill() {
         batch(BATCH.min(kills - figures.kills), &mut random, &mut figures);
         println!("{figures:?}");
     }
-    assert!(figures.appended > 0, "somebody got to append");
+    assert!(figures.appended > 0 && figures.read > 0 && figures.pruned > 0, "all of them did something: {figures:?}");
+    assert!(figures.while_opening * 4 < figures.kills, "most were killed at work: {figures:?}");
+    let batches = kills / BATCH;
+    assert!(figures.in_pruning >= 4 * batches, "one in three pruners at work: {figures:?}");
+    assert!(figures.after_pruning >= 8 * batches, "the other two: {figures:?}");
 }
 
 /// The number of exclusive appenders that are killed by default.
@@ -360,10 +486,14 @@ fn what_an_exclusive_appender_returned_for_survives_any_kill() {
     for round in 0..kills {
         // In every other round this process has the journal open as well, so that nothing is recovered.
         let bystander = (round % 2 == 0).then(|| Journal::open(dir.path()).unwrap());
-        let process = Process::start(dir.path(), Role::Exclusive, round);
-        // In every fourth round it may be killed before its first message.
-        if round % 4 != 3 {
-            process.begin();
+        // In every fourth round it is killed in the middle of opening the journal, or soon after.
+        let is_early = round % 4 == 3;
+        let stop = if is_early { CALLS + round * 7 % 24 } else { NOWHERE };
+        let mut process = Process::start(dir.path(), Role::Exclusive, round, stop);
+        if is_early {
+            process.until("it opens the journal", |said| said.is_stopped || said.is_open);
+        } else {
+            process.work(1 + round as usize * 97 % 2_000);
         }
         if let Some(journal) = &bystander {
             let pid = i64::from(process.child.id());
@@ -373,8 +503,8 @@ fn what_an_exclusive_appender_returned_for_survives_any_kill() {
             }
         }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        sleep((state >> 33).cast_signed() % 12_000_000);
-        let said = process.kill();
+        sleep((state >> 33).cast_signed() % 3_000_000);
+        let said = process.kill().words;
         assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
         acknowledged.push(said.len() as u64);
         if let Some(journal) = bystander {

@@ -1,8 +1,8 @@
 //! Tests of pruning: what is removed and what stays, what prevents it, who is informed, and what a crash in the middle
 //! leaves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use gannet::journal::storage::{Directory, MemoryStorage, Storage};
 use gannet::journal::{
@@ -353,6 +353,66 @@ fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
     assert!(recording.start_position().get() > SEGMENT);
     assert!(recording.verify(|_| {}).unwrap().is_whole());
     assert!(journal.trouble().is_none());
+}
+
+/// The removal of a file takes as long as it likes, whoever prunes. Meanwhile appenders roll and append on, others
+/// begin, and tailers read.
+#[test]
+fn an_append_never_waits_for_a_removal() {
+    for by_helper in [false, true] {
+        let (reached, is_reached) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let gate = Mutex::new((reached, released));
+        let files = MemoryStorage::new(RAW);
+        let storage = Watched::heard(Arc::new(files.clone()), move |call, name| {
+            if (call, name) == ("remove", "0-0.rec") {
+                let gate = gate.lock().unwrap();
+                gate.0.send(()).unwrap();
+                // Until the test lets it go on, or has failed.
+                let _ = gate.1.recv();
+            }
+        });
+        let journal = Arc::new(Journal::create_in(Arc::new(storage), &small()).unwrap());
+        fill(&journal, 0..5_000);
+        let policy = Retention::new().max_bytes(1);
+        let pruning = if by_helper {
+            journal.set_retention(&policy).unwrap();
+            None
+        } else {
+            let journal = Arc::clone(&journal);
+            Some(std::thread::spawn(move || journal.prune(&Prune::by(&policy)).unwrap()))
+        };
+        let longest = core::time::Duration::from_secs(180);
+        is_reached.recv_timeout(longest).expect("it comes to the removal");
+        let before = journal.tail();
+        let (finished, is_finished) = mpsc::channel();
+        let (appending, total) = (Arc::clone(&journal), 5_000);
+        std::thread::spawn(move || {
+            let mut one = appending.appender().unwrap();
+            let mut other = appending.appender().unwrap();
+            for number in 0..total {
+                let appender = if number % 2 == 0 { &mut one } else { &mut other };
+                appender.append(&message(1, number)).unwrap();
+            }
+            drop((one, other));
+            let mut alone = appending.exclusive_appender().unwrap();
+            (total..2 * total).for_each(|number| _ = alone.append(&message(1, number)).unwrap());
+            let mut tailer = appending.recording().unwrap().tailer(Start::Position(before)).unwrap();
+            let read = rest(&mut tailer).iter().map(|(_, payload)| read(payload).expect("whole")).collect::<Vec<_>>();
+            finished.send((appending.tail(), read)).unwrap();
+        });
+        let outcome = is_finished.recv_timeout(longest);
+        let is_there = files.names().unwrap().contains(&"0-0.rec".to_owned());
+        drop(release);
+        let (tail, read) = outcome.expect("it appends while a file is removed");
+        assert!(is_there, "the removal has not ended");
+        assert!(tail.get() > before.get() + 3 * SEGMENT, "it rolls more than once");
+        assert!(read.into_iter().eq((0..2 * total).map(|number| (1, number))), "{by_helper}");
+        match pruning {
+            Some(pruning) => assert!(pruning.join().unwrap().start.get() > SEGMENT),
+            None => eventually("it goes on", || journal.recording().unwrap().start_position() > before),
+        }
+    }
 }
 
 /// After a kill at any point, the recording begins where it did or where pruning was to end, and the next pruning

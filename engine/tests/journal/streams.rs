@@ -43,6 +43,7 @@ impl Rig {
         config.timeouts.timer_interval = Duration::from_millis(20);
         // Streams do not time out when a busy machine does not run the thread for a while.
         config.timeouts.image_liveness = Duration::from_secs(600);
+        config.timeouts.publication_connection = Duration::from_secs(600);
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let context = Context::new().dir(driver.dir()).driver_timeout(Duration::from_secs(600));
         let client = Client::connect(context.use_conductor_invoker()).unwrap();
@@ -946,6 +947,61 @@ impl Rig {
             (merge.state() == state).then_some(())
         });
         (merge, recorder, publication)
+    }
+}
+
+/// The recorded publication has ended, and another one continues the recording: the merge has not read all of the former
+/// yet, has asked for its image, or waits for it.
+#[test]
+fn a_merge_joins_the_session_that_goes_on_with_the_recording() {
+    for polls in [0, 1, 2, 50] {
+        let mut rig = Rig::new();
+        let storage = MemoryStorage::new(RAW);
+        let (end, _) = rig.record(&storage, IPC, STREAM, 150).stopped.unwrap();
+        let recording = open(&storage, None);
+        let mut merge = ReplayMerge::new(recording.clone(), Start::Begin, IPC, STREAM).unwrap();
+        let former = merge.session_id();
+        let mut assembler = FragmentAssembler::new();
+        let mut received = Vec::new();
+        let mut poll = |rig: &Rig, merge: &mut ReplayMerge, limit| {
+            let keep = |message: Fragment<'_>| received.push((number_of(message.payload()), message.session_id()));
+            merge.poll(&rig.client, assembler.assemble(keep), limit).unwrap();
+            received.len()
+        };
+        // The last message has several frames, one of which is left for later.
+        if polls > 0 {
+            while merge.position().get() < end.get() - 2000 {
+                poll(&rig, &mut merge, 1);
+            }
+        }
+        for _ in 1..polls {
+            (0..10).for_each(|_| rig.turn());
+            poll(&rig, &mut merge, 10);
+        }
+        let mut recorder = rig.recorder(&storage, IPC, STREAM, small().extend(RecordingId::new(0)));
+        let mut publication = rig.publication(&going_on(&recording, end), STREAM);
+        rig.publish(&mut publication, 150..160, || work(&mut recorder));
+        rig.until("live", |rig| {
+            recorder.do_work();
+            poll(rig, &mut merge, 3);
+            (merge.state() == MergeState::Live).then_some(())
+        });
+        assert_eq!((merge.session_id(), merge.position()), (publication.session_id(), publication.position().unwrap()));
+        rig.publish(&mut publication, 160..200, || work(&mut recorder));
+        rig.until("received", |rig| {
+            recorder.do_work();
+            (poll(rig, &mut merge, 10) == 200).then_some(())
+        });
+        assert_eq!(received.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (0..200).collect::<Vec<_>>());
+        let sessions: Vec<_> = received.iter().map(|(_, session_id)| *session_id).collect();
+        assert!(sessions.is_sorted_by_key(|session_id| *session_id != former), "{sessions:?}");
+        assert!(sessions[150..].iter().all(|session_id| *session_id == publication.session_id()), "{sessions:?}");
+        drop(publication);
+        rig.until("ended", |rig| {
+            recorder.do_work();
+            merge.poll(&rig.client, |_| panic!("nothing more was sent"), 10).unwrap();
+            (merge.state() == MergeState::Ended).then_some(())
+        });
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gannet::agent::IdleStrategy;
 use gannet::journal::storage::{FileInfo, Lock, MemoryStorage, Share, Storage, Stored};
@@ -65,14 +65,15 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A storage in memory that records which files were opened, and whose calls fail from a certain one on, as if the
-/// process had been killed.
+/// A storage that records which files were opened. Its calls fail from a certain one on, as if the process had been
+/// killed, or are heard before they are made.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    inner: MemoryStorage,
+    inner: Arc<dyn Storage>,
     left: AtomicI64,
     opened: Mutex<BTreeSet<String>>,
     meanwhile: Mutex<Option<Meanwhile>>,
+    hearer: Option<Hearer>,
 }
 
 /// What another process does.
@@ -84,11 +85,21 @@ impl std::fmt::Debug for Meanwhile {
     }
 }
 
+/// Who hears the calls: which one it is, and the file's name.
+struct Hearer(Box<Hear>);
+
+type Hear = dyn Fn(&str, &str) + Send + Sync;
+
+impl std::fmt::Debug for Hearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hearer")
+    }
+}
+
 impl Watched {
     /// A storage that does nothing any more after `calls` calls.
     pub(crate) fn failing(inner: &MemoryStorage, calls: i64) -> Self {
-        let (opened, meanwhile) = (Mutex::default(), Mutex::default());
-        Self { inner: inner.clone(), left: AtomicI64::new(calls), opened, meanwhile }
+        Self::over(Arc::new(inner.clone()), calls)
     }
 
     pub(crate) fn new(inner: &MemoryStorage) -> Self {
@@ -102,12 +113,26 @@ impl Watched {
         watched
     }
 
+    /// A storage whose calls are heard before they are made, by name and with the file's name. They wait for the
+    /// hearer.
+    pub(crate) fn heard(inner: Arc<dyn Storage>, hearer: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        Self { hearer: Some(Hearer(Box::new(hearer))), ..Self::over(inner, i64::MAX) }
+    }
+
+    fn over(inner: Arc<dyn Storage>, calls: i64) -> Self {
+        let (opened, meanwhile) = (Mutex::default(), Mutex::default());
+        Self { inner, left: AtomicI64::new(calls), opened, meanwhile, hearer: None }
+    }
+
     /// The files that were opened.
     pub(crate) fn opened(&self) -> BTreeSet<String> {
         self.opened.lock().unwrap().clone()
     }
 
-    fn call(&self, name: &str) -> Result<(), JournalError> {
+    fn call(&self, call: &str, name: &str) -> Result<(), JournalError> {
+        if let Some(Hearer(hear)) = &self.hearer {
+            hear(call, name);
+        }
         if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
             return Ok(());
         }
@@ -120,36 +145,42 @@ impl Storage for Watched {
         self.inner.path(name)
     }
     fn names(&self) -> Result<Vec<String>, JournalError> {
-        self.call("").and_then(|()| self.inner.names())
+        self.call("names", "").and_then(|()| self.inner.names())
     }
     fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError> {
-        self.call(name).and_then(|()| self.inner.create(name, length, reserve))
+        self.call("create", name).and_then(|()| self.inner.create(name, length, reserve))
     }
     fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
         self.opened.lock().unwrap().insert(name.to_owned());
-        self.call(name).and_then(|()| self.inner.open(name, least, access))
+        self.call("open", name).and_then(|()| self.inner.open(name, least, access))
     }
     fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
-        self.call(from).and_then(|()| self.inner.publish(from, to))
+        self.call("publish", from).and_then(|()| self.inner.publish(from, to))
     }
     fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError> {
-        self.call(from).and_then(|()| self.inner.rename(from, to))
+        self.call("rename", from).and_then(|()| self.inner.rename(from, to))
     }
     fn remove(&self, name: &str) -> Result<bool, JournalError> {
-        self.call(name).and_then(|()| self.inner.remove(name))
+        self.call("remove", name).and_then(|()| self.inner.remove(name))
+    }
+    fn extend(&self, name: &str, length: u64) -> Result<bool, JournalError> {
+        self.call("extend", name).and_then(|()| self.inner.extend(name, length))
     }
     fn sync_names(&self) -> Result<(), JournalError> {
-        self.call("").and_then(|()| self.inner.sync_names())
+        self.call("sync_names", "").and_then(|()| self.inner.sync_names())
     }
     fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError> {
         let meanwhile = if name == "journal.lock" { self.meanwhile.lock().unwrap().take() } else { None };
         if let Some(Meanwhile(act)) = meanwhile {
             act();
         }
-        self.call(name).and_then(|()| self.inner.try_lock(name, share))
+        self.call("try_lock", name).and_then(|()| self.inner.try_lock(name, share))
     }
     fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
-        self.call(name).and_then(|()| self.inner.info(name))
+        self.call("info", name).and_then(|()| self.inner.info(name))
+    }
+    fn free_space(&self) -> Result<Option<u64>, JournalError> {
+        self.call("free_space", "").and_then(|()| self.inner.free_space())
     }
     fn boot_id(&self) -> [i64; 2] {
         self.inner.boot_id()

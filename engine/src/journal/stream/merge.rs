@@ -10,10 +10,13 @@
 //!
 //! Both have the same frames at the same positions, so the merge can switch wherever their positions are equal. It asks
 //! for the image only near the end of the recording, so that the image does not hold anybody back for long.
+//!
+//! A recording whose publication has ended can be continued by another session. The merge then reads on, and joins that
+//! session instead.
 
 use crate::channel_uri::ChannelUriError;
 use crate::client::{AddError, Client, Image, ImageHandlers, ImageInfo, Pending, Subscription};
-use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment};
+use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment, flags};
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::{Position, RegistrationId, SessionId};
 
@@ -88,7 +91,8 @@ pub enum MergeState {
     Ended,
 }
 
-/// Reads a recording, and then continues with the live stream of the same session.
+/// Reads a recording, and then continues with the live stream of the same session. If another session continues the
+/// recording before that, the merge reads on and joins that session.
 ///
 /// The handler receives the fragments of both in order. So a [`FragmentAssembler`](crate::logbuffer::FragmentAssembler)
 /// can reassemble a message that begins in the recording and ends in the live stream.
@@ -108,12 +112,16 @@ pub enum MergeState {
 /// ```
 #[derive(Debug)]
 pub struct ReplayMerge {
+    recording: Recording,
     tailer: Tailer,
     /// The position up to which the handler was given recorded frames. The tailer is behind it if the handler panicked.
     handed: Position,
     channel: String,
     stream_id: i32,
+    /// The session to join: the one that the recording had last.
     session_id: SessionId,
+    /// The session id of the recorded frames that are handed over.
+    told_session_id: SessionId,
     near: i64,
     live: Live,
     state: MergeState,
@@ -159,15 +167,26 @@ impl ReplayMerge {
     ///
     /// [`MergeError`]: nothing is recorded where it should start, or the channel is invalid.
     pub fn new(recording: Recording, start: Start, channel: &str, stream_id: i32) -> Result<Self, MergeError> {
-        let session_id = recording.descriptor().session_id;
-        let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
-        let channel = channel::of_session(channel, session_id.get()).map_err(wrong)?;
+        let session_id = recording.session_id();
+        live_channel(channel, session_id)?;
         let near = MOST_BEHIND.min(i64::from(recording.descriptor().term_length.get()) / 4);
         let tailer = recording.tailer(start)?.verify(true);
         let (live, state) = (Live::Unasked, MergeState::Replaying);
         let handed = tailer.position();
         let next_look = MonotonicNanos::new(i64::MIN);
-        Ok(Self { tailer, handed, channel, stream_id, session_id, near, live, state, next_look })
+        Ok(Self {
+            recording,
+            tailer,
+            handed,
+            channel: channel.to_owned(),
+            stream_id,
+            session_id,
+            told_session_id: session_id,
+            near,
+            live,
+            state,
+            next_look,
+        })
     }
 
     /// Whether to compare each recorded frame with its checksum, if it has one already. Default: true. As
@@ -192,12 +211,15 @@ impl ReplayMerge {
         mut handler: impl FnMut(Fragment<'_>),
         limit: usize,
     ) -> Result<usize, MergeError> {
+        if matches!(self.state, MergeState::Replaying | MergeState::Joining) {
+            self.look_for_session();
+        }
         match self.state {
             MergeState::Replaying => {
                 let fragments = self.hand_over(Position::new(i64::MAX), &mut handler, limit)?;
                 if self.is_near(fragments) {
-                    let handlers = ImageHandlers::new();
-                    let asked = client.async_add_subscription(&self.channel, self.stream_id, handlers)?;
+                    let channel = live_channel(&self.channel, self.session_id)?;
+                    let asked = client.async_add_subscription(&channel, self.stream_id, ImageHandlers::new())?;
                     self.live = Live::Pending(asked);
                     self.state = MergeState::Joining;
                 }
@@ -222,21 +244,36 @@ impl ReplayMerge {
         }
     }
 
+    /// The session that the merge joins or has joined: the one that the recording had last.
+    pub fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
     /// The recording.
     pub fn recording(&self) -> &Recording {
-        self.tailer.recording()
+        &self.recording
     }
 
     /// Whether the recording has ended and all of it was delivered. Nothing more comes unless the live stream
     /// continues.
     pub fn is_at_end_of_recording(&self) -> bool {
-        self.recording().stop_position().is_some_and(|stop| self.position() >= stop)
+        self.recording.stop_position().is_some_and(|stop| self.position() >= stop)
     }
 
     fn is_near(&self, fragments: usize) -> bool {
-        match self.recording().recorded_hint() {
+        match self.recording.recorded_hint() {
             Some(recorded) => recorded.get() - self.position().get() <= self.near,
             None => fragments == 0,
+        }
+    }
+
+    /// Finds out whether another session continues the recording. Its image is then the one to join.
+    fn look_for_session(&mut self) {
+        let session_id = self.recording.session_id();
+        if session_id != self.session_id {
+            self.session_id = session_id;
+            self.live = Live::Unasked;
+            self.state = MergeState::Replaying;
         }
     }
 
@@ -244,7 +281,7 @@ impl ReplayMerge {
     fn follow(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
         let Live::Subscribed(live) = &mut self.live else { return Ok(0) };
         let Subscribed { subscription, image: joined, .. } = live;
-        let is_joined = |image: &&mut Image| joined.as_ref().is_some_and(|joined| joined.describes(image));
+        let is_joined = |image: &&mut Image| joined.as_ref().is_some_and(|joined| image.is_described_by(joined));
         let image = subscription.image_mut(self.session_id).filter(is_joined).filter(|image| !image.is_closed());
         if let Some(image) = image {
             return Ok(image.poll(handler, limit));
@@ -305,7 +342,7 @@ impl ReplayMerge {
         if joined < here {
             return Err(MergeError::NotTheSame { position: here });
         }
-        let stop = self.recording().stop_position();
+        let stop = self.recording.stop_position();
         let fragments = self.hand_over(position, handler, limit)?;
         // Loaded before the frames were read, so all frames below it were there.
         if fragments == 0 && self.position() == here && self.has_ended(stop, here)? {
@@ -324,7 +361,7 @@ impl ReplayMerge {
             return Ok(false);
         }
         self.next_look = now.saturating_add_ns(LOOK_INTERVAL_NS);
-        Ok(self.recording().was_left()?)
+        Ok(self.recording.was_left()?)
     }
 
     /// Delivers recorded messages, up to `end`.
@@ -350,7 +387,10 @@ impl ReplayMerge {
             let Some(run) = self.tailer.frames(RUN_LENGTH, end, is_wanted)? else { break };
             let run_end = run.end;
             if !run.is_padding {
-                fragments += hand_over_frames(run.bytes, &mut self.handed, self.session_id, handler);
+                // Only now, because these may be the first frames of another session.
+                let session_id = self.recording.session_id();
+                fragments +=
+                    hand_over_frames(run.bytes, &mut self.handed, &mut self.told_session_id, session_id, handler);
             }
             if let Err(error) = self.tailer.check_run() {
                 self.handed = start;
@@ -363,11 +403,19 @@ impl ReplayMerge {
     }
 }
 
+/// The channel of the live subscription: that of one session.
+fn live_channel(channel: &str, session_id: SessionId) -> Result<String, MergeError> {
+    let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
+    channel::of_session(channel, session_id.get()).map_err(wrong)
+}
+
 /// Delivers the frames of a run that begins at `position`. Returns how many. `position` is moved past each frame before
-/// the handler is called with it.
+/// the handler is called with it. All of them get the present session id of the recording, but a message keeps the one
+/// that it began with, which is `told`.
 fn hand_over_frames(
     mut bytes: &[u8],
     position: &mut Position,
+    told: &mut SessionId,
     session_id: SessionId,
     handler: &mut impl FnMut(Fragment<'_>),
 ) -> usize {
@@ -379,10 +427,13 @@ fn hand_over_frames(
         let Some(payload) = rest.get(..length - FRAME_HEADER_LENGTH) else { break };
         let occupied = length.next_multiple_of(FRAME_ALIGNMENT);
         *position = Position::new(position.get() + occupied as i64);
+        if header[5] & flags::BEGIN != 0 {
+            *told = session_id;
+        }
         // An archive stores a checksum in place of the session id.
         let mut restored = *header;
-        restored[12..16].copy_from_slice(&session_id.get().to_le_bytes());
-        let header = if word(12) == session_id.get() { header } else { &restored };
+        restored[12..16].copy_from_slice(&told.get().to_le_bytes());
+        let header = if word(12) == told.get() { header } else { &restored };
         handler(Fragment::new(header, payload, *position));
         fragments += 1;
         bytes = bytes.get(occupied..).unwrap_or_default();

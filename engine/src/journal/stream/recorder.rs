@@ -197,7 +197,7 @@ impl Recorder {
         let mut work = 0;
         for image in subscription.images_mut() {
             // Not found by the image id, which a later image may reuse.
-            let found = sessions.iter().position(|session| session.image.describes(image));
+            let found = sessions.iter().position(|session| image.is_described_by(&session.image));
             let index = found.unwrap_or_else(|| {
                 let tape = begin(storage, options, channels, image, status);
                 sessions.push(Session { image: image.info(), tape });

@@ -45,22 +45,37 @@ impl SegmentTimes {
     pub(crate) fn at(&self, position: Position) -> Option<EpochNanos> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         self.open_more(&mut opened, position);
-        let begins = |file: &TimesFile| file.entry(0).0;
-        let file = opened.files.partition_point(|file| begins(file) <= position.get()).checked_sub(1)?;
-        let file = opened.files.get(file)?;
-        let (mut below, mut above) = (0, file.entries());
+        let begins = |file: &TimesFile| file.first_intact().map_or(i64::MAX, |(begins, _)| begins);
+        let number = opened.files.partition_point(|file| begins(file) <= position.get()).checked_sub(1)?;
+        let file = opened.files.get(number)?;
+        let entries = file.entries();
+        let (mut below, mut above) = (0, entries);
+        let mut found = None;
         while below < above {
             let middle = below + (above - below) / 2;
-            if file.entry(middle).0 <= position.get() { below = middle + 1 } else { above = middle }
+            // A damaged entry says nothing, but those before it do.
+            match (below..=middle).rev().find_map(|index| Some((index, file.entry(index)?))) {
+                Some((index, (begins, _))) if begins > position.get() => above = index,
+                told => {
+                    found = told.or(found);
+                    below = middle + 1;
+                }
+            }
         }
-        Some(EpochNanos::new(file.entry(below.checked_sub(1)?).1))
+        let (index, (begins, time_ns)) = found?;
+        // The frame may be that of the next entry, if that one is damaged.
+        let is_last = index + 1 == entries;
+        let next = if is_last { opened.files.get(number + 1).map(|next| (next, 0)) } else { Some((file, index + 1)) };
+        let is_certain = begins == position.get() || next.is_none_or(|(file, index)| file.entry(index).is_some());
+        is_certain.then_some(EpochNanos::new(time_ns))
     }
 
     /// Opens files as long as the next file may contain `position`.
     fn open_more(&self, opened: &mut Opened, position: Position) {
         while !opened.is_all {
             let last = opened.files.last();
-            if last.is_some_and(|file| file.entries() < CAPACITY || file.entry(CAPACITY - 1).0 > position.get()) {
+            let is_before = |entry: Option<(i64, i64)>| entry.is_none_or(|(last, _)| last <= position.get());
+            if last.is_some_and(|file| file.entries() < CAPACITY || !is_before(file.entry(CAPACITY - 1))) {
                 return;
             }
             let number = opened.files.len() as i32;

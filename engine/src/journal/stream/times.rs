@@ -3,26 +3,31 @@
 //!
 //! ```text
 //!   0  version | length of this header | recording id | base | number of the file | entries
-//!  64  entries of 16 bytes: position | time
+//!  64  entries of 16 bytes: position, check | time
 //! ```
+//!
+//! The low five bits of a position, which it does not need, are 1 + (position / 32 + time) mod 31. A wrong bit anywhere in
+//! the entry changes that sum. The number of entries is stored twice in its word, the second time inverted. An entry with
+//! a wrong bit does not count: the frames that it speaks of have no time, and a search that needs it is an error.
 //!
 //! The frame at `position`, and those behind it up to the next entry, were recorded at `time`. A segment has as many
 //! files as its entries need, each of 64 KiB.
 
 use std::sync::Arc;
 
+use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{Field, FileAccess, Reserve};
 use crate::time::EpochNanos;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::super::descriptor::RecordingDescriptor;
-use super::super::error::JournalError;
+use super::super::error::{Damage, Fault, JournalError};
 use super::super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::super::recording::Recording;
 use super::super::storage::{Storage, Stored};
 
 /// The version of the layout.
-pub const TIMES_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+pub const TIMES_VERSION: SemanticVersion = SemanticVersion::new(2, 0, 0);
 
 /// The minimum interval between two entries, in nanoseconds.
 const RESOLUTION_NS: i64 = 100_000;
@@ -30,12 +35,17 @@ const RESOLUTION_NS: i64 = 100_000;
 const FILE_LENGTH: usize = 64 << 10;
 const HEADER_LENGTH: usize = 64;
 const PREAMBLE: Preamble = Preamble::new(TIMES_VERSION, HEADER_LENGTH);
+/// The version before, without checks. Its words are those of now without the bits of the check.
+const UNCHECKED: Preamble = Preamble::new(SemanticVersion::new(1, 0, 0), HEADER_LENGTH);
 const ENTRY_LENGTH: usize = 16;
 pub(super) const CAPACITY: usize = (FILE_LENGTH - HEADER_LENGTH) / ENTRY_LENGTH;
 
 const BASE: Field<i64> = Field::at(16);
 const NUMBER: Field<i32> = Field::at(24);
 const ENTRIES: Field<i32> = Field::at(28);
+
+/// The bits of a position's word that hold its check.
+const CHECK: i64 = FRAME_ALIGNMENT as i64 - 1;
 
 const _: () = assert!(PREAMBLE_LENGTH == BASE.start() && ENTRIES.end() <= HEADER_LENGTH);
 
@@ -79,23 +89,46 @@ impl TimesFile {
     ) -> Option<Self> {
         let stored = storage.open(&name(recording_id, base, number), FILE_LENGTH as u64, access).ok()?;
         let view = stored.view();
-        let speaks_of_it = PREAMBLE.is_in(view, recording_id)
+        let is_unchecked = UNCHECKED.is_in(view, recording_id);
+        let speaks_of_it = (is_unchecked || PREAMBLE.is_in(view, recording_id))
             && view.word(BASE).load_relaxed() == base.get()
             && view.word(NUMBER).load_relaxed() == number;
+        if speaks_of_it && is_unchecked && access == FileAccess::ReadWrite {
+            PREAMBLE.write_version(view);
+        }
         speaks_of_it.then_some(Self { stored, base, number })
     }
 
     pub(super) fn entries(&self) -> usize {
         // ORDERING(journal.times): Acquire. Pairs with the Release store in `set_entries`; the entries are there.
-        usize::try_from(self.stored.view().word(ENTRIES).load_acquire()).map_or(0, |entries| entries.min(CAPACITY))
+        let word = self.stored.view().word(ENTRIES).load_acquire();
+        counted(word).unwrap_or_else(|| {
+            // As many as there are. Positions rise, and behind the last entry there are zeroes.
+            let positions = (0..CAPACITY).map(|index| self.words(index).0 & !CHECK);
+            let mut last = -1;
+            positions.take_while(|&position| position > std::mem::replace(&mut last, position)).count()
+        })
     }
 
     fn set_entries(&self, entries: usize) {
         // ORDERING(journal.times): Release. Pairs with the Acquire load in `entries`; publishes the entries.
-        self.stored.view().word(ENTRIES).store_release(entries as i32);
+        self.stored.view().word(ENTRIES).store_release(entries as i32 | !(entries as i32) << 16);
     }
 
-    pub(super) fn entry(&self, index: usize) -> (i64, i64) {
+    /// The position and the time of an entry. `None` if it is not as it was written.
+    pub(super) fn entry(&self, index: usize) -> Option<(i64, i64)> {
+        let (word, time_ns) = self.words(index);
+        let (position, found) = (word & !CHECK, word & CHECK);
+        // An entry of the version before has no check.
+        (found == 0 || found == check(position, time_ns)).then_some((position, time_ns))
+    }
+
+    /// The first entry that is as it was written.
+    pub(super) fn first_intact(&self) -> Option<(i64, i64)> {
+        (0..self.entries()).find_map(|index| self.entry(index))
+    }
+
+    fn words(&self, index: usize) -> (i64, i64) {
         let view = self.stored.view();
         let at = HEADER_LENGTH + index * ENTRY_LENGTH;
         (view.word_at::<i64>(at).load_relaxed(), view.word_at::<i64>(at + 8).load_relaxed())
@@ -104,9 +137,56 @@ impl TimesFile {
     fn set_entry(&self, index: usize, position: Position, time_ns: i64) {
         let view = self.stored.view();
         let at = HEADER_LENGTH + index * ENTRY_LENGTH;
-        view.word_at::<i64>(at).store_relaxed(position.get());
+        view.word_at::<i64>(at).store_relaxed(position.get() | check(position.get(), time_ns));
         view.word_at::<i64>(at + 8).store_relaxed(time_ns);
     }
+}
+
+/// The check of an entry: 1 to 31.
+fn check(position: i64, time_ns: i64) -> i64 {
+    let rest = |word: u64| (word % 31) as i64;
+    1 + (rest(position.cast_unsigned() / FRAME_ALIGNMENT as u64) + rest(time_ns.cast_unsigned())) % 31
+}
+
+/// The number of entries that a word tells. `None` if it has a wrong bit.
+fn counted(word: i32) -> Option<usize> {
+    let (count, inverted) = (word & 0xFFFF, word >> 16 & 0xFFFF);
+    // The version before had it once.
+    let is_intact = inverted == 0 || inverted == !count & 0xFFFF;
+    Some(count as usize).filter(|&count| is_intact && count <= CAPACITY)
+}
+
+/// The damaged places of the recording times of a segment.
+pub(crate) fn times_faults(recording: &Recording, base: Position) -> Result<Vec<Damage>, JournalError> {
+    let (storage, id) = (&*recording.storage, recording.descriptor().recording_id);
+    let mut found = Vec::new();
+    for number in 0.. {
+        let name = name(id, base, number);
+        let mut note = |position: i64, offset: usize, what| {
+            let (position, offset) = (Position::new(position), offset as u64);
+            found.push(Damage { path: storage.path(&name), position, offset, fault: Fault::Times(what) });
+        };
+        let Some(file) = TimesFile::open(storage, id, base, number, FileAccess::ReadOnly) else {
+            if storage.find_whole(&name, 1, FileAccess::ReadOnly)?.is_none() {
+                break;
+            }
+            note(base.get(), 0, "the mark of the recording times of this segment");
+            continue;
+        };
+        // Before the entries, which are complete then.
+        let entries = file.entries();
+        if counted(file.stored.view().word(ENTRIES).load_relaxed()).is_none() {
+            note(base.get(), ENTRIES.start(), "the number of recording times");
+        }
+        let mut position = base.get();
+        for index in 0..entries {
+            match file.entry(index) {
+                Some((next, _)) => position = next,
+                None => note(position, HEADER_LENGTH + index * ENTRY_LENGTH, "a recording time"),
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Writes the times of an active recording.
@@ -163,8 +243,9 @@ impl TimesWriter {
     /// The last file of a segment in which the recording continues at `position`. Removes entries of lost frames.
     fn last(storage: &dyn Storage, id: RecordingId, base: Position, position: Position) -> Option<TimesFile> {
         let files = (0..).map_while(|number| TimesFile::open(storage, id, base, number, FileAccess::ReadWrite));
-        let file = files.take_while(|file| file.number == 0 || file.entry(0).0 < position.get()).last()?;
-        let entries = (0..file.entries()).take_while(|&index| file.entry(index).0 < position.get()).count();
+        let is_before = |entry: Option<(i64, i64)>| entry.is_none_or(|entry| entry.0 < position.get());
+        let file = files.take_while(|file| file.number == 0 || is_before(file.first_intact())).last()?;
+        let entries = (0..file.entries()).take_while(|&index| is_before(file.entry(index))).count();
         file.set_entries(entries);
         Some(file)
     }
@@ -207,11 +288,13 @@ impl Times {
         }
         while let Some(file) = &self.file {
             if self.index < file.entries() {
-                let (entry, time) = file.entry(self.index);
-                if entry > position.get() {
-                    break;
+                // A damaged entry does not count.
+                if let Some((entry, time)) = file.entry(self.index) {
+                    if entry > position.get() {
+                        break;
+                    }
+                    self.passed = Some(time);
                 }
-                self.passed = Some(time);
                 self.index += 1;
             } else if self.index == CAPACITY
                 && let Some(next) = self.open(base, file.number + 1)
@@ -225,27 +308,49 @@ impl Times {
         self.passed.map(EpochNanos::new)
     }
 
-    /// The first entry of a segment.
-    fn first(&self, base: Position) -> Option<(Position, i64)> {
-        let file = self.open(base, 0).filter(|file| file.entries() > 0)?;
-        let (position, time) = file.entry(0);
-        Some((Position::new(position), time))
+    /// The first entry of a segment. If it is damaged, the next one, provided that it is before `time_ns`. Otherwise an
+    /// error: the time may be in front of the segment or in it.
+    fn first(&self, base: Position, time_ns: i64) -> Result<Option<(Position, i64)>, JournalError> {
+        let Some(file) = self.open(base, 0).filter(|file| file.entries() > 0) else { return Ok(None) };
+        match file.first_intact() {
+            Some((position, time)) if file.entry(0).is_some() || time < time_ns => {
+                Ok(Some((Position::new(position), time)))
+            }
+            _ => Err(self.damaged(base, 0, 0)),
+        }
     }
 
-    /// The first position of a segment that was recorded at a time or later.
-    fn search(&self, base: Position, time_ns: i64) -> Option<Position> {
+    /// The first position of a segment that was recorded at a time or later. An error if the entry for it is damaged.
+    fn search(&self, base: Position, time_ns: i64) -> Result<Option<Position>, JournalError> {
         let files = (0..).map_while(|number| self.open(base, number));
+        // The damaged entry behind the last one that is earlier.
+        let mut damaged = None;
         for file in files {
             let entries = file.entries();
-            let found = (0..entries).map(|index| file.entry(index)).find(|entry| entry.1 >= time_ns);
-            if let Some((position, _)) = found {
-                return Some(Position::new(position));
+            for index in 0..entries {
+                match file.entry(index) {
+                    None => _ = damaged.get_or_insert((file.number, index)),
+                    Some((_, time)) if time < time_ns => damaged = None,
+                    Some((position, _)) => {
+                        let found =
+                            damaged.map_or(Ok(position), |(number, index)| Err(self.damaged(base, number, index)));
+                        return found.map(|position| Some(Position::new(position)));
+                    }
+                }
             }
             if entries < CAPACITY {
                 break;
             }
         }
-        None
+        damaged.map_or(Ok(None), |(number, index)| Err(self.damaged(base, number, index)))
+    }
+
+    fn damaged(&self, base: Position, number: i32, index: usize) -> JournalError {
+        let path = self.storage.path(&name(self.descriptor.recording_id, base, number));
+        let offset = (HEADER_LENGTH + index * ENTRY_LENGTH) as u64;
+        let found =
+            "a recording time has a wrong bit, and the time may be there; choose by position or number".to_owned();
+        JournalError::Malformed { path, offset, found }
     }
 
     fn open(&self, base: Position, number: i32) -> Option<TimesFile> {
@@ -268,14 +373,119 @@ pub(crate) enum Found {
 pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found, JournalError> {
     let times = Times::new(recording);
     let search = |base: Position| times.search(base, time.get());
-    let mut before = None;
+    let mut before: Option<Position> = None;
     for base in recording.segment_bases()? {
-        let Some((position, first)) = times.first(base) else { continue };
+        let Some((position, first)) = times.first(base, time.get())? else { continue };
         if first >= time.get() {
             // The position is in the previous segment, unless everything there is earlier.
-            return Ok(Found::At(before.and_then(search).unwrap_or(position)));
+            return Ok(Found::At(before.map_or(Ok(None), search)?.unwrap_or(position)));
         }
         before = Some(base);
     }
-    Ok(before.map_or(Found::Nothing, |base| search(base).map_or(Found::Behind, Found::At)))
+    let Some(last) = before else { return Ok(Found::Nothing) };
+    Ok(search(last)?.map_or(Found::Behind, Found::At))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions, Stamps, Start};
+    use crate::memory::RawAccess;
+
+    const MESSAGES: i64 = 40;
+
+    fn time(number: i64) -> i64 {
+        1_700_000_000_000_000_000 + number * 1_234_567
+    }
+
+    /// A journal whose messages have recording times, as those of a recorded stream do.
+    fn recorded() -> (Arc<dyn Storage>, Recording) {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10).stamps(Stamps::None);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        let mut writer = TimesWriter::new(Arc::clone(&storage), journal.descriptor().recording_id);
+        for number in 0..MESSAGES {
+            writer.note(Position::new(0), Position::new(journal.tail().get()), time(number));
+            appender.append(&number.to_le_bytes()).unwrap();
+        }
+        let recording = journal.recording().unwrap();
+        (storage, recording)
+    }
+
+    #[test]
+    fn a_time_with_a_wrong_bit_is_no_time_and_is_named() {
+        let (storage, recording) = recorded();
+        let name = name(recording.descriptor().recording_id, Position::new(0), 0);
+        let stored = storage.open(&name, 1, FileAccess::ReadWrite).unwrap();
+        let flip = |at: usize, bit: usize| {
+            let mut byte = [0];
+            stored.view().get_bytes(at, &mut byte);
+            stored.view().put_bytes(at, &[byte[0] ^ 1 << bit]);
+        };
+        assert!(recording.verify(|_| {}).unwrap().is_whole());
+        let entries = [0, 7, MESSAGES as usize - 1].map(|entry| HEADER_LENGTH + entry * ENTRY_LENGTH);
+        let entries = entries.into_iter().flat_map(|at| at..at + ENTRY_LENGTH);
+        let mut told = 0;
+        for (at, bit) in (0..32).chain(entries).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            flip(at, bit);
+            let what = format!("bit {bit} of byte {at}");
+            let verified = recording.verify(|_| {}).unwrap();
+            assert_eq!((verified.messages, verified.damaged <= 1), (MESSAGES as u64, true), "{what}");
+            for damage in &verified.damages {
+                let place = if at < HEADER_LENGTH { at / 28 * 28 } else { at / ENTRY_LENGTH * ENTRY_LENGTH };
+                assert_eq!((&damage.path, damage.offset), (&storage.path(&name), place as u64), "{what}: {damage}");
+            }
+            let mut tailer = recording.tailer(Start::Begin).unwrap();
+            let mut lost = 0;
+            for number in 0..MESSAGES {
+                let found = tailer.next().unwrap().unwrap().time().map(EpochNanos::get);
+                assert!(found.is_none_or(|found| found == time(number)), "{what}: message {number} {found:?}");
+                lost += u64::from(found.is_none());
+            }
+            for number in 0..MESSAGES {
+                let Err(error) = tailer.seek(Start::Time(EpochNanos::new(time(number)))) else {
+                    assert_eq!(tailer.sequence(), Some(number), "{what}");
+                    continue;
+                };
+                lost += 1;
+                let is_named = matches!(&error, JournalError::Malformed { path, .. } if *path == storage.path(&name));
+                assert!(is_named || matches!(error, JournalError::NoTimes { .. }), "{what}: {error}");
+            }
+            assert!(lost == 0 || verified.damaged == 1, "{what}: verify finds it");
+            assert!(at < HEADER_LENGTH || lost <= 3, "{what}: all others are there");
+            told += verified.damaged;
+            flip(at, bit);
+        }
+        assert!(told > 3 * 8 * ENTRY_LENGTH as u64, "{told}");
+        assert!(recording.verify(|_| {}).unwrap().is_whole());
+    }
+
+    #[test]
+    fn times_of_the_version_before_are_read_and_gone_on_with() {
+        let (storage, recording) = recorded();
+        let (base, id) = (Position::new(0), recording.descriptor().recording_id);
+        let stored = storage.open(&name(id, base, 0), 1, FileAccess::ReadWrite).unwrap();
+        let view = stored.view();
+        UNCHECKED.write_version(view);
+        view.word(ENTRIES).store_relaxed(MESSAGES as i32);
+        for index in 0..MESSAGES as usize {
+            let word = view.word_at::<i64>(HEADER_LENGTH + index * ENTRY_LENGTH);
+            word.store_relaxed(word.load_relaxed() & !CHECK);
+        }
+        let times = || {
+            let mut tailer = recording.tailer(Start::Begin).unwrap();
+            (0..MESSAGES).map(|_| tailer.next().unwrap().unwrap().time().unwrap().get()).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = (0..MESSAGES).map(time).collect();
+        assert_eq!(times(), expected);
+        let end = recording.recorded_hint().unwrap();
+        TimesWriter::new(Arc::clone(&storage), id).note(base, end, time(MESSAGES));
+        let file = TimesFile::open(&*storage, id, base, 0, FileAccess::ReadOnly).unwrap();
+        assert_eq!(file.entries(), MESSAGES as usize + 1);
+        assert_eq!(file.entry(MESSAGES as usize), Some((end.get(), time(MESSAGES))));
+        assert!(PREAMBLE.is_in(view, id) && recording.verify(|_| {}).unwrap().is_whole());
+        assert_eq!(times(), expected);
+    }
 }

@@ -196,12 +196,8 @@ impl Tailer {
 
     pub(super) fn damage(&self, fault: Fault) -> Damage {
         let base = self.identity.layout.base(self.position);
-        Damage {
-            path: self.recording.storage.path(&segment_name(self.recording.descriptor().recording_id, base)),
-            position: self.position,
-            offset: (self.position.get() - base.get()).unsigned_abs(),
-            fault,
-        }
+        let path = self.recording.storage.path(&segment_name(self.recording.descriptor().recording_id, base));
+        Damage::in_segment(path, base, self.position, fault)
     }
 
     #[inline]

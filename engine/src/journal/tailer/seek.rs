@@ -6,6 +6,7 @@ use crate::types::Position;
 
 use super::super::error::JournalError;
 use super::super::first_entry::first_entry;
+use super::super::segment::At;
 use super::super::sidecar::{IndexEntry, Sidecar};
 use super::super::stream::{Found, find_time};
 use super::Tailer;
@@ -199,27 +200,61 @@ impl Tailer {
     }
 
     /// The last index entry for which `holds` returns true, which it does for the first entries and for none after
-    /// them. The start of the recording if there is none.
+    /// them. The start of the recording if there is none. An entry that cannot be believed is passed over.
     pub(super) fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
         let first = self.first()?;
-        let start = first.position;
         // Entries behind it may be of frames that are lost.
-        let certain = self.unproven_from().unwrap_or(Position::new(i64::MAX));
-        let holds = |entry: &IndexEntry| entry.position <= certain && holds(entry);
-        self.refresh_bases(start)?;
+        let mut certain = self.unproven_from().unwrap_or(Position::new(i64::MAX));
+        self.refresh_bases(first.position)?;
+        loop {
+            let found = self.last_entry(&|entry: &IndexEntry| entry.position <= certain && holds(entry))?;
+            let Some(entry) = found.filter(|entry| entry.position > first.position) else { return Ok(first) };
+            if self.is_plausible(&entry)? {
+                return Ok(entry);
+            }
+            certain = Position::new(entry.position.get() - 1);
+        }
+    }
+
+    fn last_entry(&mut self, holds: &impl Fn(&IndexEntry) -> bool) -> Result<Option<IndexEntry>, JournalError> {
         let (mut below, mut above) = (0, self.bases.len());
         let mut found = None;
         while below < above {
             let middle = below + (above - below) / 2;
-            match self.sidecar(self.bases[middle])?.and_then(|sidecar| sidecar.last_entry(holds)) {
+            // A segment without an index says nothing, but those before it do.
+            let mut told = middle;
+            let sidecar = loop {
+                let sidecar = self.sidecar(self.bases[told])?.filter(Sidecar::has_entries);
+                if sidecar.is_some() || told == below {
+                    break sidecar;
+                }
+                told -= 1;
+            };
+            match sidecar.and_then(|sidecar| sidecar.last_entry(holds)) {
                 Some(entry) => {
                     found = Some(entry);
                     below = middle + 1;
                 }
-                None => above = middle,
+                None => above = told,
             }
         }
-        Ok(found.filter(|entry| entry.position >= start).unwrap_or(first))
+        Ok(found)
+    }
+
+    /// Whether an index entry has a checksum. An entry of an earlier version has none, and is believed if a frame begins
+    /// at its position.
+    fn is_plausible(&mut self, entry: &IndexEntry) -> Result<bool, JournalError> {
+        let base = self.identity.layout.base(entry.position);
+        if self.sidecar(base)?.is_some_and(|sidecar| sidecar.is_guarded()) {
+            return Ok(true);
+        }
+        match self.enter(entry.position) {
+            Ok(true) => {}
+            Ok(false) | Err(JournalError::Damaged(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let cursor = self.current.as_ref().and_then(|current| current.cursor_at(entry.position));
+        Ok(cursor.is_some_and(|mut cursor| matches!(self.identity.look(&mut cursor, entry.position), At::Frame(_))))
     }
 
     /// Lists the segments again if there may be new ones. Listing a directory takes longer than the rest of a search.

@@ -1,0 +1,288 @@
+//! Tests with a single flipped bit, in every kind of file that a journal has. Either nothing changes for a reader, or the
+//! file and the place are named, and everything else can be read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gannet::journal::storage::Directory;
+use gannet::journal::{Fault, JournalError, Recording, Repaired, Start, repair};
+use gannet::time::EpochNanos;
+use gannet::types::{Position, SemanticVersion};
+
+use crate::support::{all, eventually, journal, message, read, small};
+
+const TOTAL: i64 = 3_000;
+const SEGMENT: usize = 256 << 10;
+const ENTRIES: usize = 4096;
+const CHECKSUMS: usize = ENTRIES + SEGMENT / (64 << 10) * 32;
+
+/// A closed journal whose message `number` has the time `1_000 + number`.
+fn closed() -> tempfile::TempDir {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..TOTAL {
+        appender.append_with(&message(0, number as u64), 1_000 + number).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    drop(appender);
+    journal.close().unwrap();
+    dir
+}
+
+fn flip(path: &Path, at: usize, bit: u8) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 1 << bit;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn run(dir: &Path, dry_run: bool) -> Repaired {
+    repair(Arc::new(Directory::at(dir)), None, dry_run, |_| {}).unwrap()
+}
+
+/// Whether every message is found by its number, its time and its position.
+fn assert_found(dir: &Path, positions: &[(Position, Vec<u8>)], what: &str) {
+    let recording = Recording::open(dir).unwrap();
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    for number in (0..TOTAL).step_by(97).chain([TOTAL - 1]) {
+        let places = [
+            Start::Sequence(number),
+            Start::Time(EpochNanos::new(1_000 + number)),
+            Start::Position(positions[number as usize].0),
+        ];
+        for place in places {
+            tailer.seek(place).unwrap_or_else(|error| panic!("{what}: {place:?}: {error}"));
+            assert_eq!(tailer.sequence(), Some(number), "{what}: {place:?}");
+            let record = tailer.next().unwrap().unwrap();
+            assert_eq!(read(record.payload()), Some((0, number as u64)), "{what}: {place:?}");
+        }
+    }
+    tailer.seek(Start::End).unwrap();
+    assert_eq!(tailer.sequence(), Some(TOTAL), "{what}");
+}
+
+/// Every word of an index: its header, entries and checksums.
+#[test]
+fn a_flipped_bit_in_an_index_misleads_nobody_and_is_named() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("0-262144.index");
+    let before = std::fs::read(&path).unwrap();
+    let frame = (whole.iter().find(|(position, _)| position.get() > 300_000).unwrap().0.get() as usize - SEGMENT) / 32;
+    // The byte, and where the fault is told to be.
+    let header = [(2, 3, 0), (4, 1, 0), (8, 0, 0), (16, 2, 0), (24, 2, 0), (28, 2, 0)];
+    let states = [(32, 1, 32), (32, 7, 32), (39, 0, 32), (40, 0, 40), (41, 0, 40), (44, 0, 40), (48, 0, 40)];
+    let entries = [0, 1, 3].iter().flat_map(|slot| [0, 3, 8, 9, 16, 24].map(|at| (slot * 32 + at, slot * 32)));
+    let entries = entries.map(|(at, told)| (ENTRIES + at, ENTRIES + told));
+    let checksums = [0, 1, 2, 3].map(|at| (CHECKSUMS + frame * 4 + at, CHECKSUMS + frame * 4));
+    let places = header.iter().chain(&states).copied();
+    let places = places.chain(entries.chain(checksums).map(|(at, told)| (at, (at % 8) as u8, told)));
+    for (at, bit, told) in places {
+        let what = format!("bit {bit} of byte {at}");
+        flip(&path, at, bit);
+        assert_found(dir.path(), &whole, &what);
+        let recording = Recording::open(dir.path()).unwrap();
+        let found = recording.verify(|_| {}).unwrap();
+        assert_eq!((found.messages, found.damages.len()), (TOTAL as u64, 1), "{what}: {:?}", found.damages);
+        let damage = &found.damages[0];
+        assert_eq!((&damage.path, damage.offset), (&path, told as u64), "{what}: {damage}");
+        assert!(matches!(damage.fault, Fault::Sidecar { .. }), "{what}: {damage}");
+        assert!(damage.to_string().contains("gannet journal repair"), "{damage}");
+        let would = run(dir.path(), true);
+        assert_eq!((would.quarantined.len(), would.unindexed, would.was_whole()), (0, 1, false), "{what}");
+        assert_eq!(would.sidecars, found.damages, "{what}");
+        assert_eq!(run(dir.path(), false), would, "{what}");
+        assert!(std::fs::read(&path).unwrap() == before, "{what}");
+        assert!(run(dir.path(), true).was_whole(), "{what}");
+    }
+    assert!(all(&Recording::open(dir.path()).unwrap()) == whole);
+}
+
+/// As they were written before entries had checksums. A position where no frame begins is passed over, and a wrong number
+/// is found by whoever verifies.
+#[test]
+fn an_index_of_the_version_before_is_read_and_compared() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("0-262144.index");
+    let guarded = std::fs::read(&path).unwrap();
+    let mut bytes = guarded.clone();
+    bytes[..4].copy_from_slice(&SemanticVersion::new(1, 0, 0).bits().to_le_bytes());
+    bytes[48..52].fill(0);
+    for slot in 0..4 {
+        bytes[ENTRIES + slot * 32 + 24..ENTRIES + slot * 32 + 32].fill(0);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    assert_found(dir.path(), &whole, "as it was");
+    assert!(
+        Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole() && run(dir.path(), true).was_whole()
+    );
+    let entry = ENTRIES + 2 * 32;
+    for (at, bit) in [(entry, 6), (entry + 1, 1), (entry + 8, 0), (entry + 17, 4)] {
+        std::fs::write(&path, &bytes).unwrap();
+        flip(&path, at, bit);
+        let what = format!("bit {bit} of byte {at}");
+        let is_number = at == entry + 8;
+        if !is_number {
+            assert_found(dir.path(), &whole, &what);
+        }
+        let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+        let is_later = at == entry + 17 && bytes[at] & 1 << bit == 0;
+        if !is_later {
+            let damage = &found.damages[0];
+            assert_eq!((&damage.path, damage.offset / 32), (&path, entry as u64 / 32), "{what}: {damage}");
+            run(dir.path(), false);
+            assert!(std::fs::read(&path).unwrap() == guarded, "{what}: it has the checksums then");
+        }
+    }
+    assert_found(dir.path(), &whole, "made again");
+}
+
+/// More than a bit: what a disk loses. A full segment that matches its own checksum is intact, whatever is left of its
+/// index.
+#[test]
+fn an_intact_segment_is_not_blamed_for_its_index() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("0-262144.index");
+    let before = std::fs::read(&path).unwrap();
+    for (from, to, with) in [
+        (CHECKSUMS, CHECKSUMS + 4096, 0),
+        (CHECKSUMS + 4096, CHECKSUMS + 4608, 0xA5),
+        (ENTRIES + 32, ENTRIES + 96, 0),
+        (ENTRIES, ENTRIES + 128, 0x5A),
+        (0, 4096, 0),
+    ] {
+        let mut bytes = before.clone();
+        bytes[from..to].fill(with);
+        std::fs::write(&path, bytes).unwrap();
+        let what = format!("bytes {from} to {to}");
+        assert_found(dir.path(), &whole, &what);
+        let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+        assert!(!found.damages.is_empty() && found.damages.iter().all(|damage| damage.path == path), "{what}");
+        let done = run(dir.path(), false);
+        assert_eq!((done.quarantined.len(), done.unindexed), (0, 1), "{what}");
+        assert!(std::fs::read(&path).unwrap() == before, "{what}");
+    }
+    assert!(all(&Recording::open(dir.path()).unwrap()) == whole);
+}
+
+/// Every byte of a cursor, and of the header of the file.
+#[test]
+fn a_flipped_bit_in_a_cursor_moves_no_consumer() {
+    let dir = closed();
+    let recording = Recording::open(dir.path()).unwrap();
+    let place = all(&recording)[1_000].0;
+    for (name, number) in [("billing", 1_000), ("risk", 2_000)] {
+        assert_eq!(recording.move_cursor(name, Start::Sequence(number)).map_err(drop), Err(()));
+        recording.cursor(name).unwrap();
+        recording.move_cursor(name, Start::Sequence(number)).unwrap();
+    }
+    let path = dir.path().join("0.cursors");
+    let before = std::fs::read(&path).unwrap();
+    let slot = (0..40).chain(232..236).map(|at| 256 + at);
+    let mut named = 0;
+    for (at, bit) in (0..16).chain(slot).flat_map(|at| [(at, at as u8 % 8), (at, (at as u8 + 3) % 8)]) {
+        std::fs::write(&path, &before).unwrap();
+        flip(&path, at, bit);
+        let what = format!("bit {bit} of byte {at}");
+        let found = recording.cursor("billing").map(|cursor| cursor.position());
+        let verified = recording.verify(|_| {}).unwrap();
+        let error = match found {
+            Ok(found) => {
+                assert_eq!((found, verified.is_whole()), (place, true), "{what}: {:?}", verified.damages);
+                assert_eq!(recording.cursors().unwrap().len(), 2, "{what}");
+                continue;
+            }
+            Err(error) => error,
+        };
+        named += 1;
+        let JournalError::Malformed { path: told, offset, found } = &error else { panic!("{what}: {error}") };
+        let is_place = if at < 256 { *offset == 0 } else { (256..512).contains(offset) };
+        assert!(*told == path && is_place, "{what}: {error}");
+        let [damage] = &verified.damages[..] else { panic!("{what}: {:?}", verified.damages) };
+        assert_eq!((&damage.path, damage.offset, damage.fault.to_string()), (&path, *offset, found.clone()), "{what}");
+        assert!(recording.cursors().is_err() && verified.messages == TOTAL as u64, "{what}");
+        if at < 256 {
+            continue;
+        }
+        assert_eq!(recording.cursor("risk").unwrap().position(), all(&recording)[2_000].0, "{what}");
+        // What the error says to do.
+        if found.contains("cursors move \"billing\"") {
+            recording.move_cursor("billing", Start::Sequence(1_000)).unwrap();
+        } else {
+            assert!(found.contains(&format!("its position is {place}")), "{what}: {found}");
+            assert!(recording.cursor("fresh").is_err(), "{what}: it may be the damaged one");
+            let name = found.split("cursors rm \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            recording.remove_cursor(name).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(recording.cursor("billing").unwrap().position().get(), 0);
+            recording.move_cursor("billing", Start::Sequence(1_000)).unwrap();
+        }
+        assert_eq!(recording.cursor("billing").unwrap().position(), place, "{what}");
+        assert!(recording.cursors().unwrap().len() == 2 && recording.verify(|_| {}).unwrap().is_whole(), "{what}");
+    }
+    assert!(named > 60, "{named}");
+}
+
+/// A consumer that runs does not fall back when its position is damaged, and mends it with its next move.
+#[test]
+fn a_consumer_goes_on_with_a_position_of_its_own() {
+    let dir = closed();
+    let recording = Recording::open(dir.path()).unwrap();
+    let messages = all(&recording);
+    let mut cursor = recording.cursor("billing").unwrap();
+    cursor.move_to(messages[500].0).unwrap();
+    let path = dir.path().join("0.cursors");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[bytes[256 + 10] ^ 2], 256 + 10).unwrap();
+    assert!(recording.cursor("billing").is_err());
+    assert_eq!(cursor.position(), messages[500].0);
+    cursor.move_to(messages[501].0).unwrap();
+    assert_eq!(recording.cursor("billing").unwrap().position(), messages[501].0);
+}
+
+/// The words of the other files that a journal adds: readers get the same messages, or are told which file it is.
+#[test]
+fn a_flipped_bit_in_any_other_file_changes_no_message() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let bytes_of = |name: &str| (0..48).chain((48..800).step_by(8)).map(|at| (name.to_owned(), at)).collect::<Vec<_>>();
+    let files = ["0.control", "0.retention", "0.entry"];
+    for (name, at) in files.iter().flat_map(|name| bytes_of(name)) {
+        let path = dir.path().join(&name);
+        if at as u64 >= std::fs::metadata(&path).unwrap().len() {
+            continue;
+        }
+        let bit = (at % 8) as u8;
+        flip(&path, at, bit);
+        let what = format!("bit {bit} of byte {at} of {name}");
+        match Recording::open(dir.path()) {
+            Ok(recording) => assert!(all(&recording) == whole, "{what}"),
+            Err(error) => assert!(error.to_string().contains(&name), "{what}: {error}"),
+        }
+        flip(&path, at, bit);
+    }
+    assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
+}
+
+/// The catalog has an archive's format and no checksums, but there is a copy of each entry.
+#[test]
+fn a_flipped_bit_in_an_entry_of_the_catalog_is_told_from_damage_of_segments() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("archive.catalog");
+    let before = std::fs::read(&path).unwrap();
+    // Initial term id, MTU, stream id, and a letter of a channel.
+    let fields = [56, 57, 69, 76, 77, 84].map(|at| 64 + at);
+    for at in fields {
+        flip(&path, at, 1);
+        let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+        let damage = found.damages.first().unwrap_or_else(|| panic!("byte {at} is not found"));
+        assert!(damage.path == path && damage.fault == Fault::Entry, "byte {at}: {damage}");
+        let done = run(dir.path(), false);
+        assert!(done.catalog.is_some() && done.quarantined.is_empty(), "byte {at}: {done:?}");
+        assert_eq!(std::fs::read(&path).unwrap()[..1024], before[..1024], "byte {at}");
+        assert!(all(&Recording::open(dir.path()).unwrap()) == whole, "byte {at}");
+    }
+    assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
+}
