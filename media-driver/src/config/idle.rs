@@ -4,7 +4,7 @@
 use gannet::agent::{IdleStrategy, IdleStrategyError};
 
 use super::table::Threads;
-use super::value::{IdleStrategyName, ThreadingMode};
+use super::words::{IdleStrategyName, ThreadingMode};
 
 impl Threads {
     /// The idle strategy of the conductor's thread: its own, or that of mode `SHARED`.

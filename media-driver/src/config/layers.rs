@@ -14,7 +14,7 @@ use super::properties::{self, Line};
 use super::property::{Effect, Property, Refusal};
 use super::relations;
 use super::table::{PROPERTIES, SECTIONS, find};
-use super::value::Profile;
+use super::words::Profile;
 
 /// Collects the settings of all sources.
 #[derive(Debug, Default)]
@@ -454,7 +454,14 @@ mod tests {
         let error = error_of(|layers| layers.define("aeron.counters.buffer.length=1g"));
         assert!(error.contains("1m to 500m"), "{error}");
         let error = error_of(|layers| layers.define("aeron.timer.interval=soon"));
-        assert!(error.contains("not understood; expected nanoseconds, or a number with suffix"), "{error}");
+        assert!(
+            error.contains("not understood; expected a whole number of nanoseconds, or one with suffix"),
+            "{error}"
+        );
+        let error = error_of(|layers| layers.define("aeron.mtu.length=1.5k"));
+        assert!(error.contains("not understood; expected a whole number of bytes, or one with suffix"), "{error}");
+        let error = error_of(|layers| layers.define("aeron.receiver.group.tag=9223372036854775808"));
+        assert!(error.contains("out of range; allowed is at least -9223372036854775808"), "{error}");
         let error = error_of(|layers| layers.define("aeron.threading.mode=MANY"));
         assert!(error.contains("expected one of DEDICATED, SHARED_NETWORK, SHARED, INVOKER"), "{error}");
     }

@@ -14,6 +14,7 @@ mod property;
 mod relations;
 mod table;
 mod value;
+mod words;
 
 pub use error::{ConfigError, ConfigErrors, Source, Stated};
 pub use layers::Layers;
@@ -26,8 +27,8 @@ pub use table::{
     Timeouts,
 };
 
-pub use value::{
-    ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
-    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
-    TransportName,
+pub use value::{ByteLength, Cpu, Form, Milliseconds, PortRange};
+pub use words::{
+    CongestionControlName, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable, NameResolverName, Profile,
+    TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
 };

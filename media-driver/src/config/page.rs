@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::property::Effect;
 use super::table::{PROPERTIES, SECTIONS};
-use super::value::{Form, Profile};
+use super::value::Form;
+use super::words::Profile;
 
 const HEAD: &str = "\
 # Configuration of the driver
@@ -26,15 +27,17 @@ are Gannet's own. A value may come from several sources, and a later one wins:
 7. flags, such as `--dir`.
 
 `gannet-driver --print-config` prints the resulting configuration, and the source of each value. What it prints is a
-configuration file that gives the same result.
+configuration file that gives the same result. Only a termination token is not printed, and has to be put back.
 
 - Sizes are bytes, with an optional suffix `k`, `m` or `g` (powers of 1024).
-- Durations are nanoseconds, or a number with suffix `s`, `ms`, `us` or `ns`.
+- Durations are nanoseconds, or have a suffix `s`, `ms`, `us` or `ns`. Both are whole numbers: `1500ms`, not `1.5s`.
 - An empty environment variable or property undoes what the environment and the properties have set so far.
 - An unknown name is an error that names the nearest known one. An unknown environment variable is only a warning, since
   other programs share the environment; so is an unknown name in a properties file that begins with neither `aeron.` nor
-  `gannet.`.
-- A value out of range is an error; it is never moved to the nearest limit.
+  `gannet.`. Names of Aeron's other programs, such as `aeron.archive.*`, are skipped: silently in the environment, with a
+  warning in properties.
+- A value out of range is an error; it is never moved to the nearest limit. So are values that do not go together, such as
+  a `client_liveness` shorter than `timer_interval`.
 - A setting marked *no effect* is read and checked, but not acted on. The driver warns when one is set to anything but its
   default.
 

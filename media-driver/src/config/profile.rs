@@ -1,6 +1,6 @@
 //! The settings of each profile, as texts. They only override the table's defaults. Used when layers are combined.
 
-use super::value::Profile;
+use super::words::Profile;
 use super::{DriverConfig, Layers};
 
 impl DriverConfig {
@@ -55,7 +55,8 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::super::table::PROPERTIES;
-    use super::super::value::{Cpu, IdleStrategyName, ThreadingMode};
+    use super::super::value::Cpu;
+    use super::super::words::{IdleStrategyName, ThreadingMode};
     use super::*;
 
     #[test]

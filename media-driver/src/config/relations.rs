@@ -10,7 +10,7 @@ use super::DriverConfig;
 use super::error::ConfigError;
 use super::idle::idle_strategy;
 use super::loaded::Loaded;
-use super::value::{NameResolverName, TerminationValidator};
+use super::words::{NameResolverName, TerminationValidator};
 
 /// The maximum length of the command file.
 const CNC_MAX_LENGTH: u64 = i32::MAX as u64;
@@ -209,7 +209,7 @@ impl Rules<'_> {
     /// Checks lists of names and addresses that are used.
     fn addresses(&mut self) {
         let resolver = &self.loaded.config.resolver;
-        let has_table = resolver.supplier == NameResolverName::CsvTable;
+        let has_table = resolver.supplier == NameResolverName::CsvTable && !resolver.init_args.is_empty();
         let lists = [
             (has_table, resolver.table().err(), "aeron.name.resolver.init.args"),
             (true, resolver.bootstrap_neighbors().err(), "aeron.driver.resolver.bootstrap.neighbor"),

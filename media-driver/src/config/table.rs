@@ -10,17 +10,17 @@ use std::time::Duration;
 use gannet::types::{Mtu, SessionId, TermLength};
 
 use super::property::{Effect, Limits, Property, Rule, set_field};
-use super::value::{
-    ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
-    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
-    TransportName, Value,
+use super::value::{ByteLength, Cpu, Milliseconds, PortRange, Value};
+use super::words::{
+    CongestionControlName, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable, NameResolverName, Profile,
+    TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
 };
 
 const AS_MANY_AS_THERE_ARE: Effect = Effect::Never("as many datagrams go in one call as are ready, up to 256");
 const ONE_RECEIVER: Effect = Effect::Never("a unicast stream is paced by its one receiver");
 const WHEN_DUE: Effect = Effect::Never("what is not urgent is done when it is due");
-const ALL_SOCKETS: Effect =
-    Effect::Never("every turn looks at all sockets, and takes what there is, up to 64 datagrams");
+const TRIED_DIRECTLY: Effect = Effect::Never("set gannet.sockets.tried.directly instead");
+const AS_MUCH_AS_THERE_IS: Effect = Effect::Never("every turn takes what there is, up to about 64 datagrams");
 const PLUG_IN: Effect = Effect::Never("code built for the C driver cannot be loaded");
 const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, see gannet.log");
 
@@ -111,17 +111,18 @@ settings! {
         /// and 0660. Clients of other users need `group` and must be in the driver's group: every client writes to the
         /// command file and to the logs.
         access: DirectoryAccess = "private", "gannet.dir.access" / "GANNET_DIR_ACCESS";
-        /// How long the previous driver of a directory must have been silent before it counts as dead.
+        /// How long the previous driver of a directory must have been silent before it counts as dead. Longer than
+        /// `timer_interval`. Clients read the variable, too: they take milliseconds as a plain number only.
         driver_timeout: Milliseconds = "10000", "aeron.driver.timeout" / "AERON_DRIVER_TIMEOUT",
             in Limits::between(0, I63);
-        /// The unit to which the lengths of the command file and of log files are rounded up. Values above 4 KiB are for file
+        /// The unit to which the lengths of the command file, the loss report and log files are rounded up. Values above 4 KiB are for file
         /// systems of huge pages.
         file_page_size: ByteLength = "4k", "aeron.file.page.size" / "AERON_FILE_PAGE_SIZE",
             in Limits::between(4 << 10, GIB).and(Rule::PowerOfTwo);
-        /// Before a log is made, refuse it if the directory's file system has no room for it. Space is reserved in any case, so
-        /// lack of room is an error and never a fault in a client.
+        /// Warn when a new log leaves little room in the directory's file system. A log for which there is no room is refused
+        /// in any case: its space is reserved when it is made, so lack of room is an error and never a fault in a client.
         perform_storage_checks: bool = "true", "aeron.perform.storage.checks" / "AERON_PERFORM_STORAGE_CHECKS";
-        /// Warn when a new log leaves less room than this.
+        /// Warn, in the error log, when a new log leaves this much room or less.
         low_file_store_warning_threshold: ByteLength = "160m",
             "aeron.low.file.store.warning.threshold" / "AERON_LOW_FILE_STORE_WARNING_THRESHOLD", in Limits::between(0, I63);
     }
@@ -162,10 +163,11 @@ settings! {
         /// The greatest length of a frame of an IPC publication, including its header.
         ipc_mtu: Mtu = "1408", "aeron.ipc.mtu.length" / "AERON_IPC_MTU_LENGTH",
             in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
-        /// How far a network publication may run ahead of its receivers; 0 is half a term.
+        /// How far a network publication's publishers may run ahead of its sender, and of its slowest spy; 0 is half a term,
+        /// which is also the maximum.
         publication_window: Option<ByteLength> = "0",
             "aeron.publication.term.window.length" / "AERON_PUBLICATION_TERM_WINDOW_LENGTH", in Limits::between(0, GIB);
-        /// How far an IPC publication may run ahead of its slowest subscriber; 0 is half a term.
+        /// How far an IPC publication may run ahead of its slowest subscriber; 0 is half a term, which is also the maximum.
         ipc_publication_window: Option<ByteLength> = "0",
             "aeron.ipc.publication.term.window.length" / "AERON_IPC_PUBLICATION_TERM_WINDOW_LENGTH",
             in Limits::between(0, GIB);
@@ -173,13 +175,15 @@ settings! {
 
     /// When something that is silent counts as gone, and how often the driver checks.
     timeouts: Timeouts {
-        /// A client without a keepalive for this long counts as dead, and its resources are released.
+        /// A client without a keepalive for this long counts as dead, and its resources are released. Longer than
+        /// `timer_interval`.
         client_liveness: Duration = "10s", "aeron.client.liveness.timeout" / "AERON_CLIENT_LIVENESS_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
         /// An image that receives nothing for this long is closed. Also how long a rejected IPC subscriber stays out.
         image_liveness: Duration = "10s", "aeron.image.liveness.timeout" / "AERON_IMAGE_LIVENESS_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// A publisher that leaves a claimed range unfinished for this long counts as dead, and the range is skipped.
+        /// A publisher that leaves a claimed range unfinished for this long counts as dead, and the range is skipped. Longer
+        /// than `client_liveness`.
         publication_unblock: Duration = "15s",
             "aeron.publication.unblock.timeout" / "AERON_PUBLICATION_UNBLOCK_TIMEOUT", in Limits::between(MICROSECOND, I63);
         /// A network publication whose receivers are silent for this long is no longer connected.
@@ -195,7 +199,8 @@ settings! {
         /// How long the record of a freed counter is not used again, since clients may still write to it.
         counter_free_to_reuse: Duration = "1s",
             "aeron.counters.free.to.reuse.timeout" / "AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT", in Limits::between(0, I63);
-        /// How long an untethered subscriber may hold a publication at its limit before it is set aside.
+        /// How long an untethered subscriber may hold a publication at its limit before it is set aside. Longer than
+        /// `timer_interval`, like the next two.
         untethered_window_limit: Duration = "5s",
             "aeron.untethered.window.limit.timeout" / "AERON_UNTETHERED_WINDOW_LIMIT_TIMEOUT", in Limits::between(0, I63);
         /// How long an untethered subscriber that was set aside still counts, so that it can notice; `-1` for as long as
@@ -236,9 +241,11 @@ settings! {
         receiver_group: Inferable = "infer",
             "aeron.receiver.group.consideration" / "AERON_RECEIVER_GROUP_CONSIDERATION";
         /// The tag that receivers put into their status messages.
-        receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG";
+        receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG",
+            in Limits::between(-I63 - 1, I63);
         /// The tag of the receivers that tagged flow control takes into account.
-        flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG";
+        flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG",
+            in Limits::between(-I63 - 1, I63);
         /// How many receivers a publication needs to be connected, with `min` and tagged flow control.
         flow_control_group_min_size: u32 = "0",
             "aeron.flow.control.group.min.size" / "AERON_FLOW_CONTROL_GROUP_MIN_SIZE", in Limits::between(0, I31);
@@ -257,7 +264,7 @@ settings! {
         /// How much a multicast publication retransmits at most for one NAK, in receiver windows.
         multicast_retransmit_window_multiple: u32 = "4",
             "aeron.multicast.flow.control.rrwm" / "AERON_MULTICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31);
-        /// Congestion control of images.
+        /// Congestion control of images. `default` and `static` are the same: a window of constant length.
         congestion_control: CongestionControlName = "default",
             "aeron.CongestionControl.supplier" / "AERON_CONGESTIONCONTROL_SUPPLIER";
         /// Whether CUBIC congestion control measures the round-trip time.
@@ -269,12 +276,13 @@ settings! {
             in Limits::between(0, I63);
         /// Whether CUBIC congestion control uses its TCP-friendly mode.
         cubic_tcp_mode: bool = "false", "aeron.CubicCongestionControl.tcpMode" / "AERON_CUBICCONGESTIONCONTROL_TCPMODE";
-        /// How many retransmissions a publication may have under way at once.
+        /// How many retransmissions a publication to a group of receivers may have under way at once. A publication to one
+        /// receiver has one.
         max_resend: u32 = "16", "aeron.max.resend" / "AERON_MAX_RESEND", in Limits::between(1, 256);
-        /// How long a unicast publication waits before it retransmits.
+        /// How long a publication waits before it retransmits, to a group as well.
         retransmit_unicast_delay: Duration = "0ns",
             "aeron.retransmit.unicast.delay" / "AERON_RETRANSMIT_UNICAST_DELAY", in Limits::between(0, I63);
-        /// How long after a retransmission the same range is not retransmitted again.
+        /// How long after a retransmission the same range is not retransmitted again, to a group as well.
         retransmit_unicast_linger: Duration = "10ms",
             "aeron.retransmit.unicast.linger" / "AERON_RETRANSMIT_UNICAST_LINGER",
             in Limits::between(MICROSECOND, I63);
@@ -296,10 +304,12 @@ settings! {
             in Limits::between(MICROSECOND, I63);
         /// The lowest of the session ids that the driver itself never chooses.
         reserved_session_id_low: SessionId = "-1",
-            "aeron.publication.reserved.session.id.low" / "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW";
-        /// The highest of the session ids that the driver itself never chooses.
+            "aeron.publication.reserved.session.id.low" / "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW",
+            in Limits::between(-I31 - 1, I31);
+        /// The highest of the session ids that the driver itself never chooses. At least the lowest.
         reserved_session_id_high: SessionId = "1000",
-            "aeron.publication.reserved.session.id.high" / "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH";
+            "aeron.publication.reserved.session.id.high" / "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH",
+            in Limits::between(-I31 - 1, I31);
         /// How many sessions of one stream a receive endpoint follows.
         stream_session_limit: u32 = "2147483647",
             "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31);
@@ -307,8 +317,9 @@ settings! {
 
     /// The maximum number of each kind of resource that the driver keeps for clients. A command that would exceed one
     /// of these limits is answered with an error that names the limit, and counted; existing resources are not
-    /// affected. Counters are limited by `counter_values_length`: each client takes one, each publication two, and each
-    /// subscriber one per stream.
+    /// affected. Counters are limited by `counter_values_length`: each client takes one, each IPC publication two, each
+    /// network publication six to eight, each image three, or five with CUBIC, each subscriber one per image or
+    /// publication that it reads, and each endpoint two.
     capacity: Capacity {
         /// Clients.
         clients: u32 = "4096", "gannet.max.clients" / "GANNET_MAX_CLIENTS", in Limits::between(1, MILLION);
@@ -344,18 +355,20 @@ settings! {
         max_delay: Duration = "1ms", "gannet.loss.max.delay" / "GANNET_LOSS_MAX_DELAY",
             in Limits::between(0, 4_000 * MILLISECOND);
         /// The seed of the random choices, so that a run can be repeated.
-        seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED";
+        seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED", in Limits::at_least(0);
     }
 
     /// Sockets, and how much of them one duty cycle handles.
     network: Network {
-        /// The receiver window that an image starts with.
+        /// The receiver window that an image starts with; at most half a term is used. If it exceeds
+        /// `so_rcvbuf`, channels that state neither are refused, and the driver warns at start.
         initial_window: ByteLength = "128k", "aeron.rcv.initial.window.length" / "AERON_RCV_INITIAL_WINDOW_LENGTH",
             in Limits::between(256, I31);
         /// The receive buffer of sockets; 0 for the system's default.
         so_rcvbuf: Option<ByteLength> = "128k", "aeron.socket.so_rcvbuf" / "AERON_SOCKET_SO_RCVBUF",
             in Limits::between(0, I31);
-        /// The send buffer of sockets; 0 for the system's default.
+        /// The send buffer of sockets; 0 for the system's default. If `mtu` exceeds it, channels that state neither
+        /// are refused, and the driver warns at start.
         so_sndbuf: Option<ByteLength> = "0", "aeron.socket.so_sndbuf" / "AERON_SOCKET_SO_SNDBUF",
             in Limits::between(0, I31);
         /// How many routers a multicast datagram may pass; 0 for the system's default.
@@ -363,7 +376,7 @@ settings! {
             in Limits::between(0, 255);
         /// The type of service (TOS) of datagrams; -1 for the system's default.
         tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255);
-        /// Connect the sockets of unicast publications.
+        /// Connect the sockets of publications to one receiver or one group.
         connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT";
         /// How many duty cycles that send something may pass before the sender polls for status messages.
         send_to_status_poll_ratio: u32 = "6", "aeron.send.to.status.poll.ratio" / "AERON_SEND_TO_STATUS_POLL_RATIO",
@@ -378,24 +391,25 @@ settings! {
         /// The maximum number of datagrams that the receiver takes at once.
         receiver_io_vector_capacity: u32 = "4",
             "aeron.receiver.io.vector.capacity" / "AERON_RECEIVER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), AS_MANY_AS_THERE_ARE;
-        /// How many messages of one publication are sent before the next has its turn.
+        /// How much of one publication is sent before the next has its turn. Aeron's driver counts datagrams, Gannet's
+        /// counts 16 datagrams as one, since the system takes many in one call.
         publication_max_messages_per_send: u32 = "4",
             "aeron.network.publication.max.messages.per.send" / "AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND",
             in Limits::between(1, 64);
-        /// The ports that senders choose from; by default any.
+        /// The ports for publications whose control address has port 0; by default any.
         sender_wildcard_port_range: Option<PortRange> = "",
             "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE";
-        /// The ports that receivers choose from; by default any.
+        /// The ports for subscriptions whose endpoint has port 0; by default any.
         receiver_wildcard_port_range: Option<PortRange> = "",
             "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE";
         /// Up to how many sockets are polled one by one, instead of asking the system which of them have data.
         poller_iteration_threshold: u32 = "5",
             "aeron.udp.channel.transport.poller.iteration.threshold"
-            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", ALL_SOCKETS;
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", in Limits::between(0, I31), TRIED_DIRECTLY;
         /// How often one socket is read before the next has its turn.
         poller_socket_poll_limit: u32 = "4",
             "aeron.udp.channel.transport.poller.socket.poll.limit"
-            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_SOCKET_POLL_LIMIT", in Limits::between(1, 16), ALL_SOCKETS;
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_SOCKET_POLL_LIMIT", in Limits::between(1, 16), AS_MUCH_AS_THERE_IS;
         /// The C driver's transport for data.
         transport_bindings: String = "default",
             "aeron.udp.channel.transport.bindings.media" / "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", PLUG_IN;

@@ -18,6 +18,24 @@ fn the_version_is_told_in_the_reference_s_words() {
     assert!(ended.stdout.contains(" major 0 minor "), "{}", ended.stdout);
 }
 
+/// Whoever reads its log cannot overlook it. Without such settings there is no word of it.
+#[test]
+fn loss_on_purpose_is_told_in_the_log() {
+    for lossy in [true, false] {
+        let temp = tempfile::tempdir().unwrap();
+        let settings = ["-Dgannet.loss.drop.ppm=2500", "-Dgannet.loss.delay.ppm=7"];
+        let driver = DriverProcess::start(temp.path(), if lossy { &settings } else { &[] });
+        driver.signal(Signal::TERM);
+        let log = driver.ended().stderr;
+        let told: Vec<_> = log.lines().filter(|line| line.contains("LOSS ON PURPOSE")).collect();
+        assert_eq!(told.len(), usize::from(lossy), "{log}");
+        for line in told {
+            assert!(line.contains("WARN") && line.contains("2500 are lost, 0 arrive twice and 7 late"), "{line}");
+            assert!(line.contains("gannet.loss.*"), "what to do: {line}");
+        }
+    }
+}
+
 #[test]
 fn a_command_line_that_is_not_understood_is_2() {
     assert_eq!(run(driver().arg("--no-such-flag")).status.code(), Some(2));
@@ -38,7 +56,7 @@ fn the_configuration_is_printed_as_a_file_that_gives_it_again() {
 
 #[test]
 fn what_nobody_reads_is_no_failure_and_what_cannot_be_written_is_one() {
-    for argument in ["--print-config", "--version"] {
+    for argument in ["--print-config", "--version", "--man", "--help", "-h"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let closed = driver().arg(argument).stdout(writer).output().unwrap();
