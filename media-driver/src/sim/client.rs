@@ -3,12 +3,12 @@
 
 use gannet::broadcast::Receiver;
 use gannet::command::{
-    AddPublication, AddSubscription, ClientClose, ClientKeepalive, Command, Destination, Event, RemovePublication,
-    RemoveSubscription, Text,
+    AddPublication, AddSubscription, ClientClose, ClientKeepalive, Command, Destination, Event, RejectImage,
+    RemovePublication, RemoveSubscription, Text,
 };
-use gannet::logbuffer::{ExclusiveAppender, ImageReader};
+use gannet::logbuffer::{ConcurrentAppender, ExclusiveAppender, ImageReader, OfferError};
 use gannet::ringbuffer::ManyToOneRingBuffer;
-use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
+use gannet::types::{ClientId, CorrelationId, Position, RegistrationId, SessionId, StreamId};
 
 use super::SimDriver;
 
@@ -20,10 +20,44 @@ const KEEPALIVE_NS: i64 = 1_000_000_000;
 pub struct SimPublication {
     /// The correlation id of the command that added it.
     pub correlation_id: CorrelationId,
+    /// The original registration id: that of the first who added it.
+    pub registration_id: RegistrationId,
     /// The session id.
     pub session_id: SessionId,
     /// Its appender.
-    pub appender: ExclusiveAppender,
+    pub appender: SimAppender,
+}
+
+/// The appender of a publication.
+#[derive(Debug)]
+pub enum SimAppender {
+    /// Of a log of its own.
+    Exclusive(ExclusiveAppender),
+    /// Of a log that others may append to.
+    Concurrent(ConcurrentAppender),
+}
+
+impl SimAppender {
+    /// Appends a message. Returns the position after it.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError`]. Nothing was appended.
+    pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
+        self.offer_with(message, 0)
+    }
+
+    /// Appends a message with a reserved value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    pub fn offer_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, OfferError> {
+        match self {
+            Self::Exclusive(appender) => appender.offer_with(message, reserved),
+            Self::Concurrent(appender) => appender.offer_with(message, reserved),
+        }
+    }
 }
 
 /// An available image.
@@ -89,12 +123,33 @@ impl SimClient {
         correlation_id
     }
 
+    /// Adds a publication that shares its log with others.
+    pub fn add_concurrent_publication(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
+        let correlation_id = self.ring.next_correlation_id();
+        let (client_id, channel) = (self.id, Text::from(channel));
+        self.send(&Command::AddPublication(AddPublication { client_id, correlation_id, stream_id, channel }));
+        correlation_id
+    }
+
     /// Adds a subscription.
     pub fn add_subscription(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
         let correlation_id = self.ring.next_correlation_id();
         let (client_id, channel) = (self.id, Text::from(channel));
         self.send(&Command::AddSubscription(AddSubscription { client_id, correlation_id, stream_id, channel }));
         correlation_id
+    }
+
+    /// Rejects an image at this position, with a reason for its publisher.
+    pub fn reject_image(&mut self, image: CorrelationId, position: Position, reason: &str) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        let (image_correlation_id, reason) = (image, Text::from(reason));
+        self.send(&Command::RejectImage(RejectImage {
+            client_id,
+            correlation_id,
+            image_correlation_id,
+            position,
+            reason,
+        }));
     }
 
     /// Adds a destination to a publication.
@@ -156,13 +211,21 @@ impl SimClient {
         let Self { events, publications, images, subscriptions, refusals, asked, .. } = self;
         let is_own = |id: RegistrationId| asked.iter().any(|asked| asked.registration() == id);
         let mut hear = |event: &Event<'_>| match event {
-            Event::ExclusivePublicationReady(ready) if is_own(ready.correlation_id.registration()) => {
+            Event::ExclusivePublicationReady(ready) | Event::PublicationReady(ready)
+                if is_own(ready.correlation_id.registration()) =>
+            {
                 let log = driver.log(&ready.log_file.to_string()).expect("the log that is announced");
                 let limit = driver.counters().own_value(ready.limit_id).expect("the limit that is announced");
+                let appender = if matches!(event, Event::PublicationReady(_)) {
+                    SimAppender::Concurrent(ConcurrentAppender::new(log, limit).expect("nobody has it for itself"))
+                } else {
+                    SimAppender::Exclusive(ExclusiveAppender::new(log, limit).expect("nobody else writes it"))
+                };
                 publications.push(SimPublication {
                     correlation_id: ready.correlation_id,
+                    registration_id: ready.registration_id,
                     session_id: ready.session_id,
-                    appender: ExclusiveAppender::new(log, limit).expect("nobody else writes it"),
+                    appender,
                 });
             }
             Event::SubscriptionReady(ready) if is_own(ready.correlation_id.registration()) => {

@@ -94,7 +94,7 @@ impl SimDriver {
         change: impl FnOnce(&mut ConductorConfig),
     ) -> Self {
         let mut config = ConductorConfig { seed, ..ConductorConfig::default() };
-        config.logs.low_space_warning = 0;
+        config.logs.low_space_warning = None;
         change(&mut config);
         let mut resolving = SimTransport::new(network);
         if let ResolverConfig::Gossip(gossip) = &config.resolver {
@@ -254,6 +254,11 @@ impl SimDriver {
     /// The number of its logs and of its sockets.
     pub fn held(&self) -> (usize, usize) {
         (self.logs.len(), self.sending.endpoints() + self.receiving.endpoints())
+    }
+
+    /// The number of datagrams that its sockets have received.
+    pub fn received(&self) -> u64 {
+        [&self.sending, &self.receiving, &self.resolving].iter().map(|transport| transport.counts().received).sum()
     }
 
     /// Puts a command into the ring as a client would, valid or not. What the ring refuses is lost.

@@ -12,7 +12,7 @@
 //! of drivers and streams, which parties are slow, whose clock is wrong, and who is cut off from whom and for how long.
 //! The checks are outside the drivers and know nothing of how streams work:
 //!
-//! - Each subscriber gets each message of a reliable stream once and in order.
+//! - Each subscriber gets each message of a reliable stream once and in order, of each of those that publish into one log.
 //! - Positions never go back.
 //! - No receiver is sent more than it accepts.
 //! - No driver holds more than its streams need.
@@ -26,7 +26,7 @@ mod parts;
 mod scenario;
 mod transport;
 
-pub use client::{SimClient, SimImage, SimPublication};
+pub use client::{SimAppender, SimClient, SimImage, SimPublication};
 pub use driver::{Awake, SimDriver};
 pub use network::{SimNetwork, Tapped, Weather};
 pub use parts::{SimMemory, parts};

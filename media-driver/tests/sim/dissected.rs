@@ -9,10 +9,13 @@ use std::process::Command;
 use gannet::types::StreamId;
 use gannet_driver::sim::{Awake, SimClient, SimDriver, SimNetwork, Tapped, Weather};
 
+use crate::names::gossip;
 use crate::raw_access::RAW;
 use crate::skip;
 
 const STREAM: StreamId = StreamId::new(1001);
+const REQUESTS: StreamId = StreamId::new(1002);
+const RESPONSES: StreamId = StreamId::new(1003);
 /// The reserved value of each frame, which counts up.
 const RESERVED: i64 = 0x0102_0304_0506_0000;
 /// Packets of IP, without a link layer.
@@ -22,8 +25,8 @@ const LINK_TYPE_RAW_IP: u32 = 101;
 type FieldAt = (&'static str, usize, usize);
 
 /// The fields that the dissector knows, by the type at offset 6: setup, status message, NAK, round trip, data. It has
-/// separate names for data of length 0, the heartbeat, and for padding.
-/// heartbeats, and padding.
+/// separate names for data of length 0, which is a heartbeat, and for padding. It knows neither the names of drivers nor
+/// response setups. Of an error it knows the header; the rest has an older layout there, which makes it malformed.
 const SETUP: &[FieldAt] = &[
     ("aeron.setup.frame_length", 0, 4),
     ("aeron.setup.version", 4, 1),
@@ -103,7 +106,17 @@ const HEARTBEAT: &[FieldAt] = &[
     ("aeron.heartbeat.stream_id", 16, 4),
     ("aeron.heartbeat.term_id", 20, 4),
 ];
-const ALL: [&[FieldAt]; 7] = [SETUP, STATUS, NAK, ROUND_TRIP, DATA, PADDING, HEARTBEAT];
+const ERROR: &[FieldAt] = &[
+    ("aeron.err.frame_length", 0, 4),
+    ("aeron.err.version", 4, 1),
+    ("aeron.err.code", 5, 1),
+    ("aeron.err.type", 6, 2),
+];
+const ALL: [&[FieldAt]; 8] = [SETUP, STATUS, NAK, ROUND_TRIP, DATA, PADDING, HEARTBEAT, ERROR];
+/// The types of the frames that it does not know: names of drivers, response setups.
+const OTHERS: [u16; 2] = [7, 11];
+/// The type of errors.
+const ERROR_TYPE: u16 = 4;
 
 /// The fields of the frame that starts here, and its length in the datagram. No fields for frames that the dissector
 /// does not know.
@@ -118,20 +131,25 @@ fn known(frame: &[u8]) -> (Option<&'static [FieldAt]>, usize) {
         1 => (Some(DATA), of_data(length)),
         2 => (Some(NAK), frame.len()),
         3 => (Some(STATUS), frame.len()),
+        ERROR_TYPE => (Some(ERROR), frame.len()),
         5 => (Some(SETUP), frame.len()),
         6 => (Some(ROUND_TRIP), frame.len()),
         _ => (None, frame.len()),
     }
 }
 
-/// A whole stream on a network with losses, as it was sent.
+/// Whole streams on a network with losses, as they were sent: one to a receiver and one to a group, a request with its
+/// response, and an image that is rejected. The drivers tell each other their names.
 fn traffic() -> Vec<Tapped> {
     let weather = Weather { lost: 0.05, ..Weather::FAIR };
     let network = SimNetwork::new(3, weather);
     network.listen_in();
     let mut drivers = [1, 2].map(|host| {
         let host = IpAddr::from([10, 0, 0, host]);
-        SimDriver::new(host, &network, 5, RAW, |config| config.network.cubic.measure_rtt = true)
+        SimDriver::new(host, &network, 5, RAW, |config| {
+            config.network.cubic.measure_rtt = true;
+            config.resolver = gossip(host, &format!("of-{host}"), "10.0.0.1:8050");
+        })
     });
     let mut clients = drivers.each_ref().map(SimClient::new);
     let mut now_ns = 1_000_000_000;
@@ -164,6 +182,30 @@ fn traffic() -> Vec<Tapped> {
         }
     }
     assert_eq!(published, [200; 2], "the stream crosses");
+    // The server answers the request of the other, which rejects the answer.
+    let sides = "control-mode=response|control=10.0.0.1:40126";
+    let requests = "aeron:udp?endpoint=10.0.0.1:40125";
+    clients[0].add_subscription(requests, REQUESTS);
+    let answers = clients[1].add_subscription(&format!("aeron:udp?{sides}"), RESPONSES);
+    let request = format!("{requests}|response-correlation-id={}", answers.get());
+    let (mut is_asked, mut is_answered) = (false, false);
+    for _ in 0..40_000 {
+        turn(&mut drivers, &mut clients);
+        if !is_asked && clients[1].subscriptions.contains(&answers.registration()) {
+            is_asked = true;
+            clients[1].add_publication(&request, REQUESTS);
+        }
+        let asking = clients[0].images.iter().find(|image| !image.is_gone).map(|image| image.correlation_id);
+        if let Some(image) = asking.filter(|_| !is_answered) {
+            is_answered = true;
+            clients[0]
+                .add_publication(&format!("aeron:udp?{sides}|response-correlation-id={}", image.get()), RESPONSES);
+        }
+    }
+    let answer = clients[1].images.iter().find(|image| image.subscription == answers.registration());
+    let answer = answer.map(|image| (image.correlation_id, image.reader.position())).expect("a response");
+    clients[1].reject_image(answer.0, answer.1, "not what was asked for");
+    (0..10_000).for_each(|_| turn(&mut drivers, &mut clients));
     let ids: Vec<_> = clients[0].publications.iter().map(|one| one.correlation_id.registration()).collect();
     for (id, revoke) in ids.into_iter().zip([false, true]) {
         clients[0].remove_publication(id, revoke);
@@ -230,15 +272,20 @@ fn wireshark_reads_what_drivers_send() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), datagrams.len());
     let mut seen = [0_usize; ALL.len()];
+    let mut others = [0_usize; OTHERS.len()];
     for (index, (line, datagram)) in lines.iter().zip(&datagrams).enumerate() {
         let mut columns = line.split(';');
-        assert_eq!(columns.next(), Some(""), "packet {} is malformed: {:?}", index + 1, datagram.bytes);
+        let is_malformed = columns.next() != Some("");
+        let is_error = datagram.bytes[6..8] == ERROR_TYPE.to_le_bytes();
+        assert!(!is_malformed || is_error, "packet {} is malformed: {:?}", index + 1, datagram.bytes);
         let found: Vec<Vec<u64>> =
             columns.map(|column| column.split(',').filter(|text| !text.is_empty()).map(number).collect()).collect();
         let mut expected = vec![Vec::new(); found.len()];
         let mut rest = &datagram.bytes[..];
         while !rest.is_empty() {
             let (fields, length) = known(rest);
+            let kind = u16::from_le_bytes([rest[6], rest[7]]);
+            others.iter_mut().zip(OTHERS).filter(|(_, other)| *other == kind).for_each(|(count, _)| *count += 1);
             // The dissector may show frames that it does not know as anything.
             let Some(fields) = fields else { break };
             let kind = ALL.iter().position(|known| known.as_ptr() == fields.as_ptr()).expect("one of all");
@@ -257,5 +304,6 @@ fn wireshark_reads_what_drivers_send() {
             assert_eq!(found, expected, "packet {}: {hex}", index + 1);
         }
     }
-    assert!(seen.iter().all(|&count| count > 0), "each kind of frame occurs: {seen:?}");
+    let occurs = |count: &usize| *count > 0;
+    assert!(seen.iter().all(occurs) && others.iter().all(occurs), "each kind of frame occurs: {seen:?}, {others:?}");
 }

@@ -13,6 +13,7 @@ mod responses;
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
 mod spies;
+mod spoofed;
 
 use gannet_driver::sim;
 
@@ -20,6 +21,8 @@ use gannet_driver::sim;
 const SEEDS: &str = include_str!("seeds.txt");
 /// A seed with a short run.
 const SHORT: u64 = 1;
+/// Seeds whose publications are concurrent, with terms of 64 KiB, and with claims that are abandoned.
+const SHARED: [u64; 2] = [14, 22];
 /// Fewer messages than usual, since unoptimised builds are slow.
 const MESSAGES: u32 = 40;
 
@@ -36,6 +39,16 @@ fn a_fixed_batch_of_seeds_passes() {
 #[test]
 fn seeds_that_found_something_pass() {
     play(SEEDS.lines().filter_map(|line| line.parse().ok()));
+}
+
+/// Several publish into one log, through rotations, and abandon claims, which the driver pads: over multicast, and over a
+/// publication with several destinations.
+#[test]
+fn streams_of_several_publishers_that_abandon_claims_go_on() {
+    for seed in SHARED {
+        let summary = sim::run(seed, sim::MESSAGES).unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(summary.unblocked > 0 && summary.retransmits > 0, "{seed}: {summary:?}");
+    }
 }
 
 /// The same seed gives the same run, to the nanosecond.

@@ -21,7 +21,8 @@ struct World {
     hosts: Vec<(SimDriver, SimClient)>,
 }
 
-fn gossip(host: IpAddr, name: &str, first: &str) -> ResolverConfig {
+/// The settings of a driver with this name, which announces itself to the one at `first`.
+pub(crate) fn gossip(host: IpAddr, name: &str, first: &str) -> ResolverConfig {
     ResolverConfig::Gossip(Box::new(GossipConfig {
         name: name.to_owned(),
         local: SocketAddr::new(host, PORT),

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use gannet::types::{RegistrationId, SessionId};
+use gannet::logbuffer::{FRAME_ALIGNMENT, LogBuffers, PARTITION_COUNT, frame_type};
+use gannet::types::{Position, RegistrationId, SessionId};
 
 use crate::sim::SimDriver;
 
@@ -51,9 +52,7 @@ impl Checks {
                 let before = self.seen.get(&(host, id, What::Sent)).copied().unwrap_or(i64::MIN);
                 let sent = publication.sent();
                 self.advance(host, id, What::Sent, sent)?;
-                // Only padding may exceed the limit, and it ends with the term.
-                let term = i64::from(publication.log().term_length().get());
-                if sent > before && sent > limit && sent % term != 0 {
+                if sent > before && sent > limit && !ends_with_padding(publication.log(), before, sent) {
                     return Err(format!("{sent} was sent, and {limit} allowed"));
                 }
             }
@@ -98,4 +97,24 @@ impl Checks {
     pub(super) fn known_session(&self, publisher: usize) -> Option<SessionId> {
         self.sessions.get(&publisher).copied()
     }
+}
+
+/// Whether the last frame of this range is padding, which may exceed the limit, because only its header is sent.
+fn ends_with_padding(log: &LogBuffers, from: i64, to: i64) -> bool {
+    let term_length = log.term_length();
+    let (mut at, mut kind) = (from, frame_type::DATA);
+    while at < to {
+        let position = Position::new(at);
+        let term = log.term(term_length.term_count(position) as usize % PARTITION_COUNT);
+        let mut header = [0; 8];
+        term.get_bytes(term_length.offset(position) as usize, &mut header);
+        let [a, b, c, d, _, _, low, high] = header;
+        let length = i64::from(i32::from_le_bytes([a, b, c, d]));
+        if length <= 0 {
+            return false;
+        }
+        kind = u16::from_le_bytes([low, high]);
+        at += (length as usize).next_multiple_of(FRAME_ALIGNMENT) as i64;
+    }
+    at == to && kind == frame_type::PADDING
 }

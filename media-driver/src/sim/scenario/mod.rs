@@ -2,9 +2,12 @@
 //! checks from outside.
 
 mod checks;
+mod draw;
 mod failure;
 mod plan;
+mod publisher;
 mod restless;
+mod sharing;
 mod world;
 
 use gannet::counters::SystemCounter;
@@ -41,6 +44,8 @@ pub struct Summary {
     pub naks: i64,
     /// The number of retransmitted datagrams.
     pub retransmits: i64,
+    /// How often a driver unblocked a stream, because a claim was abandoned.
+    pub unblocked: i64,
 }
 
 /// Runs a seed: sends about `messages` messages over the network, shared among the streams, and then closes everything.
@@ -52,9 +57,14 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     let mut world = World::new(seed, messages);
     open(&mut world)?;
     carry(&mut world)?;
+    let abandoned = world.abandoned();
     close(&mut world)?;
     let sum = |counter| world.hosts.iter().map(|host| host.driver.system(counter)).sum::<i64>();
     let naks = sum(SystemCounter::NaksSent);
+    let unblocked = sum(SystemCounter::UnblockedPublications);
+    if abandoned > 0 && world.plan.is_sound() && unblocked == 0 {
+        return world.fail("claims were abandoned, everything has arrived, and no stream was unblocked");
+    }
     let lost: i64 = world.hosts.iter().map(|host| host.driver.bytes_lost()).sum();
     if naks > 0 && lost == 0 {
         return world.fail("something was asked for again, and the loss reports say nothing");
@@ -65,6 +75,7 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
         lost: world.network.lost(),
         naks,
         retransmits: sum(SystemCounter::RetransmitsSent),
+        unblocked,
     })
 }
 
@@ -78,14 +89,17 @@ pub fn describe(seed: u64, messages: u32) -> String {
 fn open(world: &mut World) -> Result<(), Failure> {
     let mut steps = Vec::new();
     for (index, stream) in world.plan.streams.iter().enumerate() {
-        steps.extend(stream.publishers.iter().map(|&place| (index, Some(place), 0)));
+        for (number, publisher) in stream.publishers.iter().enumerate() {
+            let holders = publisher.holders.iter().enumerate().filter(|(_, holder)| !holder.is_late);
+            steps.extend(holders.map(|(holder, _)| (index, Some(holder), number)));
+        }
         let subscribers = stream.subscribers.iter().enumerate().filter(|(_, subscriber)| !subscriber.is_late);
         steps.extend(subscribers.map(|(number, _)| (index, None, number)));
     }
     world.random.shuffle(&mut steps);
-    for (stream, publisher, number) in steps {
-        match publisher {
-            Some(place) => world.add_publisher(stream, place),
+    for (stream, holder, number) in steps {
+        match holder {
+            Some(holder) => world.add_holder(stream, number, holder),
             None => world.add_subscriber(stream, number),
         }
         for _ in 0..world.random.usize(0..200) {
@@ -118,6 +132,12 @@ fn carry(world: &mut World) -> Result<(), Failure> {
                 for (number, _) in subscribers.iter().enumerate().filter(|(_, subscriber)| subscriber.is_late) {
                     world.add_subscriber(stream, number);
                 }
+                let publishers = world.plan.streams[stream].publishers.clone();
+                for (number, publisher) in publishers.iter().enumerate() {
+                    for (holder, _) in publisher.holders.iter().enumerate().filter(|(_, holder)| holder.is_late) {
+                        world.add_holder(stream, number, holder);
+                    }
+                }
             }
         }
         let troubles_end = world.troubles_end_ns().unwrap_or(since);
@@ -136,9 +156,16 @@ fn carry(world: &mut World) -> Result<(), Failure> {
                     continue;
                 }
                 is_done = false;
-                if world.now_ns > heard.progress_ns.max(troubles_end) + patience_ns {
-                    let stream = subscriber.stream;
-                    let said: Vec<_> = world.publishers_of(stream).map(|publisher| publisher.said).collect();
+                let stream = subscriber.stream;
+                // A spy that is ahead of the sender waits at an abandoned claim until the sender is there.
+                let progress_ns = if world.plan.streams[stream].abandons {
+                    let others = world.subscribers.iter().filter(|other| other.stream == stream);
+                    others.map(|other| other.heard[number].progress_ns).max().unwrap_or(0)
+                } else {
+                    heard.progress_ns
+                };
+                if world.now_ns > progress_ns.max(troubles_end) + patience_ns {
+                    let said: Vec<_> = world.publishers_of(stream).map(|publisher| publisher.said()).collect();
                     return world.fail(format!(
                         "stream {stream}, subscriber {index}: nothing has come of publisher {number} for too long, after message {:?} \
                          of {said:?}",

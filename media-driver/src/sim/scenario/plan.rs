@@ -3,23 +3,14 @@
 
 use std::net::IpAddr;
 
-use fastrand::Rng;
 use gannet::types::StreamId;
 
 use crate::sim::Weather;
 
 /// The maximum duration of a fault that loses no image, in nanoseconds. Lingers and receiver timeouts are 5 s.
 pub(super) const SHORT_NS: i64 = 2_000_000_000;
-/// The maximum duration of a fault in nanoseconds.
-const LONG_NS: i64 = 20_000_000_000;
-/// Faults begin within this time, in nanoseconds.
-const TROUBLED_NS: i64 = 2_000_000_000;
 /// The number of clients per driver.
 pub(super) const CLIENTS: usize = 2;
-
-/// The timeouts of untethered subscribers in lively runs.
-const UNTETHERED: &str =
-    "untethered-window-limit-timeout=200ms|untethered-linger-timeout=300ms|untethered-resting-timeout=400ms";
 
 /// The plan of a run.
 #[derive(Clone, Debug)]
@@ -34,6 +25,8 @@ pub(super) struct Plan {
     pub(super) may_lose: bool,
     /// Whether there is more going on: a restless client on each host, and streams of more kinds.
     pub(super) is_lively: bool,
+    /// After how many nanoseconds drivers unblock a stream, if publications are concurrent.
+    pub(super) unblock_timeout_ns: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,10 +51,14 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct StreamPlan {
     pub(super) stream_id: StreamId,
-    pub(super) publishers: Vec<Place>,
+    pub(super) publishers: Vec<PublisherPlan>,
     pub(super) publication: String,
+    /// Whether the publications are concurrent.
+    pub(super) is_shared: bool,
+    /// Whether holders of concurrent publications abandon claims.
+    pub(super) abandons: bool,
     pub(super) subscribers: Vec<Subscriber>,
-    /// The number of messages of each publisher.
+    /// The number of messages of each holder of a publication.
     pub(super) messages: u32,
     pub(super) longest: usize,
     pub(super) is_reliable: bool,
@@ -69,6 +66,33 @@ pub(super) struct StreamPlan {
     pub(super) destinations: Vec<String>,
     /// Whether publishers leave after their last message, even if it has not arrived.
     pub(super) leaves_early: bool,
+}
+
+/// A publisher: those that publish into one log, all on one host.
+#[derive(Clone, Debug)]
+pub(super) struct PublisherPlan {
+    /// One if the publication is exclusive.
+    pub(super) holders: Vec<HolderPlan>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct HolderPlan {
+    pub(super) place: Place,
+    /// Whether it leaves after its last message, even if that has not arrived.
+    pub(super) leaves_early: bool,
+    /// Whether it joins late.
+    pub(super) is_late: bool,
+}
+
+impl PublisherPlan {
+    pub(super) fn new(place: Place) -> Self {
+        Self { holders: vec![HolderPlan { place, leaves_early: false, is_late: false }] }
+    }
+
+    /// The place of its first holder.
+    pub(super) fn place(&self) -> Place {
+        self.holders[0].place
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -105,225 +129,9 @@ pub(super) enum Trouble {
 }
 
 impl Plan {
-    pub(super) fn draw(random: &mut Rng, messages: u32, is_lively: bool) -> Self {
-        let count = random.usize(2..=4);
-        let is_hostile = random.u8(..) < 24;
-        let is_fair = !is_hostile && random.u8(..) < 32;
-        let weather = draw_weather(random, is_fair, is_hostile);
-        let hosts = (0..count).map(|index| draw_host(random, index, is_fair)).collect::<Vec<_>>();
-        let streams = random.u32(1..=4);
-        let each = (messages / streams).max(5);
-        let mut streams = (0..streams).map(|index| draw_stream(random, &hosts, index, each)).collect::<Vec<_>>();
-        if is_lively {
-            // Drawn apart, so that everything else is the same with and without it.
-            let mut apart = random.clone();
-            streams.iter_mut().for_each(|stream| enliven(stream, &mut apart));
-        }
-        let is_long = random.u8(..) < 32;
-        let mut disturbances = Vec::new();
-        for _ in 0..if is_fair { 0 } else { random.usize(0..4) } {
-            disturbances.push(draw_disturbance(random, count, if is_long { LONG_NS } else { SHORT_NS }));
-        }
-        // Consecutive faults may add up.
-        let total: i64 = disturbances.iter().map(|disturbance| disturbance.until_ns - disturbance.from_ns).sum();
-        let dies = disturbances.iter().any(|disturbance| matches!(disturbance.what, Trouble::ClientDies(_)));
-        Self {
-            hosts,
-            weather,
-            streams,
-            disturbances,
-            is_hostile,
-            may_lose: is_hostile || dies || total > 2 * SHORT_NS,
-            is_lively,
-        }
+    /// Whether everything arrives that is published: nobody dies, and nothing is corrupted.
+    pub(super) fn is_sound(&self) -> bool {
+        let dies = |one: &Disturbance| matches!(one.what, Trouble::ClientDies(_));
+        !self.is_hostile && !self.disturbances.iter().any(dies)
     }
-}
-
-fn draw_weather(random: &mut Rng, is_fair: bool, is_hostile: bool) -> Weather {
-    let least_delay_ns = random.i64(5_000..100_000);
-    let jitter_ns = random.i64(0..1_000_000);
-    if is_fair {
-        return Weather { least_delay_ns, most_delay_ns: least_delay_ns + jitter_ns, ..Weather::FAIR };
-    }
-    Weather {
-        lost: random.f64() * 0.25,
-        repeated: random.f64() * 0.2,
-        corrupted: if is_hostile { random.f64() * 0.1 } else { random.f64() * 0.05 },
-        corruption_arrives: is_hostile,
-        refused: if random.bool() { 0.0 } else { random.f64() * 0.05 },
-        least_delay_ns,
-        most_delay_ns: least_delay_ns + jitter_ns,
-    }
-}
-
-fn draw_host(random: &mut Rng, index: usize, is_fair: bool) -> HostPlan {
-    HostPlan {
-        address: [10, 0, 0, index as u8 + 1].into(),
-        laziness: if is_fair { 0 } else { random.u8(..64) },
-        clock_ns: random.i64(1_000_000_000..1_000_000_000_000),
-        drift: (random.f64() - 0.5) / 25.0,
-        answers_late: random.bool(),
-    }
-}
-
-fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) -> StreamPlan {
-    let stream_id = StreamId::new(1001 + index as i32);
-    let any_client = |random: &mut Rng, host| Place { host, client: random.usize(..CLIENTS) };
-    let publisher = random.usize(..hosts.len());
-    let port = 40_000 + index as u16 * 10;
-    let term = ["64k", "128k", "1m"][random.usize(..3)];
-    let mtu = ["1408", "1408", "8k"][random.usize(..3)];
-    let made_of = format!("term-length={term}|mtu={mtu}");
-    let is_reliable = random.u8(..) >= 32;
-    let listening = match (is_reliable, random.u8(..)) {
-        (false, _) => "|reliable=false",
-        (true, 0..64) => "|cc=cubic",
-        (true, 64..96) => "|rcv-wnd=16k",
-        _ => "",
-    };
-    let mut stream = StreamPlan {
-        stream_id,
-        publishers: vec![any_client(random, publisher)],
-        publication: String::new(),
-        subscribers: Vec::new(),
-        messages,
-        longest: if is_reliable && random.bool() { 8_000 } else { 1_300 },
-        is_reliable,
-        destinations: Vec::new(),
-        leaves_early: random.u8(..) < 64,
-    };
-    let mut subscribers = Vec::new();
-    for _ in 0..random.usize(1..=3) {
-        let host = random.usize(..hosts.len());
-        subscribers.push(any_client(random, host));
-    }
-    let group = subscribers.len();
-    let address = |host: usize| hosts[host].address;
-    match random.u8(..5) {
-        0 => {
-            stream.publication = format!("aeron:ipc?term-length={term}");
-            stream.is_reliable = true;
-            subscribers.iter_mut().for_each(|place| place.host = publisher);
-            stream.subscribers = all(&subscribers, |_| "aeron:ipc".to_owned());
-        }
-        1 => {
-            // One receives, and one or two send.
-            let receiver = random.usize(..hosts.len());
-            subscribers.iter_mut().for_each(|place| place.host = receiver);
-            let endpoint = format!("aeron:udp?endpoint={}:{port}", address(receiver));
-            stream.publication = format!("{endpoint}|{made_of}");
-            stream.subscribers = all(&subscribers, |_| format!("{endpoint}{listening}"));
-            if random.bool() {
-                let second = random.usize(..hosts.len());
-                stream.publishers.push(any_client(random, second));
-            }
-        }
-        2 => {
-            let endpoint = format!("aeron:udp?endpoint=224.0.1.{}:{port}|interface=10.0.0.0/24", 2 * index + 1);
-            let receivers = distinct_hosts(&subscribers);
-            stream.publication = format!("{endpoint}|{made_of}|fc=min,g:/{receivers}");
-            stream.subscribers = all(&subscribers, |_| format!("{endpoint}{listening}"));
-        }
-        kind => {
-            // Each host once, because an endpoint is one receiver.
-            subscribers.sort_by_key(|place| place.host);
-            subscribers.dedup_by_key(|place| place.host);
-            let control = format!("{}:{port}", address(publisher));
-            let mode = if kind == 3 { "dynamic" } else { "manual" };
-            let receivers = distinct_hosts(&subscribers);
-            stream.publication =
-                format!("aeron:udp?control={control}|control-mode={mode}|{made_of}|fc=min,g:/{receivers}");
-            let endpoint = |place: &Place| format!("aeron:udp?endpoint={}:{}", address(place.host), port + 1);
-            if kind == 3 {
-                let channel = |place: &Place| format!("{}|control={control}{listening}", endpoint(place));
-                stream.subscribers = all(&subscribers, |place| channel(place));
-            } else {
-                stream.subscribers = all(&subscribers, |place| format!("{}{listening}", endpoint(place)));
-                stream.destinations = subscribers.iter().map(endpoint).collect();
-            }
-        }
-    }
-    // A late member must not be required by its group, nor find that all others have left.
-    if group > 1 && random.bool() && !stream.leaves_early {
-        let late = stream.subscribers.len() - 1;
-        let host = stream.subscribers[late].place.host;
-        let shares = stream.subscribers[..late].iter().any(|subscriber| subscriber.place.host == host);
-        stream.subscribers[late].is_late = shares;
-    }
-    stream
-}
-
-/// Adds to the streams of a lively run: start positions, tagged groups, subscriptions with destinations, spies, and
-/// timeouts of untethered subscribers.
-fn enliven(stream: &mut StreamPlan, random: &mut Rng) {
-    // Where term ids wrap, among others.
-    if random.u8(..) < 96 {
-        let initial = random.choice([i32::MAX, i32::MIN, -1, 0, i32::MAX - 1]).unwrap_or(0);
-        let term = initial.wrapping_add(random.i32(0..4));
-        let offset = random.i32(0..1_000) * 32;
-        stream.publication.push_str(&format!("|init-term-id={initial}|term-id={term}|term-offset={offset}"));
-    }
-    if !stream.publication.starts_with("aeron:ipc") {
-        if random.u8(..) < 96 && stream.publication.contains("fc=min,g:/") {
-            stream.publication = stream.publication.replace("fc=min,g:/", "fc=tagged,g:77/");
-            stream.subscribers.iter_mut().for_each(|subscriber| subscriber.channel.push_str("|gtag=77"));
-        }
-        if let [only] = &mut stream.subscribers[..]
-            && random.u8(..) < 96
-            && !only.channel.contains("control=")
-            && !only.channel.contains("interface=")
-        {
-            let (place, rest) = only.channel.split_once('|').unwrap_or((&only.channel, ""));
-            let channel = format!("aeron:udp?control-mode=manual|{rest}").trim_end_matches('|').to_owned();
-            only.listens_at = Some(place.to_owned());
-            only.channel = channel;
-        }
-        if let [publisher] = stream.publishers[..]
-            && random.u8(..) < 96
-        {
-            let place = Place { host: publisher.host, client: random.usize(..CLIENTS) };
-            let end = stream.publication.find("|term-length").unwrap_or(stream.publication.len());
-            let channel = format!("aeron-spy:{}", &stream.publication[..end]);
-            stream.subscribers.push(Subscriber { place, channel, listens_at: None, is_late: false });
-        }
-    }
-    let channels = stream.subscribers.iter_mut().map(|subscriber| &mut subscriber.channel);
-    for channel in channels.chain([&mut stream.publication]) {
-        channel.push(if channel.contains('?') { '|' } else { '?' });
-        channel.push_str(UNTETHERED);
-    }
-}
-
-fn all(places: &[Place], channel: impl Fn(&Place) -> String) -> Vec<Subscriber> {
-    places
-        .iter()
-        .map(|place| Subscriber { place: *place, channel: channel(place), listens_at: None, is_late: false })
-        .collect()
-}
-
-fn distinct_hosts(places: &[Place]) -> usize {
-    let mut hosts: Vec<_> = places.iter().map(|place| place.host).collect();
-    hosts.sort_unstable();
-    hosts.dedup();
-    hosts.len()
-}
-
-fn draw_disturbance(random: &mut Rng, hosts: usize, longest_ns: i64) -> Disturbance {
-    let one = random.usize(..hosts);
-    let other = (one + random.usize(1..hosts)) % hosts;
-    let place = Place { host: one, client: random.usize(..CLIENTS) };
-    let from_ns = random.i64(0..TROUBLED_NS);
-    let what = match random.u8(..16) {
-        0..5 => Trouble::Partition(one, other),
-        5..8 => Trouble::Cut(one, other),
-        8..10 => Trouble::ConductorSleeps(one),
-        10..12 => Trouble::SenderSleeps(one),
-        12..14 => Trouble::ReceiverSleeps(one),
-        14 => Trouble::ClientSleeps(place),
-        _ => Trouble::ClientDies(place),
-    };
-    // A driver or client that sleeps for long counts as dead, which is a different fault.
-    let is_link = matches!(what, Trouble::Partition(..) | Trouble::Cut(..));
-    let lasts_ns = random.i64(0..if is_link { longest_ns } else { SHORT_NS });
-    Disturbance { from_ns, until_ns: from_ns + lasts_ns, what }
 }

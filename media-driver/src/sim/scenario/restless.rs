@@ -27,6 +27,8 @@ pub(super) struct Restless {
     /// Each with the time of its end.
     subscriptions: Vec<(RegistrationId, i64)>,
     publications: Vec<(RegistrationId, i64)>,
+    /// The publications that it shares with others, which it must not revoke.
+    shared: Vec<RegistrationId>,
     is_gone: bool,
 }
 
@@ -38,6 +40,7 @@ impl Restless {
             next_ns: 0,
             subscriptions: Vec::new(),
             publications: Vec::new(),
+            shared: Vec::new(),
             is_gone: false,
         }
     }
@@ -51,12 +54,12 @@ impl Restless {
         if now_ns >= self.next_ns && self.subscriptions.len() + self.publications.len() < MOST {
             self.begin(now_ns, host, streams);
         }
-        let Self { client, random, subscriptions, publications, .. } = self;
+        let Self { client, random, subscriptions, publications, shared, .. } = self;
         for (id, _) in subscriptions.extract_if(.., |(_, end_ns)| now_ns >= *end_ns) {
             client.remove_subscription(id);
         }
         for (id, _) in publications.extract_if(.., |(_, end_ns)| now_ns >= *end_ns) {
-            client.remove_publication(id, random.bool());
+            client.remove_publication(id, random.bool() && !shared.contains(&id));
         }
     }
 
@@ -85,8 +88,15 @@ impl Restless {
             }
             let id = client.add_subscription(&channel, stream.stream_id).registration();
             self.subscriptions.push((id, end_ns));
-        } else if stream.publishers.iter().any(|place| place.host == host) && stream.destinations.is_empty() {
-            let id = client.add_publication(&stream.publication, stream.stream_id).registration();
+        } else if stream.publishers.iter().any(|one| one.place().host == host) && stream.destinations.is_empty() {
+            let id = if stream.is_shared {
+                client.add_concurrent_publication(&stream.publication, stream.stream_id).registration()
+            } else {
+                client.add_publication(&stream.publication, stream.stream_id).registration()
+            };
+            if stream.is_shared {
+                self.shared.push(id);
+            }
             self.publications.push((id, now_ns + random.i64(0..STAY_NS)));
         }
     }

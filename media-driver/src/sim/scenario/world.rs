@@ -2,12 +2,14 @@
 //! sent and each subscriber received.
 
 use fastrand::Rng;
-use gannet::logbuffer::{OfferError, flags};
-use gannet::types::{CorrelationId, RegistrationId};
+use gannet::logbuffer::flags;
+use gannet::types::{CorrelationId, RegistrationId, SessionId};
 
 use super::checks::Checks;
+use super::draw::draw;
 use super::failure::Failure;
-use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
+use super::plan::{CLIENTS, Place, Plan, PublisherPlan, StreamPlan, Trouble};
+use super::publisher::{Holder, Publisher, message, name_of};
 use super::restless::Restless;
 use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
@@ -27,6 +29,11 @@ const FRAGMENTS: usize = 20;
 /// Whether the run of a seed is lively: that of every fourth.
 fn is_lively(seed: u64) -> bool {
     seed % 4 == 1
+}
+
+/// Whether the publications of a seed's run are concurrent: those of every fourth, and of every other lively one.
+fn is_shared(seed: u64) -> bool {
+    seed % 4 == 2 || seed % 8 == 5
 }
 
 /// The state of a run.
@@ -60,17 +67,6 @@ pub(super) struct Client {
     pub(super) is_dead: bool,
 }
 
-/// A publisher of a stream.
-pub(super) struct Publisher {
-    pub(super) stream: usize,
-    pub(super) place: Place,
-    correlation_id: CorrelationId,
-    pub(super) said: u32,
-    pub(super) has_left: bool,
-    /// The end of its session, once it has sent everything.
-    pub(super) end: Option<i64>,
-}
-
 /// A subscriber of a stream.
 pub(super) struct Subscriber {
     pub(super) stream: usize,
@@ -84,8 +80,8 @@ pub(super) struct Subscriber {
 pub(super) struct Heard {
     /// The image that it reads.
     image: Option<CorrelationId>,
-    /// The number of the next message. `None` before the first message.
-    pub(super) next: Option<u32>,
+    /// The number of the next message of each holder. `None` before the first message.
+    pub(super) next: Vec<Option<u32>>,
     /// The first fragments of an incomplete message.
     partial: Vec<u8>,
     pub(super) progress_ns: i64,
@@ -94,15 +90,24 @@ pub(super) struct Heard {
     pub(super) messages: u32,
 }
 
+impl Heard {
+    fn has_nothing(&self) -> bool {
+        self.next.iter().all(Option::is_none)
+    }
+}
+
 impl World {
     pub(super) fn new(seed: u64, messages: u32) -> Self {
         let mut random = Rng::with_seed(seed);
-        let plan = Plan::draw(&mut random, messages, is_lively(seed));
+        let plan = draw(&mut random, messages, is_lively(seed), is_shared(seed));
         let network = SimNetwork::new(random.u64(..), plan.weather);
         // A separate generator, so that the other choices of a seed are the same as before logs took time.
         let mut log_times = Rng::with_seed(seed);
         let hosts = plan.hosts.iter().map(|host| {
-            let mut driver = SimDriver::new(host.address, &network, random.u64(..), RAW, |_| {});
+            let mut driver = SimDriver::new(host.address, &network, random.u64(..), RAW, |config| {
+                let unblock = &mut config.publications.unblock_timeout_ns;
+                *unblock = plan.unblock_timeout_ns.unwrap_or(*unblock);
+            });
             driver.set_answers_late(host.answers_late);
             driver.set_slowest_log(log_times.choice([0, QUICK_LOG_NS, SLOW_LOG_NS]).unwrap_or(0));
             let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
@@ -176,6 +181,7 @@ impl World {
                 }
             }
         }
+        self.direct();
         for subscriber in 0..self.subscribers.len() {
             let place = self.subscribers[subscriber].place;
             if silent != Some(place) && self.random.bool() {
@@ -183,10 +189,13 @@ impl World {
             }
         }
         for publisher in 0..self.publishers.len() {
-            let place = self.publishers[publisher].place;
-            if self.flows_since_ns.is_some() && silent != Some(place) {
-                self.say(publisher)?;
+            for holder in 0..self.publishers[publisher].holders.len() {
+                let place = self.publishers[publisher].holders[holder].place;
+                if self.flows_since_ns.is_some() && silent != Some(place) {
+                    self.say(publisher, holder)?;
+                }
             }
+            self.find_end(publisher);
         }
         self.check()
     }
@@ -230,14 +239,50 @@ impl World {
         &mut self.hosts[place.host].clients[place.client].inner
     }
 
-    pub(super) fn add_publisher(&mut self, stream: usize, place: Place) {
-        let StreamPlan { publication, stream_id, destinations, .. } = self.plan.streams[stream].clone();
+    /// Adds a handle of a publication: `holder` of the publisher `number` of the stream.
+    pub(super) fn add_holder(&mut self, stream: usize, number: usize, holder: usize) {
+        let StreamPlan { publication, stream_id, destinations, is_shared, publishers, .. } =
+            self.plan.streams[stream].clone();
+        let place = publishers[number].holders[holder].place;
         let client = self.client(place);
-        let correlation_id = client.add_publication(&publication, stream_id);
-        for destination in &destinations {
-            client.add_destination(correlation_id.registration(), destination);
+        let correlation_id = if is_shared {
+            client.add_concurrent_publication(&publication, stream_id)
+        } else {
+            client.add_publication(&publication, stream_id)
+        };
+        let mut all = self.publishers.iter_mut();
+        let known = all.find(|publisher| publisher.stream == stream && publisher.number == number);
+        let holder = Holder::new(place, holder, correlation_id);
+        if let Some(known) = known {
+            known.holders.push(holder);
+            return;
         }
-        self.publishers.push(Publisher { stream, place, correlation_id, said: 0, has_left: false, end: None });
+        if !is_shared {
+            // They wait for the log like the holder itself, whose id is that of the publication.
+            for destination in &destinations {
+                self.client(place).add_destination(correlation_id.registration(), destination);
+            }
+        }
+        self.publishers.push(Publisher { stream, number, holders: vec![holder], is_directed: !is_shared, end: None });
+    }
+
+    /// Adds the destinations of publications that are shared, by the first holder that knows the publication's id. Any
+    /// of them may have been the first for the driver.
+    fn direct(&mut self) {
+        let Self { publishers, hosts, plan, .. } = self;
+        for publisher in publishers.iter_mut().filter(|publisher| !publisher.is_directed) {
+            for holder in &publisher.holders {
+                let client = &mut hosts[holder.place.host].clients[holder.place.client].inner;
+                let mut all = client.publications.iter();
+                let known = all.find(|known| known.correlation_id == holder.correlation_id);
+                let Some(id) = known.map(|known| known.registration_id) else { continue };
+                for destination in &plan.streams[publisher.stream].destinations {
+                    client.add_destination(id, destination);
+                }
+                publisher.is_directed = true;
+                break;
+            }
+        }
     }
 
     pub(super) fn add_subscriber(&mut self, stream: usize, number: usize) {
@@ -249,9 +294,9 @@ impl World {
             self.client(subscriber.place).change_receive_destination(registration_id, channel, true);
         }
         let now_ns = self.now_ns;
-        let heard = |_: &_| Heard {
+        let heard = |publisher: &PublisherPlan| Heard {
             image: None,
-            next: None,
+            next: vec![None; publisher.holders.len()],
             partial: Vec::new(),
             progress_ns: now_ns,
             is_lost: false,
@@ -271,66 +316,87 @@ impl World {
         self.publishers.iter().filter(move |publisher| publisher.stream == stream)
     }
 
-    /// Whether every subscriber has an image of every publisher of its stream.
+    /// Whether every publication is there, and every subscriber has an image of every publisher of its stream.
     pub(super) fn all_connected(&self) -> bool {
-        self.subscribers.iter().all(|subscriber| {
-            self.publishers_of(subscriber.stream).all(|publisher| {
-                let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
-                let session = self.session(publisher);
-                client.images.iter().any(|image| {
-                    image.subscription == subscriber.registration_id
-                        && !image.is_gone
-                        && Some(image.session_id) == session
+        let mut holders = self.publishers.iter().flat_map(|publisher| &publisher.holders);
+        holders.all(|holder| self.session_of(holder).is_some())
+            && self.subscribers.iter().all(|subscriber| {
+                self.publishers_of(subscriber.stream).all(|publisher| {
+                    let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
+                    let session = self.session(publisher);
+                    client.images.iter().any(|image| {
+                        image.subscription == subscriber.registration_id
+                            && !image.is_gone
+                            && Some(image.session_id) == session
+                    })
                 })
             })
-        })
     }
 
-    fn session(&self, publisher: &Publisher) -> Option<gannet::types::SessionId> {
-        let client = &self.hosts[publisher.place.host].clients[publisher.place.client].inner;
+    /// The session of a publisher, as its holders know it.
+    fn session(&self, publisher: &Publisher) -> Option<SessionId> {
+        publisher.holders.iter().find_map(|holder| self.session_of(holder))
+    }
+
+    fn session_of(&self, holder: &Holder) -> Option<SessionId> {
+        let client = &self.hosts[holder.place.host].clients[holder.place.client].inner;
         let mut all = client.publications.iter();
-        all.find(|known| known.correlation_id == publisher.correlation_id).map(|known| known.session_id)
+        all.find(|known| known.correlation_id == holder.correlation_id).map(|known| known.session_id)
     }
 
-    /// Publishes the next messages of a publisher, as far as there is space.
-    fn say(&mut self, index: usize) -> Result<(), Failure> {
+    /// Publishes the next messages of a holder, as far as there is space.
+    fn say(&mut self, publisher: usize, number: usize) -> Result<(), Failure> {
+        let known = self.checks.known_session(publisher);
         let Self { publishers, hosts, plan, random, .. } = self;
+        let stream = &plan.streams[publishers[publisher].stream];
+        let holders = &stream.publishers[publishers[publisher].number].holders;
+        let holder = &mut publishers[publisher].holders[number];
+        let client = &mut hosts[holder.place.host].clients[holder.place.client];
+        if client.is_dead || holder.has_left {
+            return Ok(());
+        }
+        let wanted = holder.correlation_id;
+        let mut all = client.inner.publications.iter_mut();
+        let Some(publication) = all.find(|known| known.correlation_id == wanted) else { return Ok(()) };
+        let session = publication.session_id;
+        let said = holder.speak(publisher, stream, random, publication);
+        self.was_busy |= *said.as_ref().unwrap_or(&0) > 0;
+        if holder.said == stream.messages && holders[holder.number].leaves_early {
+            holder.has_left = true;
+            client.inner.remove_publication(wanted.registration(), false);
+        }
+        if plan.is_hostile {
+            return Ok(());
+        }
+        if known.is_some_and(|known| known != session) {
+            return self.fail(format!("a publication that is shared has the sessions {known:?} and {session}"));
+        }
+        match said {
+            Err(error) => self.fail(format!("a publisher was told {error}")),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Finds the end of a session once all of its living holders have published everything.
+    fn find_end(&mut self, index: usize) {
+        let Self { publishers, hosts, plan, .. } = self;
         let publisher = &mut publishers[index];
         let stream = &plan.streams[publisher.stream];
-        let client = &mut hosts[publisher.place.host].clients[publisher.place.client];
-        if client.is_dead || publisher.has_left {
-            return Ok(());
+        let are_all_there = publisher.holders.len() == stream.publishers[publisher.number].holders.len();
+        let is_dead = |holder: &Holder| hosts[holder.place.host].clients[holder.place.client].is_dead;
+        let is_done = |holder: &Holder| holder.said == stream.messages;
+        if publisher.end.is_none()
+            && are_all_there
+            && publisher.holders.iter().all(|holder| is_done(holder) || is_dead(holder))
+            && publisher.holders.iter().any(is_done)
+        {
+            publisher.end = publisher.holders.iter().map(Holder::last).max();
         }
-        let wanted = publisher.correlation_id;
-        let Some(known) = client.inner.publications.iter_mut().find(|known| known.correlation_id == wanted) else {
-            return Ok(());
-        };
-        let mut refused = None;
-        while publisher.said < stream.messages && random.u8(..) < 160 {
-            match known.appender.offer(&message(index, publisher.said, stream.longest)) {
-                Ok(_) => {
-                    publisher.said += 1;
-                    self.was_busy = true;
-                }
-                Err(OfferError::AdminAction) => {}
-                Err(OfferError::BackPressured | OfferError::NotConnected) => break,
-                Err(error) => {
-                    refused = Some(error);
-                    break;
-                }
-            }
-        }
-        if publisher.said == stream.messages && publisher.end.is_none() {
-            publisher.end = Some(known.appender.position().get());
-            if stream.leaves_early {
-                publisher.has_left = true;
-                client.inner.remove_publication(wanted.registration(), false);
-            }
-        }
-        match refused.filter(|_| !plan.is_hostile) {
-            Some(error) => self.fail(format!("a publisher was told {error}")),
-            None => Ok(()),
-        }
+    }
+
+    /// The number of claims that were abandoned.
+    pub(super) fn abandoned(&self) -> u32 {
+        self.publishers.iter().flat_map(|publisher| &publisher.holders).map(|holder| holder.abandoned).sum()
     }
 
     /// Polls a subscriber.
@@ -342,7 +408,8 @@ impl World {
         let stream = self.subscribers[index].stream;
         let publishers: Vec<_> =
             (0..self.publishers.len()).filter(|&one| self.publishers[one].stream == stream).collect();
-        for (number, publisher) in publishers.into_iter().enumerate() {
+        for publisher in publishers {
+            let number = self.publishers[publisher].number;
             let session = self.session_at(publisher);
             let subscriber = &mut self.subscribers[index];
             let client = &mut self.hosts[place.host].clients[place.client].inner;
@@ -389,14 +456,14 @@ impl World {
             if let Some(what) = lost.filter(|_| !self.plan.is_hostile) {
                 return self.fail(format!("stream {stream}, publisher {publisher}, subscriber {index}: {what}"));
             }
-            let complete = heard.next == Some(self.publishers[publisher].said);
+            let complete = self.publishers[publisher].is_all_of_it(&heard.next);
             if is_gone && !complete && !self.is_closing {
                 heard.is_lost = true;
-                let joined_at_the_end = subscriber.is_late && heard.next.is_none();
+                let joined_at_the_end = subscriber.is_late && heard.has_nothing();
                 if !self.plan.may_lose && self.plan.streams[stream].is_reliable && !joined_at_the_end {
-                    let (next, said) = (heard.next, self.publishers[publisher].said);
+                    let (next, said) = (heard.next.clone(), self.publishers[publisher].said());
                     return self.fail(format!(
-                        "stream {stream}, subscriber {index}: the image went at message {next:?} of {said}"
+                        "stream {stream}, subscriber {index}: the image went at message {next:?} of {said:?}"
                     ));
                 }
             }
@@ -405,7 +472,7 @@ impl World {
     }
 
     /// A publication's session id, even if its publisher has left.
-    fn session_at(&mut self, publisher: usize) -> Option<gannet::types::SessionId> {
+    fn session_at(&mut self, publisher: usize) -> Option<SessionId> {
         let known = self.session(&self.publishers[publisher]);
         self.checks.session(publisher, known)
     }
@@ -413,16 +480,16 @@ impl World {
     /// Whether a subscriber has received everything that it must receive of a publisher.
     pub(super) fn is_done(&self, subscriber: &Subscriber, number: usize) -> bool {
         let Some((index, publisher)) =
-            self.publishers.iter().enumerate().filter(|(_, one)| one.stream == subscriber.stream).nth(number)
+            self.publishers.iter().enumerate().find(|(_, one)| one.stream == subscriber.stream && one.number == number)
         else {
             return true;
         };
         let heard = &subscriber.heard[number];
-        if self.is_dead(subscriber.place) || self.is_dead(publisher.place) {
+        if self.is_dead(subscriber.place) || publisher.holders.iter().all(|holder| self.is_dead(holder.place)) {
             return true;
         }
         let Some(end) = publisher.end else { return false };
-        if heard.next == Some(publisher.said) {
+        if publisher.is_all_of_it(&heard.next) {
             return true;
         }
         // A subscriber that lost an image, joined late or tolerates loss is done when there is nothing more to receive.
@@ -432,7 +499,10 @@ impl World {
         let image = client.images.iter().find(|image| {
             image.subscription == subscriber.registration_id && !image.is_gone && Some(image.session_id) == session
         });
-        excused && image.map_or(publisher.has_left, |image| image.reader.position().get() >= end)
+        let has_left = |holder: &Holder| holder.has_left || self.is_dead(holder.place);
+        excused
+            && image
+                .map_or_else(|| publisher.holders.iter().all(has_left), |image| image.reader.position().get() >= end)
     }
 
     pub(super) fn heard(&self) -> u64 {
@@ -454,7 +524,7 @@ impl Listener {
             heard.partial.clear();
         } else if heard.partial.is_empty() {
             // The rest of a message that began before it joined.
-            let may_join_within = heard.next.is_none() && self.is_late || heard.is_lost;
+            let may_join_within = heard.has_nothing() && self.is_late || heard.is_lost;
             return if may_join_within { Ok(()) } else { Err("a message without its beginning".to_owned()) };
         }
         heard.partial.extend_from_slice(payload);
@@ -462,26 +532,19 @@ impl Listener {
             return Ok(());
         }
         let found = std::mem::take(&mut heard.partial);
-        let number = found.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).ok_or("a message without a number")?;
-        let expected = heard.next.unwrap_or(if self.is_late { number } else { 0 });
+        let (holder, number) = name_of(&found).ok_or("a message without a number")?;
+        let next =
+            heard.next.get_mut(holder).ok_or_else(|| format!("a message of holder {holder}, who does not exist"))?;
+        let expected = next.unwrap_or(if self.is_late { number } else { 0 });
         let may_skip = self.may_miss || heard.is_lost;
         if number != expected && !(may_skip && number > expected) {
             return Err(format!("message {number} comes where {expected} should"));
         }
-        if found != message(self.publisher, number, self.longest) {
+        if found != message(self.publisher, holder, number, self.longest) {
             return Err(format!("message {number} is not what was said"));
         }
-        heard.next = Some(number + 1);
+        *next = Some(number + 1);
         heard.messages += 1;
         Ok(())
     }
-}
-
-/// A message of a publisher, whose content identifies it.
-fn message(publisher: usize, number: u32, longest: usize) -> Vec<u8> {
-    let mut random = Rng::with_seed((publisher as u64) << 32 | u64::from(number));
-    let longest = if random.u8(..) < 200 { longest.min(1_300) } else { longest };
-    let mut message = vec![random.u8(..); random.usize(4..longest)];
-    message[..4].copy_from_slice(&number.to_le_bytes());
-    message
 }
