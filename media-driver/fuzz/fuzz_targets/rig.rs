@@ -19,6 +19,8 @@ pub struct Rig {
     driver: SimDriver,
     pub client: SimClient,
     now_ns: i64,
+    /// The number of invalid datagrams that the driver had counted.
+    invalid: i64,
     peer: SocketAddr,
 }
 
@@ -75,7 +77,7 @@ impl Rig {
             config.resolver = ResolverConfig::Gossip(Box::new(gossip()));
         });
         let client = SimClient::new(&driver);
-        Self { network, driver, client, now_ns: 1_000_000_000, peer: ([10, 0, 0, 2], 40_123).into() }
+        Self { network, driver, client, now_ns: 1_000_000_000, invalid: 0, peer: ([10, 0, 0, 2], 40_123).into() }
     }
 
     pub fn turn(&mut self, step_ns: i64) {
@@ -138,8 +140,8 @@ impl Rig {
         }
     }
 
-    /// Positions never go back, and nothing grows without bounds.
-    fn check(&self, seen: &mut Vec<(i64, i64)>) {
+    /// Positions never go back, nothing grows without bounds, and no datagram counts as invalid twice.
+    fn check(&mut self, seen: &mut Vec<(i64, i64)>) {
         let (logs, sockets) = self.driver.held();
         assert!(logs < MOST && sockets < MOST && self.driver.counters_in_use() < MOST);
         let found = self.driver.sender().publications().map(|one| (one.registration_id().get(), one.sent()));
@@ -153,6 +155,9 @@ impl Rig {
                 None => seen.push((id, position)),
             }
         }
-        assert!(self.driver.system(SystemCounter::InvalidPackets) >= 0);
+        let (invalid, received) = (self.driver.system(SystemCounter::InvalidPackets), self.driver.received());
+        assert!(invalid >= self.invalid, "invalid datagrams went back from {} to {invalid}", self.invalid);
+        assert!(invalid.unsigned_abs() <= received, "{invalid} of {received} datagrams are invalid");
+        self.invalid = invalid;
     }
 }

@@ -24,7 +24,7 @@ pub struct NetworkInterface {
 /// The interface whose address shares the first `prefix_length` bits with `wanted`. If there are several, the one with
 /// the longest prefix that supports multicast, otherwise the first loopback interface. Interfaces that are down are
 /// ignored.
-pub fn select_interface(
+pub(super) fn select_interface(
     interfaces: &[NetworkInterface],
     wanted: IpAddr,
     prefix_length: u8,

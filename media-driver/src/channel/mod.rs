@@ -22,7 +22,7 @@ mod usage;
 
 pub use endpoint::SocketDefaults;
 pub use error::ChannelError;
-pub use interface::{NetworkInterface, select_interface};
+pub use interface::NetworkInterface;
 pub use ports::{PortManager, PortsExhausted, TakenPort};
 pub use sockets::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
 pub use udp_channel::{Surroundings, UdpChannel, names};

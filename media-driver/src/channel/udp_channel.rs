@@ -186,7 +186,7 @@ impl UdpChannel {
     }
 
     /// Whether the channel has no addresses, or an open port.
-    pub fn is_wildcard(&self) -> bool {
+    fn is_wildcard(&self) -> bool {
         let addresses = [&self.params().endpoint, &self.params().control];
         addresses.iter().all(|address| address.is_none())
             || addresses.into_iter().flatten().any(|address| address.port() == 0)

@@ -203,9 +203,9 @@ pub struct LogConfig {
     pub mode: u32,
     /// The page size to which the length of log files is rounded up, in bytes (`aeron.file.page.size`).
     pub page_size: i32,
-    /// The free space of the file system below which the driver warns, in bytes
-    /// (`aeron.low.file.store.warning.threshold`).
-    pub low_space_warning: u64,
+    /// The free space of the file system at which the driver warns, in bytes
+    /// (`aeron.low.file.store.warning.threshold`). `None` if it never does (`aeron.perform.storage.checks`).
+    pub low_space_warning: Option<u64>,
     /// The maximum number of logs that are passed on for deletion per duty cycle (`aeron.driver.resource.free.limit`).
     pub deletions_per_cycle: usize,
     /// The operating system's default send buffer in bytes, which logs contain for monitoring.
@@ -332,7 +332,7 @@ impl Default for LogConfig {
             images: PathBuf::from("images"),
             mode: 0o600,
             page_size: 4096,
-            low_space_warning: 160 << 20,
+            low_space_warning: Some(160 << 20),
             deletions_per_cycle: 1,
             default_socket_sndbuf: 0,
             default_socket_rcvbuf: 0,

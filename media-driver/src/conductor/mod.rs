@@ -6,8 +6,8 @@
 //! In one turn, the runner calls [`Conductor::on_reply`] for each reply that has arrived, [`Conductor::do_work`] once,
 //! then [`Conductor::poll_request`] until there are no more requests.
 
+mod attended;
 mod awaiting_logs;
-mod blocked_commands;
 mod channel_warnings;
 mod clients;
 mod commands;
@@ -43,8 +43,8 @@ use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::RingConsumer;
 use gannet::time::{EpochMillis, MonotonicNanos};
 
+use self::attended::Attended;
 use self::awaiting_logs::AwaitingLogs;
-use self::blocked_commands::BlockedCommands;
 use self::channel_warnings::ChannelWarnings;
 use self::clients::ClientRegistry;
 use self::counters::Counters;
@@ -63,7 +63,7 @@ use std::net::SocketAddr;
 use crate::mailbox::{
     EndpointId, ReceiverCommand, ReceiverEvent, Reply, Request, SenderCommand, SenderEvent, TransmitBatch,
 };
-use crate::shared::{NetworkCounters, StallTracker};
+use crate::shared::{BlockedWatch, NetworkCounters, StallTracker};
 
 /// The maximum number of ids that are drawn for an image until one is found that no client uses. Clients choose theirs
 /// freely.
@@ -88,7 +88,7 @@ pub struct ConductorParts {
 #[derive(Debug)]
 pub struct Conductor {
     commands: RingConsumer,
-    blocked_commands: BlockedCommands,
+    blocked_commands: BlockedWatch,
     next_tick: MonotonicNanos,
     core: Core,
 }
@@ -99,6 +99,8 @@ struct Core {
     config: ConductorConfig,
     /// The time of this duty cycle.
     now: Now,
+    /// The time for which publishers and clients were watched.
+    attended: Attended,
     events: Events,
     counters: Counters,
     reporter: Reporter,
@@ -137,11 +139,12 @@ impl Conductor {
         let resolution = Resolution::new(&config.resolver, &mut counters);
         Self {
             commands: parts.commands,
-            blocked_commands: BlockedCommands::new(config.client_liveness_timeout_ns),
+            blocked_commands: BlockedWatch::new(config.client_liveness_timeout_ns),
             // The first duty cycle is a timer tick.
             next_tick: MonotonicNanos::new(i64::MIN),
             core: Core {
                 now: Now::default(),
+                attended: Attended::new(config.timer_interval_ns),
                 events: Events::new(parts.events),
                 reporter: Reporter::new(parts.errors),
                 channel_warnings: ChannelWarnings::default(),
@@ -269,11 +272,6 @@ impl Conductor {
         logs.poll_request(|| network.take_request())
     }
 
-    /// The time at which work is due even without input.
-    pub fn next_deadline(&self) -> MonotonicNanos {
-        self.next_tick
-    }
-
     /// Whether a permitted client has asked the driver to terminate.
     pub fn termination_requested(&self) -> bool {
         self.core.termination_requested
@@ -304,9 +302,11 @@ impl Conductor {
         let now = self.core.now;
         // Trap 66: only on timer ticks, which is often enough for clients that wait ten seconds.
         self.commands.ring().set_consumer_heartbeat(now.epoch);
+        self.core.attended.on_tick(now.monotonic);
         self.core.on_tick();
-        let tail = self.commands.ring().producer_position();
-        if self.blocked_commands.is_overdue(now.monotonic, self.commands.position(), tail) && self.commands.unblock() {
+        let (head, tail) = (self.commands.position(), self.commands.ring().producer_position());
+        // An impossible tail counts as one that is ahead.
+        if self.blocked_commands.is_overdue(self.core.attended.time(), head, tail != head) && self.commands.unblock() {
             self.core.counters.on_unblocked_commands();
         }
     }

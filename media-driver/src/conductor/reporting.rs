@@ -73,7 +73,7 @@ impl Core {
 
     /// Warns when a file system has become nearly full.
     pub(super) fn warn_if_low(&mut self, space_left: Option<u64>, path: &Path) {
-        let threshold = self.config.logs.low_space_warning;
+        let Some(threshold) = self.config.logs.low_space_warning else { return };
         if space_left.is_some_and(|left| left <= threshold) {
             let directory = path.parent().unwrap_or(path).display();
             let code = ErrorCode::StorageSpace.get();

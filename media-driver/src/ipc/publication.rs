@@ -97,7 +97,7 @@ impl IpcPublication {
             revoked: false,
             limits: Limits::new(start, made_of.window, made_of.log.term_length()),
             subscribers: Subscribers::default(),
-            blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start.get(), now),
+            blocked: BlockedWatch::new(made_of.unblock_timeout_ns),
             closed_until: None,
             shown: ShownPosition::new(made_of.position.value.clone(), start.get(), now),
             made_of,
@@ -296,22 +296,18 @@ impl IpcPublication {
         let consumer = self.limits.consumer(producer);
         let window = self.limits.window();
         let line = consumer - window + window / 4;
-        let subscriber = self.subscribers.get_mut(index)?;
-        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
-        let position = self.limits.bound_subscriber(subscriber.position.value.load_acquire(), producer);
-        let turn = subscriber.tether.due(now, position > line, &self.made_of.untethered)?;
-        Some((turn, subscriber.link, subscriber.position.clone()))
+        let within_window = |found| self.limits.bound_subscriber(found, producer) > line;
+        self.subscribers.due_turn(index, now, &self.made_of.untethered, within_window)
     }
 
     /// Records that the step was executed.
     pub fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
-        if let Some(subscriber) = self.subscribers.get_mut(index) {
-            subscriber.tether.take(turn, now);
-        }
+        self.subscribers.take_turn(index, turn, now);
     }
 
-    /// Handles a timer tick, after the steps of the subscribers.
-    pub fn on_tick(&mut self, now: MonotonicNanos) -> Tick {
+    /// Handles a timer tick, after the steps of the subscribers. `attended` is the time for which the conductor has
+    /// watched the publishers.
+    pub fn on_tick(&mut self, now: MonotonicNanos, attended: MonotonicNanos) -> Tick {
         match self.state {
             State::Active if self.revoked => {
                 let producer = self.show_position(now);
@@ -332,7 +328,7 @@ impl IpcPublication {
                 }
                 Tick {
                     change: reopens.then_some(Change::Reopened),
-                    unblocked: !self.made_of.exclusive && self.unblock_if_overdue(now, producer),
+                    unblocked: !self.made_of.exclusive && self.unblock_if_overdue(attended, producer),
                 }
             }
             State::Draining => {
@@ -396,11 +392,11 @@ impl IpcPublication {
         self.subscribers.working_span().is_none_or(|span| self.limits.bound_subscriber(span.min, producer) >= producer)
     }
 
-    fn unblock_if_overdue(&mut self, now: MonotonicNanos, producer: i64) -> bool {
+    fn unblock_if_overdue(&mut self, attended: MonotonicNanos, producer: i64) -> bool {
         let consumer = self.limits.consumer(producer);
         let log = &self.made_of.log;
         let in_another_term = log.active_term_count() != log.term_length().term_count(Position::new(consumer));
-        self.blocked.is_overdue(now, consumer, in_another_term || producer > consumer) && self.unblock(producer)
+        self.blocked.is_overdue(attended, consumer, in_another_term || producer > consumer) && self.unblock(producer)
     }
 
     fn unblock(&mut self, producer: i64) -> bool {

@@ -15,13 +15,11 @@ pub use receiving::{
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent,
 };
 pub use sending::{
-    DestinationRules, FlowControlRules, GroupRules, Holder, MAX_DESTINATIONS, NewNetworkPublication,
+    DestinationRules, FlowControlRules, GroupRules, Holder, MAX_DESTINATIONS, MAX_RECEIVERS, NewNetworkPublication,
     PublicationCounters, RetransmitRules, SenderCommand, SenderEvent,
 };
 
-pub use wire::{
-    Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Outcome, Transmit, TransmitBatch, TransmitTag,
-};
+pub use wire::{Completion, Content, EndpointId, InlineFrame, Outcome, Transmit, TransmitBatch, TransmitTag};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

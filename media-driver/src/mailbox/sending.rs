@@ -13,6 +13,9 @@ use crate::shared::PublicationWords;
 
 /// The maximum number of destinations of an endpoint.
 pub const MAX_DESTINATIONS: usize = 256;
+/// The maximum number of receivers that a flow control follows. Status messages of further ones are ignored until another
+/// receiver has left, and are counted.
+pub const MAX_RECEIVERS: usize = 1024;
 
 /// The flow control of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +182,8 @@ pub enum SenderEvent {
     Held(RegistrationId, Option<Holder>),
     /// More receivers register with an endpoint than it can send to.
     TooManyReceivers(EndpointId),
+    /// The group of a publication has more receivers than its flow control follows.
+    TooManyFollowed(RegistrationId),
     /// A receiver has rejected a publication.
     Rejected {
         /// The registration id of the publication.

@@ -24,7 +24,7 @@ impl EndpointId {
 }
 
 /// The maximum length of a control frame that is passed by value, in bytes.
-pub const MAX_INLINE_FRAME: usize = 44;
+const MAX_INLINE_FRAME: usize = 44;
 
 /// A control frame, by value.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// The maximum number of ranges beyond the frontier. Data that would need a further range is dropped and requested
 /// again.
-pub const MAX_RANGES: usize = 4096;
+const MAX_RANGES: usize = 4096;
 
 /// The received ranges of a stream.
 #[derive(Debug)]

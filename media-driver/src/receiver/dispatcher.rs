@@ -381,7 +381,7 @@ mod tests {
 
     /// Trap 10: what is marked as its stream's end elicits nothing from a session that is not known.
     #[test]
-    fn trap_10_an_ended_stream_is_not_elicited() {
+    fn wire_trap_10_an_ended_stream_is_not_elicited() {
         let mut dispatcher = Dispatcher::new(usize::MAX);
         dispatcher.add_stream(STREAM);
         assert_eq!(dispatcher.on_data(STREAM, session(1), true), DataTurn::Ignore);
@@ -390,7 +390,7 @@ mod tests {
 
     /// Trap 56: an image that vanished is not brought back by what is still under way, one that ended may come again.
     #[test]
-    fn trap_56_a_vanished_session_cools_down() {
+    fn wire_trap_56_a_vanished_session_cools_down() {
         let mut dispatcher = Dispatcher::new(usize::MAX);
         dispatcher.add_stream(STREAM);
         active(&mut dispatcher, 1, 0);
@@ -407,7 +407,7 @@ mod tests {
 
     /// Trap 59: a session that nobody wanted is looked at again when somebody does.
     #[test]
-    fn trap_59_refused_sessions_are_looked_at_again() {
+    fn wire_trap_59_refused_sessions_are_looked_at_again() {
         let mut dispatcher = Dispatcher::new(usize::MAX);
         dispatcher.add_session(STREAM, session(1));
         assert_eq!(dispatcher.on_setup(STREAM, session(2)), SetupTurn::Ignore);

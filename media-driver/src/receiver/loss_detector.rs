@@ -11,7 +11,7 @@ use gannet::time::MonotonicNanos;
 use super::nak_delay::NakDelay;
 
 /// The maximum number of gaps of an image that are tracked.
-pub const MAX_GAPS: usize = 32;
+const MAX_GAPS: usize = 32;
 
 /// Missing bytes within one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,14 +134,14 @@ mod tests {
 
     /// Trap 51: however long nobody looked, a gap is reported once.
     #[test]
-    fn trap_51_a_stall_causes_no_burst() {
+    fn wire_trap_51_a_stall_causes_no_burst() {
         let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
         assert_eq!(reports(&mut detector, [0, 50_000_000, 50_000_001, 50_099_999]), [50_000_000]);
     }
 
     /// Trap 49: one gap, one timer; another position or length is another gap, with the first delay.
     #[test]
-    fn trap_49_a_changed_gap_starts_anew() {
+    fn wire_trap_49_a_changed_gap_starts_anew() {
         let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
         let mut scan = |now, gap: Option<Gap>| scan(&mut detector, now, gap);
         let reported = |gap: Option<Gap>| (0, Vec::from_iter(gap));

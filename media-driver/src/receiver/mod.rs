@@ -7,10 +7,15 @@
 
 pub mod arrivals;
 pub mod congestion_control;
+mod connections;
 pub mod dispatcher;
+mod endpoints;
 pub mod loss_detector;
 pub mod nak_delay;
 pub mod publication_image;
+pub mod report;
+mod rest;
+mod setups;
 pub mod stamps;
 
 use std::collections::VecDeque;
@@ -19,25 +24,19 @@ use std::ops::Range;
 
 use fastrand::Rng;
 use gannet::counters::SystemCounter;
-use gannet::protocol::{DataFlags, DataHeader, Frame, RttMeasurement, Setup, StatusMessage};
+use gannet::protocol::{DataFlags, DataHeader, Frame, RttMeasurement, Setup};
 use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
-use self::publication_image::{Arrival, PublicationImage, Report, ReportOutlet, Rest};
-use crate::mailbox::{
-    Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
-    NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
-};
-use crate::shared::{IdMap, ImageWords, NetworkCounters, Seldom};
+use self::endpoints::{Endpoints, MAX_PENDING_SETUPS, PendingSetup, ReceiveTransport};
+use self::publication_image::{Arrival, PublicationImage};
+use self::report::{MAX_REPLIES, Replies};
+use self::rest::Rest;
+use self::setups::SETUP_TIMEOUT_NS;
+use crate::mailbox::{EndpointId, NamedPlace, NewImage, ReceiverCommand, ReceiverEvent, TransmitBatch};
+use crate::shared::{ImageWords, NetworkCounters};
 
-/// How long to wait for a setup before it is requested again, and the interval of registrations with control addresses,
-/// in nanoseconds.
-const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
-/// The maximum number of setups that an endpoint waits for. Further sessions wait for their sender's next setup.
-const MAX_PENDING_SETUPS: usize = 256;
-/// The maximum number of frames that wait for space in the batch. Further ones are not sent.
-const MAX_REPLIES: usize = 1024;
 /// With this many waiting frames, images wait for their turns, so that no image loses its frames.
 const ENOUGH_REPLIES: usize = MAX_REPLIES / 2;
 /// With this many waiting frames, round-trip requests are not answered, and the sender repeats them. A sender that asks
@@ -48,8 +47,6 @@ const ENOUGH_FOR_QUESTIONS: usize = 128;
 const MAX_EVENTS: usize = 1024;
 /// How long nothing is received from a control address that is a name until it is resolved again, in nanoseconds.
 const SILENCE_NS: i64 = 5_000_000_000;
-/// The minimum interval between two reports of too many sessions, in nanoseconds.
-const FLOOD_INTERVAL_NS: i64 = 10_000_000_000;
 /// The receiver id in a round-trip request that means any receiver.
 const ANY_RECEIVER: i64 = 0;
 
@@ -60,12 +57,9 @@ pub struct Receiver {
     random: Rng,
     /// Whether any endpoint has asked for timestamps.
     stamps: bool,
-    /// Endpoints keep their index as long as they exist.
-    endpoints: Vec<Option<Endpoint>>,
+    endpoints: Endpoints,
     /// The time before which no setup times out, and no registration is due.
     setups_due: MonotonicNanos,
-    /// The indexes of endpoints, by the ids of endpoints and sockets.
-    places: IdMap<EndpointId, usize>,
     /// Images keep their index as long as they exist.
     images: Vec<Option<Entry>>,
     /// The rest of each image, close together, because all are checked in each duty cycle.
@@ -76,45 +70,8 @@ pub struct Receiver {
     held_back: Option<usize>,
     /// Whether something was received that is probably not the last of its kind.
     is_stirred: bool,
-    replies: VecDeque<Transmit>,
+    replies: Replies,
     events: VecDeque<ReceiverEvent>,
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    made_of: NewReceiveEndpoint,
-    dispatcher: Dispatcher,
-    pending: Vec<PendingSetup>,
-    transports: Vec<ReceiveTransport>,
-    /// The places of timestamps.
-    stamps: ReceiveStamps,
-    /// Limits the reports of too many sessions.
-    flood_told: Seldom,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct ReceiveTransport {
-    made_of: NewReceiveTransport,
-    /// When the next registration with the control address is due.
-    registration_due: MonotonicNanos,
-    /// When something was last received, or the socket was opened.
-    last_frame: MonotonicNanos,
-}
-
-impl Endpoint {
-    /// Records a datagram from this address. Returns the address for control frames.
-    fn answers_to(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr) -> SocketAddr {
-        let Some(known) = self.transports.iter_mut().find(|known| known.made_of.id == transport) else { return from };
-        known.last_frame = now;
-        known.made_of.control.unwrap_or(from)
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PendingSetup {
-    stream_id: StreamId,
-    session_id: SessionId,
-    since: MonotonicNanos,
 }
 
 #[derive(Debug)]
@@ -131,15 +88,14 @@ impl Receiver {
             counters,
             random: Rng::with_seed(seed),
             stamps: false,
-            endpoints: Vec::new(),
+            endpoints: Endpoints::default(),
             setups_due: MonotonicNanos::NEVER,
-            places: IdMap::default(),
             images: Vec::new(),
             rests: Vec::new(),
             words: Vec::new(),
             held_back: None,
             is_stirred: false,
-            replies: VecDeque::with_capacity(MAX_REPLIES),
+            replies: Replies::new(),
             events: VecDeque::with_capacity(MAX_EVENTS),
         }
     }
@@ -150,14 +106,12 @@ impl Receiver {
         self.rests.fill(Rest::OVER);
         self.setups_due = now;
         match command {
-            ReceiverCommand::AddEndpoint(made_of) => self.add_endpoint(made_of),
-            ReceiverCommand::RemoveEndpoint(id) => self.remove_endpoint(id),
+            ReceiverCommand::AddEndpoint(made_of) => self.endpoints.add(made_of),
+            ReceiverCommand::RemoveEndpoint(id) => self.endpoints.remove(id),
             ReceiverCommand::AddTransport(id, made_of) => {
-                let Some(&place) = self.places.get(&id) else { return };
-                let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
                 let registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
-                endpoint.transports.push(ReceiveTransport { made_of, registration_due, last_frame: now });
-                self.places.insert(made_of.id, place);
+                let transport = ReceiveTransport { made_of, registration_due, last_frame: now };
+                let Some(place) = self.endpoints.add_transport(id, transport) else { return };
                 self.register(place, made_of, StreamId::new(0), SessionId::new(0));
             }
             ReceiverCommand::RemoveTransport(id, transport) => self.remove_transport(id, transport),
@@ -172,7 +126,7 @@ impl Receiver {
                 self.register_all(id, stream_id, session_id);
             }
             ReceiverCommand::Stamp(id, stamps) => {
-                if let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) {
+                if let Some((_, endpoint)) = self.endpoints.of(id) {
                     endpoint.stamps = stamps;
                     self.stamps = true;
                 }
@@ -180,7 +134,7 @@ impl Receiver {
             ReceiverCommand::MoveControl(transport, control) => self.move_control(now, transport, control),
             ReceiverCommand::TellIfSilent(place) => {
                 let NamedPlace::Transport(_, transport) = place else { return };
-                let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, transport) else { return };
+                let Some((_, endpoint)) = self.endpoints.of(transport) else { return };
                 let known = endpoint.transports.iter().find(|known| known.made_of.id == transport);
                 let is_silent = known.is_some_and(|known| now > known.last_frame.saturating_add_ns(SILENCE_NS));
                 if is_silent && self.events.len() < MAX_EVENTS {
@@ -231,8 +185,7 @@ impl Receiver {
         if !self.stamps {
             return;
         }
-        let place = self.places.get(&transport).and_then(|&place| self.endpoints.get(place));
-        let Some(Some(Endpoint { stamps: wanted, .. })) = place else { return };
+        let Some(wanted) = self.endpoints.stamps(transport) else { return };
         if let (Some(offset), Some(time_ns)) = (wanted.media, arrived_ns) {
             stamps::stamp(datagram, offset, time_ns);
         }
@@ -273,7 +226,7 @@ impl Receiver {
             work += self.poll_images(0..first, now);
         }
         if !self.replies.is_empty() {
-            self.hand_out(out);
+            self.replies.hand_out(out);
             work += usize::from(!self.replies.is_empty() || self.held_back.is_some());
         }
         work
@@ -305,7 +258,7 @@ impl Receiver {
             rests[place] = Rest::FOR_EVER;
             return 0;
         };
-        let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
+        let (done, loss) = image.poll(now, random, counters, replies);
         rests[place] = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
         if let Some(loss) = loss
             && events.len() < MAX_EVENTS
@@ -313,15 +266,6 @@ impl Receiver {
             events.push_back(ReceiverEvent::Loss(loss));
         }
         done
-    }
-
-    #[inline(never)]
-    fn hand_out(&mut self, out: &mut TransmitBatch) {
-        while out.room() > 0
-            && let Some(reply) = self.replies.pop_front()
-        {
-            out.push(reply);
-        }
     }
 
     /// Whether something was received that is probably not the last of its kind, since the previous call. Heartbeats
@@ -344,7 +288,7 @@ impl Receiver {
     /// When work is due even if nothing arrives.
     pub fn next_deadline(&self) -> MonotonicNanos {
         let images = self.images.iter().flatten().map(|entry| entry.image.next_deadline());
-        let endpoints = || self.endpoints.iter().flatten();
+        let endpoints = || self.endpoints.iter();
         let transports = endpoints().flat_map(|endpoint| &endpoint.transports);
         let registrations = transports.filter(|transport| transport.made_of.registers);
         let registrations = registrations.map(|transport| transport.registration_due);
@@ -359,7 +303,7 @@ impl Receiver {
     }
 
     fn on_data(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, header: &DataHeader, datagram: &[u8]) {
-        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        let Some((place, endpoint)) = self.endpoints.of(id) else { return };
         let (stream_id, session_id) = (header.stream_id, header.session_id);
         let ends = header.flags.contains(DataFlags::END_OF_STREAM);
         let control = endpoint.answers_to(now, id, from);
@@ -391,7 +335,7 @@ impl Receiver {
     }
 
     fn on_setup(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, setup: Setup) {
-        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        let Some((place, endpoint)) = self.endpoints.of(id) else { return };
         let (stream_id, session_id) = (setup.stream_id, setup.session_id);
         let control = endpoint.answers_to(now, id, from);
         match endpoint.dispatcher.on_setup(stream_id, session_id) {
@@ -418,7 +362,7 @@ impl Receiver {
     }
 
     fn on_rtt_measurement(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, found: &RttMeasurement) {
-        let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        let Some((_, endpoint)) = self.endpoints.of(id) else { return };
         if found.receiver_id != endpoint.made_of.receiver_id && found.receiver_id != ANY_RECEIVER {
             return;
         }
@@ -430,122 +374,21 @@ impl Receiver {
         }
         self.is_stirred = true;
         self.rests[place] = Rest::OVER;
-        entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
+        entry.image.on_rtt_measurement(now, (id, control), found, &mut self.replies);
     }
 
     /// Handles more sessions than can be tracked, which are probably invented: counts them as invalid, and reports them
     /// at a limited rate.
     fn on_flood(&mut self, now: MonotonicNanos, place: usize) {
         self.counters.count(SystemCounter::InvalidPackets);
-        let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
+        let Some(endpoint) = self.endpoints.get_mut(place) else { return };
         if self.events.len() < MAX_EVENTS && endpoint.flood_told.may_tell(now) {
             self.events.push_back(ReceiverEvent::TooManySessions(endpoint.made_of.id));
         }
     }
 
-    /// Drops setups that did not arrive, and registers with control addresses.
-    #[inline(never)]
-    fn check_setups(&mut self, now: MonotonicNanos) -> usize {
-        let mut work = 0;
-        let mut due = MonotonicNanos::NEVER;
-        for place in 0..self.endpoints.len() {
-            let Some(Endpoint { dispatcher, pending, transports, .. }) = &mut self.endpoints[place] else { continue };
-            pending.retain(|pending| {
-                let waits = now <= pending.since.saturating_add_ns(SETUP_TIMEOUT_NS);
-                if waits {
-                    due = due.min(pending.since.saturating_add_ns(SETUP_TIMEOUT_NS + 1));
-                } else {
-                    dispatcher.end_pending_setup(pending.stream_id, pending.session_id);
-                    work += 1;
-                }
-                waits
-            });
-            if !dispatcher.has_interest() {
-                continue;
-            }
-            for index in 0..transports.len() {
-                let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { continue };
-                let transport = &mut endpoint.transports[index];
-                if !transport.made_of.registers {
-                    continue;
-                }
-                let is_due = now >= transport.registration_due;
-                if is_due {
-                    transport.registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
-                }
-                due = due.min(transport.registration_due);
-                if is_due {
-                    let made_of = transport.made_of;
-                    self.register(place, made_of, StreamId::new(0), SessionId::new(0));
-                    work += 1;
-                }
-            }
-        }
-        self.setups_due = due;
-        work
-    }
-
-    /// Asks the publications at the control addresses of an endpoint's sockets for a setup.
-    fn register_all(&mut self, id: EndpointId, stream_id: StreamId, session_id: SessionId) {
-        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
-        let mut all = [None; MAX_RECEIVE_TRANSPORTS];
-        for (slot, transport) in all.iter_mut().zip(&endpoint.transports) {
-            *slot = Some(transport.made_of);
-        }
-        for made_of in all.into_iter().flatten() {
-            self.register(place, made_of, stream_id, session_id);
-        }
-    }
-
-    /// Asks the publication at a socket's control address for a setup, if there is such an address.
-    fn register(&mut self, place: usize, made_of: NewReceiveTransport, stream_id: StreamId, session_id: SessionId) {
-        if let Some(control) = made_of.control.filter(|_| made_of.registers) {
-            self.ask_for_setup(place, made_of.id, control, stream_id, session_id);
-        }
-    }
-
-    fn ask_for_setup(
-        &mut self,
-        place: usize,
-        transport: EndpointId,
-        to: SocketAddr,
-        stream_id: StreamId,
-        session_id: SessionId,
-    ) {
-        let Some(Some(Endpoint { made_of, .. })) = self.endpoints.get(place) else { return };
-        let request = StatusMessage::setup_request(session_id, stream_id, made_of.receiver_id, made_of.group_tag);
-        ReplyOutlet { replies: &mut self.replies }.put(transport, to, &Report::Status(request));
-        self.counters.count(SystemCounter::StatusMessagesSent);
-    }
-
-    fn add_endpoint(&mut self, made_of: NewReceiveEndpoint) {
-        let endpoint = Some(Endpoint {
-            dispatcher: Dispatcher::new(made_of.session_limit),
-            pending: Vec::with_capacity(MAX_PENDING_SETUPS),
-            transports: Vec::with_capacity(MAX_RECEIVE_TRANSPORTS),
-            stamps: ReceiveStamps::default(),
-            flood_told: Seldom::every(FLOOD_INTERVAL_NS),
-            made_of,
-        });
-        let place = self.endpoints.iter().position(Option::is_none).unwrap_or(self.endpoints.len());
-        match self.endpoints.get_mut(place) {
-            Some(free) => *free = endpoint,
-            None => self.endpoints.push(endpoint),
-        }
-        self.places.insert(made_of.id, place);
-    }
-
-    fn remove_endpoint(&mut self, id: EndpointId) {
-        let Some(place) = self.places.remove(&id) else { return };
-        if let Some(Some(endpoint)) = self.endpoints.get_mut(place).map(Option::take) {
-            for transport in endpoint.transports {
-                self.places.remove(&transport.made_of.id);
-            }
-        }
-    }
-
     fn move_control(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
-        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, transport) else { return };
+        let Some((place, endpoint)) = self.endpoints.of(transport) else { return };
         if let Some(known) = endpoint.transports.iter_mut().find(|known| known.made_of.id == transport) {
             known.made_of.control = Some(control);
             known.last_frame = now;
@@ -556,16 +399,14 @@ impl Receiver {
     }
 
     fn remove_transport(&mut self, id: EndpointId, transport: EndpointId) {
-        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
-        endpoint.transports.retain(|known| known.made_of.id != transport);
-        self.places.remove(&transport);
+        let Some(place) = self.endpoints.remove_transport(id, transport) else { return };
         for entry in self.images.iter_mut().flatten().filter(|entry| entry.endpoint == place) {
             entry.image.remove_transport(transport);
         }
     }
 
     fn add_image(&mut self, now: MonotonicNanos, id: EndpointId, made_of: NewImage) {
-        let Some((endpoint, found)) = endpoint_of(&mut self.endpoints, &self.places, id) else {
+        let Some((endpoint, found)) = self.endpoints.of(id) else {
             // The conductor keeps an endpoint that has images. If it is missing, the image's end must still be
             // reported.
             self.events.push_back(ReceiverEvent::ImageRemoved(made_of.registration_id));
@@ -618,7 +459,7 @@ impl Receiver {
         {
             self.words[place] = None;
             let (stream_id, session_id) = (image.stream_id(), image.session_id());
-            if let Some(Some(endpoint)) = self.endpoints.get_mut(endpoint) {
+            if let Some(endpoint) = self.endpoints.get_mut(endpoint) {
                 endpoint.dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());
             }
         }
@@ -626,7 +467,7 @@ impl Receiver {
     }
 
     fn with_dispatcher(&mut self, id: EndpointId, action: impl FnOnce(&mut Dispatcher)) {
-        if let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) {
+        if let Some((_, endpoint)) = self.endpoints.of(id) {
             action(&mut endpoint.dispatcher);
         }
     }
@@ -634,41 +475,5 @@ impl Receiver {
     fn image_mut(&mut self, registration_id: RegistrationId) -> Option<&mut PublicationImage> {
         let mut all = self.images.iter_mut().flatten().map(|entry| &mut entry.image);
         all.find(|image| image.registration_id() == registration_id)
-    }
-}
-
-/// An endpoint and its index, by its id or that of one of its sockets.
-fn endpoint_of<'a>(
-    endpoints: &'a mut [Option<Endpoint>],
-    places: &IdMap<EndpointId, usize>,
-    id: EndpointId,
-) -> Option<(usize, &'a mut Endpoint)> {
-    let &place = places.get(&id)?;
-    Some((place, endpoints.get_mut(place)?.as_mut()?))
-}
-
-/// The way of an image's frames to the batch.
-struct ReplyOutlet<'a> {
-    replies: &'a mut VecDeque<Transmit>,
-}
-
-impl ReportOutlet for ReplyOutlet<'_> {
-    fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>) {
-        if self.replies.len() >= MAX_REPLIES {
-            return;
-        }
-        let content = match report {
-            Report::Status(message) => Content::Frame(InlineFrame::new(|bytes| message.write(bytes))),
-            Report::Nak(nak) => Content::Frame(InlineFrame::new(|bytes| nak.write(bytes))),
-            Report::Rtt(measurement) => Content::Frame(InlineFrame::new(|bytes| measurement.write(bytes))),
-            Report::Response(setup) => Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))),
-            Report::Error(error) => {
-                let mut bytes = vec![0; gannet::protocol::ErrorFrame::MAX_LENGTH];
-                let length = error.write(&mut bytes);
-                bytes.truncate(length);
-                Content::Long(bytes.into())
-            }
-        };
-        self.replies.push_back(Transmit { endpoint: transport, to, content, tag: TransmitTag::Control });
     }
 }

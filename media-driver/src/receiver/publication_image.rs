@@ -25,70 +25,16 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 
 use super::arrivals::Arrivals;
 use super::congestion_control::{CongestionControl, Progress};
+use super::connections::{CONNECTION_TIMEOUT_NS, Connections};
 use super::loss_detector::{Detection, Gap, LossDetector};
 use super::nak_delay::NakDelay;
-use crate::mailbox::{EndpointId, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage};
+use super::report::{Report, ReportOutlet};
+use super::rest::{AT_ONCE, Rest};
+use crate::mailbox::{EndpointId, Loss, LossRules, NewImage};
 use crate::shared::{Condition, ImageWords, NetworkCounters, next_beat};
 
-/// No frames are sent to a connection that has been silent for longer than this, in nanoseconds.
-const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
 /// The error code that receivers send: the image was rejected.
 const IMAGE_REJECTED: i32 = 13;
-
-/// A deadline that has always passed.
-const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
-
-/// A frame that an image sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report<'a> {
-    /// Its position and window.
-    Status(StatusMessage),
-    /// A gap.
-    Nak(Nak),
-    /// A round-trip request or response.
-    Rtt(RttMeasurement),
-    /// That it was rejected.
-    Error(ErrorFrame<'a>),
-    /// The session that responds to the request that is this image.
-    Response(ResponseSetup),
-}
-
-/// The way of an image's frames. The receiver implements it with the endpoint and the transport's batch.
-pub trait ReportOutlet {
-    /// Takes a frame for this address, through that socket. A frame without space is not sent; it is sent again in
-    /// time.
-    fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>);
-}
-
-/// What the receiver knows about an idle image, so that it need not look at the image. It may have thousands of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rest {
-    reads: i64,
-    until: MonotonicNanos,
-}
-
-impl Rest {
-    /// No rest: the image needs a turn.
-    pub const OVER: Self = Self { reads: i64::MIN, until: AT_ONCE };
-    /// An endless rest, where there is no image.
-    pub const FOR_EVER: Self = Self { reads: i64::MAX, until: MonotonicNanos::NEVER };
-
-    /// More data has arrived, and nothing is missing, so there is nothing to do until subscribers have read beyond
-    /// `reads`.
-    #[inline]
-    pub fn on_more(&mut self, reads: i64) {
-        if self.reads == i64::MAX {
-            self.reads = reads;
-        }
-    }
-
-    /// Whether the image still rests, if nothing has arrived. `consumed` returns the subscribers' position.
-    #[inline]
-    pub fn lasts(&self, now: MonotonicNanos, consumed: impl FnOnce() -> i64) -> bool {
-        // The two are in different cache lines.
-        now < self.until && (self.reads == i64::MAX || consumed() <= self.reads)
-    }
-}
 
 /// The effect of a datagram on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +58,7 @@ pub struct PublicationImage {
     initial_term_id: TermId,
     /// The maximum length of the sender's datagrams.
     mtu: i32,
-    connections: Vec<Connection>,
+    connections: Connections,
     /// The highest position that the stream is known to reach.
     highest: i64,
     /// The rebuilt position: everything below was received.
@@ -153,15 +99,6 @@ struct End {
     revoked: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Connection {
-    transport: EndpointId,
-    control: Option<SocketAddr>,
-    last_activity: MonotonicNanos,
-    /// The end-of-stream position that its sender has reported.
-    end: Option<i64>,
-}
-
 impl PublicationImage {
     /// A new image. Its first duty cycle sends a status message (trap 42).
     pub fn new(made_of: NewImage, now: MonotonicNanos) -> Self {
@@ -170,13 +107,8 @@ impl PublicationImage {
         let congestion_control =
             CongestionControl::new(made_of.congestion_control, made_of.log.mtu() as i32, term_length, now);
         made_of.words.set_window(congestion_control.initial_window());
-        let mut connections = Vec::with_capacity(MAX_RECEIVE_TRANSPORTS);
-        connections.push(Connection {
-            transport: made_of.transport,
-            control: Some(made_of.control_address),
-            last_activity: now,
-            end: None,
-        });
+        let mut connections = Connections::new();
+        connections.on_datagram(now, made_of.transport, made_of.control_address);
         Self {
             term_length,
             initial_term_id: made_of.log.initial_term_id(),
@@ -261,14 +193,12 @@ impl PublicationImage {
 
     /// Changes the control address of one of its endpoint's sockets.
     pub fn move_control(&mut self, transport: EndpointId, control: SocketAddr) {
-        for connection in self.connections.iter_mut().filter(|connection| connection.transport == transport) {
-            connection.control = Some(control);
-        }
+        self.connections.move_control(transport, control);
     }
 
     /// Handles that one of its endpoint's sockets was removed.
     pub fn remove_transport(&mut self, transport: EndpointId) {
-        self.connections.retain(|connection| connection.transport != transport);
+        self.connections.remove(transport);
     }
 
     /// Makes the image silent, because its session has a new image. It must not report that their common receiver
@@ -279,7 +209,7 @@ impl PublicationImage {
 
     /// Handles another setup of its session.
     pub fn on_setup(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
-        self.connect(now, transport, control);
+        self.connections.on_datagram(now, transport, control);
     }
 
     /// Handles a datagram of data, padding, or a heartbeat. `control` is the address for control frames.
@@ -327,7 +257,7 @@ impl PublicationImage {
                     return Arrival::Nothing;
                 }
                 counters.count(SystemCounter::HeartbeatsReceived);
-                self.connect(now, transport, control);
+                self.connections.on_datagram(now, transport, control);
                 let ends = header.flags.contains(DataFlags::END_OF_STREAM);
                 if ends {
                     self.on_end_of_stream(transport, position, header.flags.contains(DataFlags::REVOKED), counters);
@@ -340,11 +270,11 @@ impl PublicationImage {
                     // transports is alive.
                     counters.count(SystemCounter::FlowControlUnderRuns);
                     if end >= self.announced - i64::from(self.congestion_control.max_window()) {
-                        self.connect(now, transport, control);
+                        self.connections.on_datagram(now, transport, control);
                     }
                     return Arrival::Nothing;
                 }
-                self.connect(now, transport, control);
+                self.connections.on_datagram(now, transport, control);
                 // Received data is being read, or will be. A frame that claims to start within it is a duplicate at
                 // best.
                 if self.arrivals.admits(position) && rebuild(&self.made_of.log, Position::new(position), datagram) {
@@ -451,7 +381,7 @@ impl PublicationImage {
                 receiver_id: self.made_of.receiver_id,
                 wants_answer: true,
             };
-            self.send(now, &Report::Rtt(question), out);
+            self.connections.send(now, &Report::Rtt(question), out);
             work += 1;
         }
         self.tell_condition(now);
@@ -476,7 +406,7 @@ impl PublicationImage {
 
     /// The image's rest after a turn without work. `None` if its next turn may find work even if nothing arrives and no
     /// subscriber reads.
-    pub fn rest(&self) -> Option<Rest> {
+    pub(super) fn rest(&self) -> Option<Rest> {
         // Other windows change with time.
         let CongestionControl::Static(window) = &self.congestion_control else { return None };
         let silence = if self.made_of.words.condition() == Condition::Live {
@@ -496,9 +426,8 @@ impl PublicationImage {
     }
 
     /// The number of transports from which data was received lately.
-    pub fn active_transports(&self, now: MonotonicNanos) -> usize {
-        let timeout_ns = self.made_of.liveness_timeout_ns;
-        self.connections.iter().filter(|connection| now.since(connection.last_activity) < timeout_ns).count()
+    fn active_transports(&self, now: MonotonicNanos) -> usize {
+        self.connections.active(now, self.made_of.liveness_timeout_ns)
     }
 
     /// Whether the announced window has room for another datagram of the maximum length.
@@ -557,12 +486,8 @@ impl PublicationImage {
                 error_code: IMAGE_REJECTED,
                 text: reason,
             };
-            for connection in &self.connections {
-                if let Some(control) = connection.control {
-                    out.put(connection.transport, control, &Report::Error(error));
-                    counters.count(SystemCounter::ErrorFramesSent);
-                }
-            }
+            let sent = self.connections.send_to_all(&Report::Error(error), out);
+            counters.add(SystemCounter::ErrorFramesSent, sent as i64);
             return work;
         }
         if let Some((response_session_id, due)) = self.response
@@ -571,7 +496,7 @@ impl PublicationImage {
             self.response = Some((response_session_id, self.status_due));
             let (session_id, stream_id) = (self.made_of.session_id, self.made_of.stream_id);
             let setup = ResponseSetup { session_id, stream_id, response_session_id };
-            self.send(now, &Report::Response(setup), out);
+            self.connections.send(now, &Report::Response(setup), out);
         }
         if !self.has_room(self.scheduled_window) {
             // Otherwise the last position is repeated, as in the reference, even if a part of a quarter was read since.
@@ -589,7 +514,7 @@ impl PublicationImage {
             asks_for_setup: false,
             end_of_stream: self.phase == Phase::Leaving,
         };
-        let sent = self.send(now, &Report::Status(message), out);
+        let sent = self.connections.send(now, &Report::Status(message), out);
         counters.add(SystemCounter::StatusMessagesSent, sent as i64);
         // Trap 46: only what was actually sent.
         if sent > 0 {
@@ -625,44 +550,18 @@ impl PublicationImage {
             term_offset: self.term_length.offset(at),
             length: gap.length,
         };
-        let sent = self.send(now, &Report::Nak(nak), out);
+        let sent = self.connections.send(now, &Report::Nak(nak), out);
         counters.add(SystemCounter::NaksSent, sent as i64);
         self.made_of.counters.naks_sent.fetch_add(sent as i64);
     }
 
-    /// Sends a frame to all connections that are alive. Returns how many.
-    fn send(&self, now: MonotonicNanos, report: &Report<'_>, out: &mut impl ReportOutlet) -> usize {
-        let mut sent = 0;
-        for connection in &self.connections {
-            if let Some(control) = connection.control
-                && now < connection.last_activity.saturating_add_ns(CONNECTION_TIMEOUT_NS)
-            {
-                out.put(connection.transport, control, report);
-                sent += 1;
-            }
-        }
-        sent
-    }
-
-    /// Records a datagram from that socket.
-    fn connect(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
-        if let Some(known) = self.connections.iter_mut().find(|connection| connection.transport == transport) {
-            known.last_activity = now;
-            known.control.get_or_insert(control);
-        } else if self.connections.len() < MAX_RECEIVE_TRANSPORTS {
-            self.connections.push(Connection { transport, control: Some(control), last_activity: now, end: None });
-        }
-    }
-
     /// Handles an end of stream. The stream ends once all transports have reported it (trap 54).
     fn on_end_of_stream(&mut self, from: EndpointId, position: i64, revoked: bool, counters: &NetworkCounters) {
-        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.transport == from) {
-            connection.end = Some(position);
-        }
-        if self.end.is_some() || self.connections.iter().any(|connection| connection.end.is_none()) {
+        let ends = self.connections.on_end_of_stream(from, position);
+        if self.end.is_some() || !ends {
             return;
         }
-        let position = self.connections.iter().filter_map(|connection| connection.end).max().unwrap_or(position);
+        let position = self.connections.end().unwrap_or(position);
         self.end = Some(End { position, revoked });
         if revoked {
             counters.count(SystemCounter::PublicationImagesRevoked);

@@ -234,7 +234,7 @@ mod tests {
 
     /// Trap 37: a registered receiver is known by its id and port; its address is not compared.
     #[test]
-    fn trap_37_receivers_are_known_by_id_and_port() {
+    fn wire_trap_37_receivers_are_known_by_id_and_port() {
         let mut destinations = Destinations::dynamic();
         destinations.on_status_message(at(0), address(1, 100), 7);
         destinations.on_status_message(at(0), address(2, 100), 7);

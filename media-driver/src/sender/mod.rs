@@ -10,6 +10,7 @@ pub mod destinations;
 pub mod flow_control;
 mod holder;
 pub mod network_publication;
+pub mod outlet;
 mod rests;
 pub mod retransmit;
 
@@ -19,19 +20,18 @@ use std::ops::Range;
 
 use gannet::channel_uri::TimestampOffset;
 use gannet::counters::SystemCounter;
-use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
-use gannet::protocol::{DATA_HEADER_LENGTH, DataHeader, Frame};
+use gannet::protocol::{ErrorFrame, Frame, StatusMessage};
 use gannet::time::MonotonicNanos;
-use gannet::types::{Position, RegistrationId, SessionId, StreamId};
+use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::destinations::Destinations;
 use self::holder::HolderWatch;
-use self::network_publication::{NetworkPublication, Outgoing, Outlet};
+use self::network_publication::NetworkPublication;
+use self::outlet::{BatchOutlet, Outlet};
 use self::rests::Rests;
 use crate::mailbox::{
-    Completion, Content, EndpointId, InlineFrame, Outcome, SenderCommand, SenderEvent, Transmit, TransmitBatch,
-    TransmitTag,
+    Completion, EndpointId, NewNetworkPublication, Outcome, SenderCommand, SenderEvent, TransmitBatch, TransmitTag,
 };
 use crate::shared::{IdMap, NetworkCounters, Seldom};
 
@@ -41,8 +41,6 @@ const MAX_EVENTS: usize = 256;
 const MENDING_NS: i64 = 1_000_000;
 /// The minimum interval between two reports of too many receivers, in nanoseconds.
 const CROWD_INTERVAL_NS: i64 = 1_000_000_000;
-/// The offset of the reserved value in a frame's header, in bytes.
-const RESERVED_VALUE: usize = 24;
 
 /// The sender.
 #[derive(Debug)]
@@ -161,25 +159,7 @@ impl Sender {
                 self.endpoints.remove(&id);
                 self.tends_destinations = self.endpoints.values().any(Endpoint::is_tended);
             }
-            SenderCommand::AddPublication(endpoint, made_of) => {
-                let own = made_of.answers.then(Destinations::manual);
-                let holder = HolderWatch::new(made_of.flow_control, made_of.connection_timeout_ns);
-                let publication = NetworkPublication::new(*made_of, now);
-                let key = (endpoint, publication.stream_id(), publication.session_id());
-                let entry = Some(Entry { endpoint, publication, own, told_connected: false, holder });
-                let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
-                match self.publications.get_mut(place) {
-                    Some(free) => {
-                        *free = entry;
-                        self.rests.wake(place);
-                    }
-                    None => {
-                        self.publications.push(entry);
-                        self.rests.add_place();
-                    }
-                }
-                self.places.insert(key, place);
-            }
+            SenderCommand::AddPublication(endpoint, made_of) => self.add_publication(now, endpoint, *made_of),
             SenderCommand::EndPublication { registration_id, position, revoked } => {
                 if let Some(place) = self.place_of(registration_id)
                     && let Some(entry) = &mut self.publications[place]
@@ -188,16 +168,7 @@ impl Sender {
                     entry.publication.end_at(position, revoked);
                 }
             }
-            SenderCommand::RemovePublication(registration_id) => {
-                let gone = self.place_of(registration_id).and_then(|place| {
-                    self.rests.leave(place);
-                    self.publications[place].take()
-                });
-                if let Some(Entry { endpoint, publication, .. }) = gone {
-                    self.places.remove(&(endpoint, publication.stream_id(), publication.session_id()));
-                }
-                self.tell(SenderEvent::PublicationRemoved(registration_id));
-            }
+            SenderCommand::RemovePublication(registration_id) => self.remove_publication(registration_id),
             SenderCommand::AddDestination(id, registration_id, address) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
                     endpoint.destinations.add(now, registration_id, address);
@@ -267,38 +238,15 @@ impl Sender {
             // Trap 23: this applies even if the message is for no known stream.
             && !found.destinations.on_status_message(now, from, message.receiver_id)
         {
-            self.on_crowd(now, endpoint);
+            self.on_crowd(now, endpoint, SenderEvent::TooManyReceivers(endpoint));
         }
         let Some(&place) = self.places.get(&(endpoint, stream_id, session_id)) else { return };
-        let Some(Some(Entry { publication, own, told_connected, holder, .. })) = self.publications.get_mut(place)
-        else {
-            return;
-        };
+        let Some(Some(Entry { publication, .. })) = self.publications.get_mut(place) else { return };
         if !matches!(frame, Frame::StatusMessage(_)) {
             self.rests.wake(place);
         }
         match frame {
-            Frame::StatusMessage(message) => {
-                if message.asks_for_setup
-                    && let Some(own) = own
-                {
-                    // The response goes to the last receiver that asked.
-                    *own = Destinations::fixed(now, from);
-                }
-                let (limit, had_receivers) = (publication.limit(), publication.has_receivers());
-                publication.on_status_message(now, &message, &self.counters);
-                holder.on_status_message(now, from, &message, publication);
-                // A repeated status message needs no response.
-                if message.asks_for_setup || publication.limit() != limit || !had_receivers {
-                    self.is_stirred = true;
-                    self.rests.wake(place);
-                }
-                // If there is no room for the event, the next status message adds it.
-                if own.is_some() && !*told_connected && publication.has_receivers() && self.events.len() < MAX_EVENTS {
-                    *told_connected = true;
-                    self.events.push_back(SenderEvent::ResponseConnected(publication.registration_id()));
-                }
-            }
+            Frame::StatusMessage(message) => self.on_status_message(now, place, from, &message),
             Frame::ResponseSetup(setup) if publication.asks_for_response() => {
                 let registration_id = publication.registration_id();
                 self.tell(SenderEvent::ResponseSetup(registration_id, setup.response_session_id));
@@ -312,29 +260,64 @@ impl Sender {
                 self.is_stirred = true;
                 publication.on_rtt_measurement(&question);
             }
-            Frame::Error(error) => {
-                holder.forget(error.receiver_id);
-                let is_news = publication.on_error(&error, &self.counters).is_some();
-                let registration_id = publication.registration_id();
-                if is_news {
-                    let destinations = self.endpoints.get(&endpoint).map(|found| &found.destinations);
-                    // A response goes to the receiver that asked, not to a destination.
-                    let destination = destinations
-                        .filter(|_| own.is_none())
-                        .and_then(|destinations| destinations.added_for(from, error.receiver_id));
-                    self.tell(SenderEvent::Rejected {
-                        registration_id,
-                        destination,
-                        source: from,
-                        receiver_id: error.receiver_id,
-                        group_tag: error.group_tag,
-                        error_code: error.error_code,
-                        text: error.text.into(),
-                    });
-                }
-            }
+            Frame::Error(error) => self.on_error(endpoint, place, from, &error),
             _ => {}
         }
+    }
+
+    fn on_status_message(&mut self, now: MonotonicNanos, place: usize, from: SocketAddr, message: &StatusMessage) {
+        let Some(Some(Entry { endpoint, publication, own, told_connected, holder })) = self.publications.get_mut(place)
+        else {
+            return;
+        };
+        if message.asks_for_setup
+            && let Some(own) = own
+        {
+            // The response goes to the last receiver that asked.
+            *own = Destinations::fixed(now, from);
+        }
+        let (limit, had_receivers) = (publication.limit(), publication.has_receivers());
+        let not_followed = publication.not_followed();
+        publication.on_status_message(now, message, &self.counters);
+        holder.on_status_message(now, from, message, publication);
+        // A repeated status message needs no response.
+        if message.asks_for_setup || publication.limit() != limit || !had_receivers {
+            self.is_stirred = true;
+            self.rests.wake(place);
+        }
+        // If there is no room for the event, the next status message adds it.
+        if own.is_some() && !*told_connected && publication.has_receivers() && self.events.len() < MAX_EVENTS {
+            *told_connected = true;
+            self.events.push_back(SenderEvent::ResponseConnected(publication.registration_id()));
+        }
+        if publication.not_followed() != not_followed {
+            let (endpoint, event) = (*endpoint, SenderEvent::TooManyFollowed(publication.registration_id()));
+            self.on_crowd(now, endpoint, event);
+        }
+    }
+
+    /// Handles that a receiver rejects a publication.
+    fn on_error(&mut self, endpoint: EndpointId, place: usize, from: SocketAddr, error: &ErrorFrame<'_>) {
+        let Some(Some(Entry { publication, own, holder, .. })) = self.publications.get_mut(place) else { return };
+        holder.forget(error.receiver_id);
+        if !publication.on_error(error, &self.counters) {
+            return;
+        }
+        let registration_id = publication.registration_id();
+        let destinations = self.endpoints.get(&endpoint).map(|found| &found.destinations);
+        // A response goes to the receiver that asked, not to a destination.
+        let destination = destinations
+            .filter(|_| own.is_none())
+            .and_then(|destinations| destinations.added_for(from, error.receiver_id));
+        self.tell(SenderEvent::Rejected {
+            registration_id,
+            destination,
+            source: from,
+            receiver_id: error.receiver_id,
+            group_tag: error.group_tag,
+            error_code: error.error_code,
+            text: error.text.into(),
+        });
     }
 
     /// Whether it needs the time before [`Sender::poll_transmit`].
@@ -479,18 +462,50 @@ impl Sender {
         self.publications.iter().flatten().map(|entry| &entry.publication)
     }
 
+    fn add_publication(&mut self, now: MonotonicNanos, endpoint: EndpointId, made_of: NewNetworkPublication) {
+        let own = made_of.answers.then(Destinations::manual);
+        let holder = HolderWatch::new(made_of.flow_control, made_of.connection_timeout_ns);
+        let publication = NetworkPublication::new(made_of, now);
+        let key = (endpoint, publication.stream_id(), publication.session_id());
+        let entry = Some(Entry { endpoint, publication, own, told_connected: false, holder });
+        let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
+        match self.publications.get_mut(place) {
+            Some(free) => {
+                *free = entry;
+                self.rests.wake(place);
+            }
+            None => {
+                self.publications.push(entry);
+                self.rests.add_place();
+            }
+        }
+        self.places.insert(key, place);
+    }
+
+    fn remove_publication(&mut self, registration_id: RegistrationId) {
+        let gone = self.place_of(registration_id).and_then(|place| {
+            self.rests.leave(place);
+            self.publications[place].take()
+        });
+        if let Some(Entry { endpoint, publication, .. }) = gone {
+            self.places.remove(&(endpoint, publication.stream_id(), publication.session_id()));
+        }
+        self.tell(SenderEvent::PublicationRemoved(registration_id));
+    }
+
     fn place_of(&self, registration_id: RegistrationId) -> Option<usize> {
         let is_it = |entry: &Entry| entry.publication.registration_id() == registration_id;
         self.publications.iter().position(|entry| entry.as_ref().is_some_and(is_it))
     }
 
-    /// Handles more receivers than an endpoint can send to: counts them, and reports them at a limited rate.
+    /// Handles more receivers than an endpoint can send to, or than a flow control follows: counts their status messages,
+    /// and reports them at a limited rate.
     #[cold]
-    fn on_crowd(&mut self, now: MonotonicNanos, id: EndpointId) {
+    fn on_crowd(&mut self, now: MonotonicNanos, id: EndpointId, event: SenderEvent) {
         self.counters.count(SystemCounter::StatusMessagesRejected);
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
         if self.events.len() < MAX_EVENTS && endpoint.crowd_told.may_tell(now) {
-            self.events.push_back(SenderEvent::TooManyReceivers(id));
+            self.events.push_back(event);
         }
     }
 
@@ -502,90 +517,6 @@ impl Sender {
         // The removal of a publication must be reported; rejections beyond the limit need not be.
         if self.events.len() < MAX_EVENTS || matches!(event, SenderEvent::PublicationRemoved(_)) {
             self.events.push_back(event);
-        }
-    }
-}
-
-/// Writes the time into the first frame of a datagram that is about to be sent, if it is a message with space for it.
-/// As in the reference, into the log itself.
-fn stamp(log: &LogBuffers, position: Position, datagram: usize, offset: TimestampOffset, time_ns: i64) {
-    let term_length = log.term_length();
-    let term = log.term(term_length.term_count(position) as u32 as usize % 3);
-    let begin = term_length.offset(position) as usize;
-    let mut bytes = [0; DATA_HEADER_LENGTH];
-    term.get_bytes(begin, &mut bytes);
-    let Ok(header) = DataHeader::parse(&bytes) else { return };
-    let Ok(length) = usize::try_from(header.frame_length) else { return };
-    if header.is_padding || length > datagram {
-        return;
-    }
-    let place = match offset {
-        TimestampOffset::Reserved => RESERVED_VALUE,
-        TimestampOffset::Payload(offset) => match usize::try_from(offset) {
-            Ok(offset) => DATA_HEADER_LENGTH.saturating_add(offset),
-            Err(_) => return,
-        },
-    };
-    if place.saturating_add(size_of::<i64>()) <= length {
-        term.put_bytes(begin + place, &time_ns.to_le_bytes());
-    }
-}
-
-/// The way of a publication's datagrams to all destinations of its endpoint.
-struct BatchOutlet<'a> {
-    out: &'a mut TransmitBatch,
-    counters: &'a NetworkCounters,
-    /// The place of timestamps, and the present time.
-    stamp: Option<(TimestampOffset, i64)>,
-    endpoint: EndpointId,
-    destinations: &'a mut Destinations,
-    slot: u32,
-    registration_id: RegistrationId,
-}
-
-impl Outlet for BatchOutlet<'_> {
-    fn destinations(&self) -> usize {
-        self.destinations.len()
-    }
-
-    fn has_room(&self) -> bool {
-        self.out.room() >= self.destinations.len()
-    }
-
-    #[inline]
-    fn put(&mut self, log: &LogBuffers, what: Outgoing) {
-        let (slot, registration_id) = (self.slot, self.registration_id);
-        match what {
-            Outgoing::Data(position, length) => {
-                let tag = TransmitTag::Data { slot, registration_id, position: position.get() };
-                self.put_range(log, position, length, tag);
-            }
-            Outgoing::Resend(position, length) => self.put_range(log, position, length, TransmitTag::Control),
-            Outgoing::Setup(setup) => self.put_frame(InlineFrame::new(|bytes| setup.write(bytes))),
-            Outgoing::Heartbeat(heartbeat) => self.put_frame(InlineFrame::new(|bytes| heartbeat.write(bytes))),
-            Outgoing::Rtt(answer) => self.put_frame(InlineFrame::new(|bytes| answer.write(bytes))),
-        }
-    }
-}
-
-impl BatchOutlet<'_> {
-    fn put_range(&mut self, log: &LogBuffers, position: Position, length: usize, tag: TransmitTag) {
-        self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
-        if let Some((offset, time_ns)) = self.stamp {
-            stamp(log, position, length, offset, time_ns);
-        }
-        let endpoint = self.endpoint;
-        for to in self.destinations.next_round() {
-            let content = Content::Log { log: log.clone(), position, length };
-            self.out.push(Transmit { endpoint, to, content, tag });
-        }
-    }
-
-    fn put_frame(&mut self, frame: InlineFrame) {
-        let endpoint = self.endpoint;
-        for to in self.destinations.next_round() {
-            let (content, tag) = (Content::Frame(frame), TransmitTag::Control);
-            self.out.push(Transmit { endpoint, to, content, tag });
         }
     }
 }

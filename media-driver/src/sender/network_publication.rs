@@ -21,15 +21,16 @@ use gannet::protocol::{ErrorFrame, GroupTag, Heartbeat, Nak, RttMeasurement, Set
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
-use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
+use super::flow_control::{FlowControl, ReceiverReport, retransmit_length};
+use super::outlet::{Outgoing, Outlet};
 use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
-use crate::mailbox::{NewNetworkPublication, Outcome};
+use crate::mailbox::{MAX_RECEIVERS, NewNetworkPublication, Outcome};
 use crate::shared::{NetworkCounters, Receivers, next_beat};
 
 /// The interval of heartbeats while nothing is sent, in nanoseconds.
-pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
+const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
 /// The interval of setups while there are no receivers, in nanoseconds.
-pub const SETUP_INTERVAL_NS: i64 = 100_000_000;
+const SETUP_INTERVAL_NS: i64 = 100_000_000;
 /// The maximum number of datagrams of a publication that its transport holds.
 const MAX_IN_FLIGHT: usize = 256;
 /// The maximum number of pending round-trip responses. Further requests are dropped, and the receiver asks again.
@@ -39,33 +40,6 @@ const MAX_ANSWERS_PER_CYCLE: usize = 64;
 /// The maximum number of retransmits that wait for space in the batch. Further ones count as overflows, and the
 /// receiver asks again.
 const MAX_RESENDS: usize = 256;
-
-/// A frame or range that a publication sends to its destinations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outgoing {
-    /// New data: this many bytes from this position.
-    Data(Position, usize),
-    /// A retransmit.
-    Resend(Position, usize),
-    /// A setup.
-    Setup(Setup),
-    /// A heartbeat.
-    Heartbeat(Heartbeat),
-    /// A response to a round-trip request.
-    Rtt(RttMeasurement),
-}
-
-/// The way of a publication's datagrams. The sender implements it with the endpoint and the transport's batch.
-pub trait Outlet {
-    /// The number of datagrams per range or frame: one per destination.
-    fn destinations(&self) -> usize;
-
-    /// Whether there is space for one more to all destinations.
-    fn has_room(&self) -> bool;
-
-    /// Takes a range or frame of the publication with this log. Only called if there is space.
-    fn put(&mut self, log: &LogBuffers, what: Outgoing);
-}
 
 /// What the sender knows about an idle publication, so that it need not look at the publication. It may have thousands
 /// of them.
@@ -137,10 +111,6 @@ struct Resend {
     position: i64,
     end: i64,
 }
-
-/// A known receiver has rejected the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rejected;
 
 impl NetworkPublication {
     /// A new publication. Its first duty cycle sends a setup.
@@ -282,6 +252,11 @@ impl NetworkPublication {
         self.settle();
     }
 
+    /// How often a receiver was not followed, because there are too many.
+    pub fn not_followed(&self) -> u64 {
+        self.flow_control.turned_away()
+    }
+
     /// The consumption position in a status message. `None` if it belongs to another stream, or is invalid.
     pub fn position_in(&self, message: &StatusMessage) -> Option<i64> {
         message.check(self.term_length).ok()?;
@@ -376,14 +351,14 @@ impl NetworkPublication {
         }
     }
 
-    /// Handles a rejection. Returns [`Rejected`] if the receiver was known, because its further rejections are no news.
-    pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
+    /// Handles a rejection. Returns whether the receiver was known, because its further rejections are no news.
+    pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> bool {
         counters.count(SystemCounter::ErrorFramesReceived);
         self.flow_control.on_error(error.receiver_id, error.group_tag);
         let before = self.receivers.len();
         self.receivers.retain(|&(id, _)| id != error.receiver_id);
         self.tell_of_receivers();
-        (self.receivers.len() < before).then_some(Rejected)
+        self.receivers.len() < before
     }
 
     /// When work is due even if nothing arrives and nothing is published.

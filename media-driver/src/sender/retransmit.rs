@@ -159,7 +159,7 @@ mod tests {
 
     /// Trap 34: where a NAK starts decides whether it is ignored; the one slot of unicast is overwritten.
     #[test]
-    fn trap_34_the_start_decides_and_one_slot_is_overwritten() {
+    fn wire_trap_34_the_start_decides_and_one_slot_is_overwritten() {
         let mut handler = handler(0, None);
         assert_eq!(handler.on_nak(at(0), range(1408, 2816)), NakAnswer::Resend(range(1408, 2816)));
         assert_eq!(handler.on_nak(at(1), range(1408, 2816)), NakAnswer::Ignored);

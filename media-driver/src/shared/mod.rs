@@ -17,7 +17,7 @@ mod tether;
 pub use beat::next_beat;
 pub use blocked::BlockedWatch;
 pub use cleaning::{Cleaning, FRAME_STEP, MAX_CLEANED_PER_CYCLE, is_clean_for};
-pub use id_hash::{IdHasher, IdMap};
+pub use id_hash::IdMap;
 pub use image_words::{Condition, ImageWords};
 pub use network_counters::NetworkCounters;
 pub use publication_words::{PublicationWords, Receivers};

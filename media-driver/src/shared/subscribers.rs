@@ -4,7 +4,9 @@
 
 use std::collections::HashSet;
 
-use super::{Counter, Tether};
+use gannet::time::MonotonicNanos;
+
+use super::{Counter, Tether, Turn, UntetheredTimeouts};
 
 /// The id of a link between a subscription and a channel. A subscription can have several links, so its registration id
 /// does not identify one.
@@ -88,9 +90,28 @@ impl Subscribers {
         self.all.is_empty()
     }
 
-    /// The subscriber at this index.
-    pub fn get_mut(&mut self, index: usize) -> Option<&mut Subscriber> {
-        self.all.get_mut(index)
+    /// The next step that is due for the subscriber at this index. `within_window` tells whether the position found
+    /// is beyond the line behind which a subscriber is too slow. The conductor executes the step, then calls
+    /// [`Self::take_turn`].
+    pub fn due_turn(
+        &mut self,
+        index: usize,
+        now: MonotonicNanos,
+        timeouts: &UntetheredTimeouts,
+        within_window: impl FnOnce(i64) -> bool,
+    ) -> Option<(Turn, LinkId, Counter)> {
+        let subscriber = self.all.get_mut(index)?;
+        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
+        let position = subscriber.position.value.load_acquire();
+        let turn = subscriber.tether.due(now, within_window(position), timeouts)?;
+        Some((turn, subscriber.link, subscriber.position.clone()))
+    }
+
+    /// Records that the step was executed.
+    pub fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
+        if let Some(subscriber) = self.all.get_mut(index) {
+            subscriber.tether.take(turn, now);
+        }
     }
 
     /// Whether any subscriber counts.
@@ -118,9 +139,7 @@ impl Subscribers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::Turn;
     use gannet::memory::CacheLines;
-    use gannet::time::MonotonicNanos;
     use gannet::types::CounterId;
 
     fn subscriber(link: u64, position: i64, tether: Tether) -> Subscriber {

@@ -83,6 +83,16 @@ fn data(session_id: SessionId, position: i64, payload: usize) -> Vec<u8> {
     bytes
 }
 
+/// A heartbeat that ends the stream at this position.
+fn ending(position: i64, revoked: bool) -> Vec<u8> {
+    let at = Position::new(position);
+    let (term_offset, term_id) = (TERM.offset(at), TERM.term_id(at, INITIAL));
+    let mut bytes = vec![0; 32];
+    let (session_id, stream_id) = (SESSION, STREAM);
+    Heartbeat { term_offset, session_id, stream_id, term_id, end_of_stream: true, revoked }.write(&mut bytes);
+    bytes
+}
+
 fn changed(mut bytes: Vec<u8>, at: usize, to: &[u8]) -> Vec<u8> {
     bytes[at..at + to.len()].copy_from_slice(to);
     bytes
@@ -177,15 +187,7 @@ fn a_flood_of_setups_is_bounded_and_counted() {
 /// A sender that signals the end of the stream while its data still arrives is not believed beyond the received data.
 #[test]
 fn a_spoofed_end_of_stream_ends_nothing_before_all_of_it_is_there() {
-    let heartbeat = |position: i64| {
-        let at = Position::new(position);
-        let (term_offset, term_id) = (TERM.offset(at), TERM.term_id(at, INITIAL));
-        let mut bytes = vec![0; 32];
-        let (session_id, stream_id) = (SESSION, STREAM);
-        Heartbeat { term_offset, session_id, stream_id, term_id, end_of_stream: true, revoked: false }
-            .write(&mut bytes);
-        bytes
-    };
+    let heartbeat = |position| ending(position, false);
     let mut receiving = Receiving::new();
     receiving.hear(&data(SESSION, 160, 128));
     // The end is after the missing data, so that is received first.
@@ -199,6 +201,44 @@ fn a_spoofed_end_of_stream_ends_nothing_before_all_of_it_is_there() {
     receiving.hear(&heartbeat(40 * LENGTH));
     assert_eq!(receiving.counters.get(SystemCounter::FlowControlOverRuns), 1);
     assert_eq!(receiving.words.condition(), Condition::Live);
+}
+
+/// The sender is not asked whether it revoked its stream, so a revoke that looks sound is believed: the image ends there,
+/// once, and nothing is requested or counted any more. What does not look sound ends nothing.
+#[test]
+fn a_spoofed_revoke_ends_one_image_once() {
+    let mut receiving = Receiving::new();
+    receiving.hear(&data(SESSION, 0, 128));
+    let revoke = ending(160, true);
+    assert_eq!(revoke[5], 0xF0);
+    for length in 0..revoke.len() {
+        receiving.hear(&revoke[..length]);
+    }
+    receiving.hear(&changed(revoke.clone(), 4, &[1]));
+    receiving.hear(&changed(revoke.clone(), 0, &(-32_i32).to_le_bytes()));
+    receiving.hear(&changed(revoke.clone(), 8, &8_i32.to_le_bytes()));
+    assert_eq!(receiving.invalid(), 32 + 3);
+    // Of somebody else; without an end; in a frame of data, which ends no stream; and out of the window.
+    receiving.hear(&changed(revoke.clone(), 12, &99_i32.to_le_bytes()));
+    receiving.hear(&changed(revoke.clone(), 16, &99_i32.to_le_bytes()));
+    receiving.hear(&changed(revoke.clone(), 5, &[0xD0]));
+    receiving.hear(&changed(data(SESSION, 160, 128), 5, &[0xF0]));
+    receiving.hear(&ending(40 * LENGTH, true));
+    assert_eq!(receiving.rebuilt(), 320);
+    assert_eq!(receiving.words.condition(), Condition::Live);
+    let revoked = |receiving: &Receiving| receiving.counters.get(SystemCounter::PublicationImagesRevoked);
+    assert_eq!((revoked(&receiving), receiving.counters.get(SystemCounter::FlowControlOverRuns)), (0, 1));
+
+    // Ahead of what has arrived.
+    for _ in 0..100 {
+        receiving.hear(&ending(640, true));
+        receiving.hear(&ending(960, false));
+    }
+    assert_eq!(receiving.rebuilt(), 320, "what was not received is not there");
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: 640, revoked: true });
+    assert_eq!(revoked(&receiving), 1);
+    (3..1_000).for_each(|now_ms| _ = receiving.poll(now_ms * MS));
+    assert_eq!(receiving.counters.get(SystemCounter::NaksSent), 0);
 }
 
 /// A sender with a publication, whose transport accepts everything at once.

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
-use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Heartbeat, Nak, ResponseSetup, Setup, StatusMessage};
+use gannet::protocol::{
+    DataFlags, DataHeader, ErrorFrame, Frame, GroupTag, Heartbeat, Nak, ResponseSetup, Setup, StatusMessage,
+};
 use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, EndpointId, MAX_DESTINATIONS, NewReceiveEndpoint, NewReceiveTransport, Outcome,
-    ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch,
+    Completion, DestinationRules, EndpointId, FlowControlRules, GroupRules, MAX_DESTINATIONS, MAX_RECEIVERS,
+    NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport, Outcome, ReceiverCommand, ReceiverEvent,
+    SenderCommand, SenderEvent, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -320,6 +323,37 @@ fn a_crowd_of_receivers_is_told_of() {
     assert_eq!(told, [SenderEvent::TooManyReceivers(SENDING), SenderEvent::TooManyReceivers(SENDING)]);
     assert_eq!(counters.get(SystemCounter::StatusMessagesRejected), 3);
     assert_eq!(shown.load_acquire(), MAX_DESTINATIONS as i64);
+}
+
+/// Receivers beyond those that a flow control follows are counted, and reported from time to time.
+#[test]
+fn a_group_that_is_too_large_to_be_followed_is_told_of() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let group = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
+    for flow_control in [FlowControlRules::Min(group), FlowControlRules::Tagged(group, 7), FlowControlRules::Max] {
+        let counters = NetworkCounters::heap();
+        let mut sender = Sender::new(counters.clone());
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(address(9))));
+        let made_of = NewNetworkPublication { flow_control, group: true, ..publication(&log, 0) };
+        sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+        let mut hear = |receiver: usize, now_ms: i64| {
+            let group_tag = GroupTag::Tag(7);
+            let says = StatusMessage { receiver_id: receiver as i64, group_tag, ..status(0, 32_768) };
+            sender.on_datagram(at(now_ms * MS), SENDING, address(1), &write(|bytes| says.write(bytes)));
+            sender.poll_transmit(at(now_ms * MS), &mut TransmitBatch::new(1));
+            let events = std::iter::from_fn(|| sender.next_event());
+            events.filter(|event| !matches!(event, SenderEvent::Held(..))).collect::<Vec<_>>()
+        };
+        (0..MAX_RECEIVERS).for_each(|receiver| assert_eq!(hear(receiver, 0), []));
+        let told = [(0, 1), (MAX_RECEIVERS, 1), (MAX_RECEIVERS + 1, 900), (MAX_RECEIVERS, 1_100)]
+            .map(|(receiver, now_ms)| hear(receiver, now_ms));
+        let (one, rejected) = match flow_control {
+            FlowControlRules::Max => (vec![], 0),
+            _ => (vec![SenderEvent::TooManyFollowed(PUBLICATION)], 3),
+        };
+        assert_eq!(told, [vec![], one.clone(), vec![], one], "{flow_control:?}");
+        assert_eq!(counters.get(SystemCounter::StatusMessagesRejected), rejected, "{flow_control:?}");
+    }
 }
 
 /// A datagram of a session of the stream.

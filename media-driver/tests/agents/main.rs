@@ -10,4 +10,5 @@ mod raw_access;
 mod receiving;
 mod sending;
 mod support;
+mod towards_sender;
 mod wire;

@@ -8,7 +8,8 @@ use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding, RttMeasurement};
 use gannet::types::Position;
 use gannet_driver::mailbox::{CongestionRules, CubicConfig, EndpointId, LossRules, NewImage};
-use gannet_driver::receiver::publication_image::{Arrival, PublicationImage, Report, ReportOutlet};
+use gannet_driver::receiver::publication_image::{Arrival, PublicationImage};
+use gannet_driver::receiver::report::{Report, ReportOutlet};
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
 use crate::support::*;
@@ -121,7 +122,7 @@ fn heartbeat(position: i64, end_of_stream: bool, revoked: bool) -> [u8; 32] {
 
 /// Trap 42: the first status message is sent at once, with the window of a 64 KiB term; then one every 200 ms.
 #[test]
-fn trap_42_the_first_status_message_leaves_at_once() {
+fn wire_trap_42_the_first_status_message_leaves_at_once() {
     let mut receiving = Receiving::with(4096, |_| {});
     assert_eq!(receiving.poll(0), ["status 4096+32768"]);
     assert!(receiving.poll(200_000).is_empty());
@@ -162,7 +163,7 @@ fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
 /// Traps 44 and 45, and section 25.1 item 8: strictly after more than a quarter window; the timed message repeats the
 /// scheduled one.
 #[test]
-fn trap_44_and_45_status_messages_by_quarter_windows() {
+fn wire_trap_44_and_45_status_messages_by_quarter_windows() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
     receiving.words.set_consumed(8192);
@@ -258,7 +259,7 @@ fn a_gap_is_asked_for() {
 
 /// Trap 47 and scenario 4: the loss of the last datagram is detected with the next heartbeat.
 #[test]
-fn trap_47_a_heartbeat_shows_what_was_lost_last() {
+fn wire_trap_47_a_heartbeat_shows_what_was_lost_last() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
     receiving.take(1, &data(0, b"a"));
@@ -271,7 +272,7 @@ fn trap_47_a_heartbeat_shows_what_was_lost_last() {
 
 /// Traps 6 and 50: a gap ends with its term; the next term is scanned when this one is complete.
 #[test]
-fn trap_50_one_term_at_a_time() {
+fn wire_trap_50_one_term_at_a_time() {
     let mut receiving = Receiving::with(LENGTH - 128, |_| {});
     receiving.poll(0);
     receiving.take(1, &data(LENGTH + 64, b"z"));
@@ -286,7 +287,7 @@ fn trap_50_one_term_at_a_time() {
 /// Traps 8 and 27: padding counts for the whole range it covers. Its header may end up to half a term beyond what was
 /// announced. Heartbeats behind it are signs of life.
 #[test]
-fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
+fn wire_trap_27_overrun_is_half_a_term_past_what_was_announced() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
     let padding = |position: i64, length: i32| {
@@ -349,7 +350,7 @@ fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
 
 /// Traps 48 and 53: data from before the last status message does not count as a sign of life.
 #[test]
-fn trap_48_and_53_underruns_are_no_sign_of_life() {
+fn wire_trap_48_and_53_underruns_are_no_sign_of_life() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
     receiving.take(1, &data(0, &[1; 8160]));
@@ -367,7 +368,7 @@ fn trap_48_and_53_underruns_are_no_sign_of_life() {
 /// Traps 54 and 55: the stream has ended when its sender signals that and everything has arrived. Then the image sends
 /// that it leaves.
 #[test]
-fn trap_55_it_ends_when_everything_has_come() {
+fn wire_trap_55_it_ends_when_everything_has_come() {
     let mut receiving = Receiving::new();
     receiving.poll(0);
     receiving.take(1, &heartbeat(64, true, false));
@@ -382,7 +383,7 @@ fn trap_55_it_ends_when_everything_has_come() {
 }
 
 #[test]
-fn trap_54_all_transports_have_to_end() {
+fn wire_trap_54_all_transports_have_to_end() {
     let other = EndpointId::new(77);
     let mut receiving = Receiving::new();
     receiving.poll(0);

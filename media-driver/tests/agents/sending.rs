@@ -6,7 +6,8 @@ use gannet::memory::OwnedWord;
 use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
 use gannet::types::{Position, TermId};
 use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, Outcome, PublicationCounters};
-use gannet_driver::sender::network_publication::{NetworkPublication, Outgoing, Outlet};
+use gannet_driver::sender::network_publication::NetworkPublication;
+use gannet_driver::sender::outlet::{Outgoing, Outlet};
 use gannet_driver::shared::{NetworkCounters, PublicationWords};
 
 use crate::support::*;
@@ -122,7 +123,7 @@ impl Sending {
 
 /// Traps 21 and 22: setups until a receiver answers, then heartbeats for the rest of its life.
 #[test]
-fn trap_21_and_22_setups_and_then_heartbeats() {
+fn wire_trap_21_and_22_setups_and_then_heartbeats() {
     let mut sending = Sending::new();
     assert_eq!(sending.story(0, 250), ["0 setup 7:0", "101 setup 7:0", "202 setup 7:0"]);
     sending.hear(250, &status(0, 4096));
@@ -163,7 +164,7 @@ fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
 
 /// Trap 23: a setup request is no sign of life, and has no position.
 #[test]
-fn trap_23_a_request_for_a_setup_is_no_liveness() {
+fn wire_trap_23_a_request_for_a_setup_is_no_liveness() {
     let mut sending = Sending::new();
     sending.story(0, 0);
     sending.hear(1, &StatusMessage { asks_for_setup: true, receiver_window: 4096, ..status(0, 4096) });
@@ -186,7 +187,7 @@ fn wire_trap_04_setups_state_the_senders_term() {
 
 /// Traps 24 and 25: after all receivers are gone, setups are sent on request only, and then until a receiver is alive.
 #[test]
-fn trap_24_and_25_setups_on_request() {
+fn wire_trap_24_and_25_setups_on_request() {
     let mut sending = Sending::new();
     sending.hear(0, &status(0, 4096));
     sending.story(0, 6_000);
@@ -202,7 +203,7 @@ fn trap_24_and_25_setups_on_request() {
 
 /// Trap 26, and section 25.1 item 7: a window of 4096 allows three frames of 1056, then heartbeats.
 #[test]
-fn trap_26_frames_go_whole_or_not_at_all() {
+fn wire_trap_26_frames_go_whole_or_not_at_all() {
     let mut sending = Sending::new();
     for _ in 0..8 {
         sending.appender.offer(&[7; 1024]).unwrap();
@@ -228,7 +229,7 @@ fn small_messages_share_a_datagram() {
 
 /// Traps 8 and 27: for padding only the header is sent. Position and limit pass the range it covers.
 #[test]
-fn trap_27_the_position_may_pass_the_limit_by_padding() {
+fn wire_trap_27_the_position_may_pass_the_limit_by_padding() {
     let start = 60_000;
     let mut sending = Sending::with(start, |_| {});
     // It does not fit into the rest of the term.
@@ -283,7 +284,7 @@ fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
 
 /// Trap 30, and a bug in another implementation: a status message half a term out of bounds moves nothing.
 #[test]
-fn trap_30_status_messages_far_off_are_refused() {
+fn wire_trap_30_status_messages_far_off_are_refused() {
     let mut sending = Sending::with(2 * LENGTH, |_| {});
     let half = LENGTH / 2;
     for position in [2 * LENGTH + half + 32, 2 * LENGTH - half - 32, 64 * LENGTH] {
@@ -307,7 +308,7 @@ fn trap_30_status_messages_far_off_are_refused() {
 
 /// Trap 31: datagrams that the transport could not send are sent again, with everything after them.
 #[test]
-fn trap_31_a_failed_send_is_repeated_from_there() {
+fn wire_trap_31_a_failed_send_is_repeated_from_there() {
     let mut sending = Sending::new();
     sending.completes = false;
     for _ in 0..3 {
@@ -365,7 +366,7 @@ fn naks_are_answered_from_the_log() {
 
 /// Trap 35: only ranges close behind the sender position are retransmitted, and never data that was not sent yet.
 #[test]
-fn trap_35_old_and_future_ranges_are_not_sent_again() {
+fn wire_trap_35_old_and_future_ranges_are_not_sent_again() {
     let mut sending = Sending::new();
     sending.appender.offer(&[7; 1376]).unwrap();
     sending.hear(0, &status(0, 32_768));
@@ -493,15 +494,15 @@ fn a_rejection_is_news_once() {
         text: b"no",
     };
     let counters = sending.counters.clone();
-    assert!(sending.publication.on_error(&error, &counters).is_some());
+    assert!(sending.publication.on_error(&error, &counters));
     assert!(!sending.words.receivers().alive);
-    assert!(sending.publication.on_error(&error, &counters).is_none());
+    assert!(!sending.publication.on_error(&error, &counters));
     assert_eq!(sending.count(SystemCounter::ErrorFramesReceived), 2);
 }
 
 /// Trap 40: with a minimum group size, the publication may have receivers, but too few.
 #[test]
-fn trap_40_too_small_a_group_is_not_enough() {
+fn wire_trap_40_too_small_a_group_is_not_enough() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 2 };
     let mut sending = Sending::with(0, |made_of| {
         made_of.flow_control = FlowControlRules::Min(rules);

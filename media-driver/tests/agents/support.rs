@@ -11,7 +11,6 @@ use gannet_driver::mailbox::{
     CongestionRules, Content, EndpointId, FlowControlRules, ImageCounters, LossRules, NewImage, NewNetworkPublication,
     PublicationCounters, RetransmitRules, Transmit, TransmitBatch,
 };
-use gannet_driver::sender::flow_control::UNICAST_RETRANSMIT_WINDOWS;
 use gannet_driver::shared::{ImageWords, PublicationWords};
 
 use crate::raw_access::RAW;
@@ -66,7 +65,7 @@ pub(crate) fn publication(log: &LogBuffers, start: i64) -> NewNetworkPublication
         start_position: Position::new(start),
         flow_control: FlowControlRules::Unicast,
         retransmit: RetransmitRules { delay_ns: 0, linger_ns: 10 * MS, group_slots: None },
-        retransmit_windows: UNICAST_RETRANSMIT_WINDOWS,
+        retransmit_windows: 16,
         initial_window: 128 << 10,
         connection_timeout_ns: 5_000 * MS,
         max_datagrams_per_cycle: 4,

@@ -31,6 +31,41 @@ fn a_dead_publishers_claim_becomes_padding() {
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1, "nothing more to do");
 }
 
+/// The driver itself, or the whole machine, may stand still for longer than any timeout. What was begun just before that
+/// is not to blame.
+#[test]
+fn a_driver_that_stood_still_begins_with_patience() {
+    let udp = "aeron:udp?endpoint=127.0.0.1:40123|term-length=64k|ssc=true";
+    for (channel, readers) in [(IPC, "aeron:ipc"), (udp, "aeron-spy:aeron:udp?endpoint=127.0.0.1:40123")] {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        let publication = driver.add_publication(client, channel);
+        let publisher = driver.publisher(&publication);
+        driver.add_subscription(client, readers);
+        driver.settle();
+        driver.pass_with(2_500, |driver| driver.beat(client));
+        let claim = publisher.try_claim(48).unwrap();
+        publisher.offer(b"behind it").unwrap();
+        std::mem::forget(driver.ring.try_claim(1, 64).unwrap());
+        let command = driver.add_publication_command(client, IPC, false);
+        driver.send(&command);
+        for _ in 0..2 {
+            driver.beat_at(client, driver.now_ms() + 60_000);
+            driver.pass_briefly_ms(60_000);
+        }
+        let unblocked = |driver: &Driver| {
+            [SystemCounter::UnblockedPublications, SystemCounter::UnblockedCommands]
+                .map(|counter| driver.system(counter))
+        };
+        assert_eq!(unblocked(&driver), [0, 0], "{channel}");
+        driver.pass_with(7_000, |driver| driver.beat(client));
+        assert_eq!(unblocked(&driver), [0, 0], "{channel}");
+        claim.commit().expect("it still belongs to its publisher");
+        driver.pass_with(5_000, |driver| driver.beat(client));
+        assert_eq!(unblocked(&driver), [0, 1], "who never goes on is found in the end: {channel}");
+    }
+}
+
 /// Trap 52: the stream of an active exclusive publication is never unblocked.
 #[test]
 fn trap_52_an_exclusive_publication_is_left_alone_while_active() {

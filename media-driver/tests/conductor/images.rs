@@ -153,6 +153,31 @@ fn an_untethered_subscriber_leaves_room_for_a_datagram() {
     assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
 }
 
+/// The MTU of a short term may be longer than the window, which is at most half a term. Its messages are shorter.
+#[test]
+fn an_untethered_subscriber_that_keeps_up_stays_whatever_the_mtu_is() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let timeouts = "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms";
+    let (slow, _) = driver.add_subscription(client, &format!("{CHANNEL}|tether=false|{timeouts}"));
+    driver.add_subscription(client, CHANNEL);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, Setup { mtu: 65_504, ..SETUP }).expect("an image");
+    let [_, fast] = &driver.images()[..] else { panic!("two subscribers") };
+    let (start, window, longest) = (driver.value(fast.position), 32 << 10, (8 << 10) + 32);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new(), "both are at the start");
+    image.words.set_rebuilt(start + window);
+    driver.word(fast.position).store_release(start + window - longest);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new(), "the longest message fits");
+    driver.word(fast.position).store_release(start + window - longest + 32);
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    let events = driver.events();
+    assert!(events[0].starts_with("unavailable image ") && events[0].ends_with(&format!(" for {slow}")), "{events:?}");
+}
+
 /// Whether the pages of an image's log are faulted in on first use is decided by its oldest subscription.
 #[test]
 fn an_image_is_as_sparse_as_its_oldest_subscription_states() {

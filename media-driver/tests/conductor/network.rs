@@ -119,6 +119,32 @@ fn a_spy_passes_the_claim_of_a_dead_publisher() {
     assert!(told(&mut driver).iter().any(|told| told.starts_with("RemovePublication")));
 }
 
+/// Whatever clients have left behind in the log, a draining publication looks no further than they can have published.
+#[test]
+fn nothing_beyond_the_end_of_a_draining_publication_counts() {
+    const AT_END: &str = "|init-term-id=0|term-id=0|term-offset=65504";
+    for is_hostile in [false, true] {
+        let mut driver = Driver::with_network();
+        let (client, leaving) = (driver.client(), driver.client());
+        let publication = driver.add_publication(leaving, &format!("{CHANNEL}|ssc=true{AT_END}"));
+        words(&mut driver);
+        let (_, images) = driver.add_subscription(client, SPY);
+        driver.settle();
+        driver.publisher(&publication).offer(&[]).unwrap();
+        if is_hostile {
+            let log = open(&publication.path);
+            (0..3).for_each(|term| log.term(term).word_at::<i32>(0).store_release(64 << 10));
+        }
+        driver.close_client(leaving);
+        driver.pass_with(3_000, |driver| driver.beat(client));
+        assert_eq!(driver.system(SystemCounter::UnblockedPublications), 0, "it ends with its term");
+        assert_eq!(open(&publication.path).active_term_count(), 0);
+        driver.word(images[0].position).store_release(64 << 10);
+        driver.pass_with(10_000, |driver| driver.beat(client));
+        assert!(told(&mut driver).iter().any(|told| told.starts_with("RemovePublication")));
+    }
+}
+
 /// An untethered spy that falls behind loses its image, and gets it again later.
 #[test]
 fn an_untethered_spy_is_left_behind() {
@@ -748,6 +774,22 @@ fn a_crowd_of_receivers_is_one_entry() {
     assert_eq!(driver.system(SystemCounter::Errors), 2);
 }
 
+/// The report about receivers that flow control does not follow names their stream.
+#[test]
+fn a_group_that_is_too_large_is_one_entry() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let added =
+        driver.add_exclusive_publication(client, "aeron:udp?endpoint=224.20.30.39:40123|fc=min|term-length=64k");
+    for _ in 0..2 {
+        driver.conductor.on_sender_event(SenderEvent::TooManyFollowed(added.original));
+    }
+    let texts = driver.error_texts();
+    assert!(texts.len() == 1 && texts[0].contains("stream 1001, session") && texts[0].contains("1024"), "{texts:?}");
+    driver.conductor.on_sender_event(SenderEvent::TooManyFollowed(RegistrationId::new(9_999)));
+    assert_eq!(driver.system(SystemCounter::Errors), 2);
+}
+
 /// Commands to the receiver about endpoints and images.
 pub(crate) fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
     let (mut endpoints, mut images, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -785,7 +827,7 @@ pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -
 
 /// Trap 19: publishers may go a window beyond the sender, and never into a range that is not clean.
 #[test]
-fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
+fn trap_51_and_wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     let mut driver = Driver::with_network();
     let client = driver.client();
     let publication = driver.add_exclusive_publication(client, CHANNEL);

@@ -357,7 +357,7 @@ fn pages_are_faulted_in_where_the_channel_asks_for_it() {
 
 #[test]
 fn little_room_is_warned_about() {
-    let mut driver = Driver::with(|config| config.logs.low_space_warning = u64::MAX);
+    let mut driver = Driver::with(|config| config.logs.low_space_warning = Some(u64::MAX));
     let client = driver.client();
     driver.add_publication(client, IPC);
     let texts = driver.error_texts();

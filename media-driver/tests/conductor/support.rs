@@ -108,7 +108,7 @@ impl Driver {
         let mut config = ConductorConfig { seed: 42, ..Default::default() };
         config.logs.directory = directory.path().to_owned();
         config.logs.images = directory.path().to_owned();
-        config.logs.low_space_warning = 0;
+        config.logs.low_space_warning = None;
         change(&mut config);
         let (parts, memory) = parts(capacity, EpochMillis::new(START_MS), RAW);
         let mut driver = Self {
@@ -523,8 +523,12 @@ impl Driver {
 
     /// Sends the client's keepalive.
     pub(crate) fn beat(&self, client: ClientId) {
+        self.beat_at(client, self.now_ms());
+    }
+
+    pub(crate) fn beat_at(&self, client: ClientId, now_ms: i64) {
         let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat counter");
-        self.word(heartbeat).store_release(self.now_ms());
+        self.word(heartbeat).store_release(now_ms);
     }
 
     /// The actions of a publisher in another process.

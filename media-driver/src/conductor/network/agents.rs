@@ -7,7 +7,8 @@ use gannet::types::RegistrationId;
 
 use super::Network;
 use crate::conductor::Core;
-use crate::mailbox::{EndpointId, Holder, Loss, MAX_DESTINATIONS, ReceiverEvent, SenderEvent};
+use crate::conductor::linking::Readable;
+use crate::mailbox::{EndpointId, Holder, Loss, MAX_DESTINATIONS, MAX_RECEIVERS, ReceiverEvent, SenderEvent};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 /// The id that stands for no destination. Only publications with manual control have destinations that were added.
@@ -26,6 +27,15 @@ impl Core {
                 self.report(&format!(
                     "(11) {channel}: more receivers register than the {MAX_DESTINATIONS} that one endpoint sends to, and are sent \
                      nothing; they are counted as status messages rejected. Give some of them a publication on another control address"
+                ));
+            }
+            SenderEvent::TooManyFollowed(registration_id) => {
+                let Some(publication) = self.network.publications.get(registration_id) else { return };
+                let (stream, session) = (publication.made_of.stream_id, publication.made_of.session_id);
+                self.report(&format!(
+                    "(11) stream {stream}, session {session}: the group has more receivers than the {MAX_RECEIVERS} that flow \
+                     control follows. The others do not hold the publication back, and may lose what they are too slow for; \
+                     they are counted as status messages rejected. Let fc=tagged follow only some of them"
                 ));
             }
             SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),

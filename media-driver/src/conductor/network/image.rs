@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use gannet::logbuffer::LogBuffers;
+use gannet::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, LogBuffers};
 use gannet::reports::LossEntry;
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
@@ -91,40 +91,6 @@ impl Image {
         }
     }
 
-    /// Its subscribers.
-    pub(in crate::conductor) fn subscribers(&self) -> &Subscribers {
-        &self.subscribers
-    }
-
-    /// Whether a subscriber may join. No subscriber may join an image without subscribers, because the receiver drops
-    /// sessions that no subscription wants. Later subscribers get another image.
-    pub(in crate::conductor) fn admits_subscribers(&self) -> bool {
-        let is_read = !self.was_given || self.subscribers.any_working();
-        let is_revoked = matches!(self.made_of.words.condition(), Condition::Ended { revoked: true, .. });
-        is_read
-            && !is_revoked
-            && match self.state {
-                State::Active => true,
-                // New subscribers may still read the rest.
-                State::Draining => !self.is_drained(),
-                State::Linger | State::Done => false,
-            }
-    }
-
-    /// The join position of a new subscriber: that of the slowest subscriber, or the position up to which everything
-    /// was received.
-    pub(in crate::conductor) fn join_position(&self) -> Position {
-        let rebuilt = self.made_of.words.rebuilt();
-        let slowest = self.subscribers.working_span().map_or(rebuilt, |span| self.bound(span.min).min(rebuilt));
-        Position::new(slowest)
-    }
-
-    /// Adds a subscriber. Its position counter has the join position.
-    pub(in crate::conductor) fn add_subscriber(&mut self, subscriber: Subscriber) {
-        self.was_given = true;
-        self.subscribers.add(subscriber);
-    }
-
     /// Removes subscribers. Returns them, so that their counters can be freed.
     pub(in crate::conductor) fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         self.subscribers.remove(links)
@@ -153,35 +119,6 @@ impl Image {
             self.made_of.words.set_consumed(consumed);
         }
         moved
-    }
-
-    /// The next step that is due for a subscriber, given its index.
-    pub(in crate::conductor) fn due_turn(
-        &mut self,
-        index: usize,
-        now: MonotonicNanos,
-    ) -> Option<(Turn, LinkId, Counter)> {
-        if self.state != State::Active {
-            return None;
-        }
-        let fastest = self.subscribers.working_span().map_or(self.consumed, |span| self.bound(span.max));
-        let window = self.made_of.words.window().unwrap_or(self.made_of.window.into());
-        // A sender waits until a whole datagram fits. Where that is more than a quarter of the window, as with a new
-        // CUBIC window, a subscriber that leaves less than that would hold the stream up for ever.
-        let room = (window / 4).max(self.made_of.log.mtu() as i64 - 1);
-        let line = fastest - window + room;
-        let found = self.subscribers.get_mut(index)?;
-        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
-        let position = found.position.value.load_acquire().min(fastest);
-        let turn = found.tether.due(now, position > line, &self.made_of.untethered)?;
-        Some((turn, found.link, found.position.clone()))
-    }
-
-    /// Records that the step was executed.
-    pub(in crate::conductor) fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
-        if let Some(subscriber) = self.subscribers.get_mut(index) {
-            subscriber.tether.take(turn, now);
-        }
     }
 
     /// Handles a timer tick, after the steps of the subscribers.
@@ -277,26 +214,61 @@ impl Readable for Image {
     }
 
     fn admits_subscribers(&self) -> bool {
-        self.admits_subscribers()
+        // No subscriber may join an image without subscribers, because the receiver drops sessions that no subscription
+        // wants. Later subscribers get another image.
+        let is_read = !self.was_given || self.subscribers.any_working();
+        let is_revoked = matches!(self.made_of.words.condition(), Condition::Ended { revoked: true, .. });
+        is_read
+            && !is_revoked
+            && match self.state {
+                State::Active => true,
+                // New subscribers may still read the rest.
+                State::Draining => !self.is_drained(),
+                State::Linger | State::Done => false,
+            }
     }
 
     fn join_position(&mut self) -> Position {
-        Image::join_position(self)
+        // That of the slowest subscriber, or the position up to which everything was received.
+        let rebuilt = self.made_of.words.rebuilt();
+        let slowest = self.subscribers.working_span().map_or(rebuilt, |span| self.bound(span.min).min(rebuilt));
+        Position::new(slowest)
     }
 
     fn subscribers(&self) -> &Subscribers {
-        self.subscribers()
+        &self.subscribers
     }
 
     fn add_subscriber(&mut self, subscriber: Subscriber) {
-        self.add_subscriber(subscriber);
+        self.was_given = true;
+        self.subscribers.add(subscriber);
     }
 
     fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
-        self.due_turn(place, now)
+        if self.state != State::Active {
+            return None;
+        }
+        let fastest = self.subscribers.working_span().map_or(self.consumed, |span| self.bound(span.max));
+        let window = self.made_of.words.window().unwrap_or(self.made_of.window.into());
+        // A sender waits until a whole datagram fits. Where that is more than a quarter of the window, as with a new
+        // CUBIC window, a subscriber that leaves less than that would hold the stream up for ever.
+        let room = (window / 4).max(longest_datagram(&self.made_of.log, window) - 1);
+        let line = fastest - window + room;
+        self.subscribers.due_turn(place, now, &self.made_of.untethered, |found| found.min(fastest) > line)
     }
 
     fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        self.take_turn(place, turn, now);
+        self.subscribers.take_turn(place, turn, now);
+    }
+}
+
+/// The length of the longest datagram that a sender may wait to send. An MTU that is longer than the window leaves only
+/// datagrams of a message.
+fn longest_datagram(log: &LogBuffers, window: i64) -> i64 {
+    let mtu = log.mtu() as i64;
+    if mtu <= window {
+        mtu
+    } else {
+        (log.max_whole_length() + FRAME_HEADER_LENGTH).next_multiple_of(FRAME_ALIGNMENT) as i64
     }
 }

@@ -15,7 +15,7 @@ use super::image::{Image, NewImageHalf};
 use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
-use crate::conductor::linking::{Linker, free_position};
+use crate::conductor::linking::{Linker, Readable, free_position};
 use crate::conductor::log_requests::ImageLog;
 use crate::conductor::subscription_link::{NetworkLink, SubscriptionLink};
 use crate::conductor::subscriptions::{SubscriptionRegistry, streams_of};

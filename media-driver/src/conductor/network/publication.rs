@@ -108,7 +108,7 @@ impl NetworkPublication {
             cleaning: Cleaning::new(start),
             is_connected: false,
             revoked: false,
-            blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start, now),
+            blocked: BlockedWatch::new(made_of.unblock_timeout_ns),
             spies: Subscribers::default(),
             rejections: Rejections::default(),
             consumed: start,
@@ -201,8 +201,8 @@ impl NetworkPublication {
         worked
     }
 
-    /// Handles a timer tick.
-    pub(in crate::conductor) fn on_tick(&mut self, now: MonotonicNanos) -> PublicationTick {
+    /// Handles a timer tick. `attended` is the time for which the conductor has watched the publishers.
+    pub(in crate::conductor) fn on_tick(&mut self, now: MonotonicNanos, attended: MonotonicNanos) -> PublicationTick {
         let mut tick = PublicationTick::default();
         let producer = self.show_position(now);
         let sent = self.made_of.words.sender_position();
@@ -214,13 +214,12 @@ impl NetworkPublication {
             }
             State::Active => {
                 tick.unblocked = !self.made_of.exclusive
-                    && self.blocked.is_overdue(now, sent, producer > sent)
+                    && self.blocked.is_overdue(attended, sent, producer > sent)
                     && unblock(&self.made_of.log, Position::new(sent));
             }
             State::Draining => {
                 if producer > sent {
-                    let blocked = self.end_of_committed(sent);
-                    tick.unblocked = unblock_abandoned(&self.made_of.log, blocked);
+                    tick.unblocked = self.unblock_spies(sent, producer);
                     if tick.unblocked || self.made_of.words.receivers().alive {
                         return tick;
                     }
@@ -244,16 +243,18 @@ impl NetworkPublication {
         tick
     }
 
-    /// The position up to which everything from `sent` on is committed. Spies may have read up to there.
-    fn end_of_committed(&mut self, sent: i64) -> Position {
+    /// Unblocks a log without publishers where its spies wait: behind what is committed, of which the sender may not have
+    /// sent all. Returns whether it did. Clients can store any frame, so nothing beyond the publishers' position counts.
+    fn unblock_spies(&mut self, sent: i64, producer: i64) -> bool {
         self.committed = self.committed.max(sent);
-        loop {
+        while self.committed < producer {
             let at = Position::new(self.committed);
             match sendable(&self.made_of.log, at, usize::MAX).advance {
-                0 => return at,
+                0 => return unblock_abandoned(&self.made_of.log, at),
                 advance => self.committed += advance as i64,
             }
         }
+        false
     }
 
     /// Removes spies. Returns them, so that their counters can be freed.
@@ -384,16 +385,10 @@ impl Readable for NetworkPublication {
         }
         let window = i64::from(self.made_of.window);
         let line = self.made_of.words.sender_position() - window + window / 4;
-        let spy = self.spies.get_mut(place)?;
-        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
-        let position = spy.position.value.load_acquire();
-        let turn = spy.tether.due(now, position > line, &self.made_of.untethered)?;
-        Some((turn, spy.link, spy.position.clone()))
+        self.spies.due_turn(place, now, &self.made_of.untethered, |position| position > line)
     }
 
     fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        if let Some(spy) = self.spies.get_mut(place) {
-            spy.tether.take(turn, now);
-        }
+        self.spies.take_turn(place, turn, now);
     }
 }

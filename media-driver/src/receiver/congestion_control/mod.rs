@@ -111,7 +111,7 @@ mod tests {
 
     /// Trap 30: a window of more than half a term is an invalid packet at the sender.
     #[test]
-    fn trap_30_windows_are_clipped_to_half_a_term() {
+    fn wire_trap_30_windows_are_clipped_to_half_a_term() {
         assert_eq!(clip_window(128 << 10, TermLength::MIN), 32 << 10);
         assert_eq!(clip_window(128 << 10, TermLength::new(1 << 20).unwrap()), 128 << 10);
         assert_eq!(clip_window(8 << 10, TermLength::MIN), 8 << 10);

@@ -11,11 +11,7 @@
 use gannet::time::MonotonicNanos;
 
 use super::ReceiverReport;
-use crate::mailbox::GroupRules;
-
-/// The maximum number of tracked receivers per publication. Status messages of further ones are ignored until another
-/// receiver has left, and are counted.
-pub const MAX_RECEIVERS: usize = 1024;
+use crate::mailbox::{GroupRules, MAX_RECEIVERS};
 
 /// Flow control by the slowest receiver of a group.
 #[derive(Debug)]
@@ -214,7 +210,7 @@ mod tests {
 
     /// Trap 38: a joiner must come within a window of the slowest, and the limit waits for it once its setup was sent.
     #[test]
-    fn trap_38_late_joiners() {
+    fn wire_trap_38_late_joiners() {
         let mut min = min(0);
         let mut limit = hear(&mut min, 0, 1, 10_000, 0);
         limit = hear(&mut min, 0, 2, 8_999, limit);
@@ -251,7 +247,7 @@ mod tests {
 
     /// Trap 40: below the group's least size nothing moves, and the publication is not connected.
     #[test]
-    fn trap_40_a_minimum_group_size_freezes_the_limit() {
+    fn wire_trap_40_a_minimum_group_size_freezes_the_limit() {
         let mut min = min(2);
         assert_eq!(hear(&mut min, 0, 1, 0, 0), 0);
         assert!(!min.has_required_receivers());

@@ -10,7 +10,7 @@ mod min;
 mod tagged;
 mod unicast;
 
-pub use min::{MAX_RECEIVERS, Min};
+pub use min::Min;
 pub use tagged::Tagged;
 
 use gannet::time::MonotonicNanos;
@@ -52,11 +52,6 @@ pub enum FlowControl {
     /// The slowest receiver with a group tag.
     Tagged(Tagged),
 }
-
-/// The default maximum length of a retransmit in receiver windows, with a single receiver.
-pub const UNICAST_RETRANSMIT_WINDOWS: i64 = 16;
-/// As above, in a group.
-pub const GROUP_RETRANSMIT_WINDOWS: i64 = 4;
 
 impl FlowControl {
     /// Flow control without receivers yet.
@@ -133,7 +128,7 @@ impl FlowControl {
         }
     }
 
-    /// The number of receivers that were ignored because the list was full.
+    /// How often a receiver was ignored because the list was full.
     pub fn turned_away(&self) -> u64 {
         match self {
             Self::Unicast | Self::Max => 0,
@@ -170,7 +165,7 @@ mod tests {
 
     /// Trap 28: outside the idle step of `min` no limit falls.
     #[test]
-    fn trap_28_the_limit_is_monotone_but_for_min_on_idle() {
+    fn wire_trap_28_the_limit_is_monotone_but_for_min_on_idle() {
         let now = MonotonicNanos::new(0);
         for mut strategy in [FlowControl::Unicast, FlowControl::Max] {
             assert_eq!(strategy.on_status_message(now, &report(1000, 500), 0), 1500);
@@ -187,12 +182,12 @@ mod tests {
 
     /// Trap 35: a NAK is answered with at most so many windows, and within its term.
     #[test]
-    fn trap_35_retransmissions_are_clamped() {
+    fn wire_trap_35_retransmissions_are_clamped() {
         let term = TermLength::new(1 << 20).unwrap();
         let window = 128 << 10;
-        assert_eq!(retransmit_length(term, 0, 4096, UNICAST_RETRANSMIT_WINDOWS, window), 4096);
-        assert_eq!(retransmit_length(term, 0, 1 << 20, GROUP_RETRANSMIT_WINDOWS, window), 4 * window);
-        assert_eq!(retransmit_length(term, (1 << 20) - 64, 4096, UNICAST_RETRANSMIT_WINDOWS, window), 64);
+        assert_eq!(retransmit_length(term, 0, 4096, 16, window), 4096);
+        assert_eq!(retransmit_length(term, 0, 1 << 20, 4, window), 4 * window);
+        assert_eq!(retransmit_length(term, (1 << 20) - 64, 4096, 16, window), 64);
         let short = TermLength::MIN;
         assert_eq!(retransmit_length(short, 0, 1 << 16, 1, window), 1 << 15, "a window is at most half a term");
     }

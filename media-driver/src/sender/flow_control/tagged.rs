@@ -76,7 +76,7 @@ mod tests {
 
     /// Trap 39: whoever states no tag, or another, moves the limit only while nobody with the tag is there.
     #[test]
-    fn trap_39_the_untagged_count_only_while_nobody_is_tagged() {
+    fn wire_trap_39_the_untagged_count_only_while_nobody_is_tagged() {
         let mut tagged = Tagged::new(GroupRules { receiver_timeout_ns: 100, min_size: 0 }, 123);
         assert_eq!(tagged.on_status_message(at(0), &report(1, None, 5_000), 0), 6_000);
         assert_eq!(tagged.on_status_message(at(0), &report(2, Some(7), 5_500), 6_000), 6_500);
