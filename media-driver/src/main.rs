@@ -30,13 +30,19 @@ const FAILED: u8 = 1;
 const NOT_UNDERSTOOD: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // The command line was not understood: exit code 2.
+        Err(error) if error.use_stderr() => error.exit(),
+        // Help has colors on a terminal, so it is written in its own way.
+        Err(help) => return end_after(help.print().and_then(|()| io::stdout().flush())),
+    };
     if cli.version {
-        return print_and_end(&format!("{}\n", version_line()));
+        return end_after(print(&format!("{}\n", version_line())));
     }
     if cli.man {
         return match Cli::man() {
-            Ok(page) => print_and_end(&page),
+            Ok(page) => end_after(print(&page)),
             Err(error) => refuse(FAILED, &format!("cannot make the manual page: {error}")),
         };
     }
@@ -86,7 +92,7 @@ fn read(path: &Path) -> Result<String, String> {
 fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     if cli.print_config {
         loaded.notices.iter().for_each(|notice| tell(&format!("warning: {notice}")));
-        return print_and_end(&loaded.print(&default_directory()));
+        return end_after(print(&loaded.print(&default_directory())));
     }
     if let Err(message) = start_logging(&loaded) {
         return refuse(NOT_UNDERSTOOD, &message);
@@ -167,9 +173,9 @@ fn restrict_new_files(access: DirectoryAccess) {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
 }
 
-/// Prints the requested text to standard output, and ends.
-fn print_and_end(text: &str) -> ExitCode {
-    match print(text) {
+/// Ends after the requested text was printed to standard output.
+fn end_after(printed: io::Result<()>) -> ExitCode {
+    match printed {
         // The reader has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => refuse(FAILED, &format!("cannot write to standard output: {error}")),

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
+use gannet::time::EpochMillis;
 use gannet::types::TermLength;
 use gannet::{Client, Context, Counter, ImageHandlers, OfferError, Pending, Publication, Subscription};
 use gannet_driver::config::{ByteLength, Cpu, DriverConfig, Profile, ThreadingMode};
@@ -53,6 +56,23 @@ fn exchange(publication: &Publication, subscription: &mut Subscription, mut idle
         if polled == 0 {
             idle();
         }
+    }
+}
+
+/// Whoever does not want file systems looked at is not told of them either, as with the reference.
+#[test]
+fn little_room_is_warned_about_unless_storage_is_not_to_be_checked() {
+    for checked in [true, false] {
+        let mut config = config(ThreadingMode::Shared);
+        config.directory.perform_storage_checks = checked;
+        config.directory.low_file_store_warning_threshold = ByteLength::new(i64::MAX as u64);
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(context(driver.dir())).unwrap();
+        client.add_publication("aeron:ipc", 1001).unwrap();
+        let cnc = CncFile::open(driver.dir(), FileAccess::ReadOnly).unwrap();
+        let mut warnings = Vec::new();
+        cnc.errors().for_each(EpochMillis::new(0), |entry| warnings.push(entry.text.clone())).unwrap();
+        assert_eq!(warnings.len(), usize::from(checked), "{warnings:?}");
     }
 }
 

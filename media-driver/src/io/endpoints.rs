@@ -137,7 +137,7 @@ mod tests {
 
     /// Trap 57: a multicast receiver says what it says to the control group.
     #[test]
-    fn trap_57_multicast_receivers_answer_to_the_control_group() {
+    fn wire_trap_57_multicast_receivers_answer_to_the_control_group() {
         let channel = "aeron:udp?endpoint=224.20.30.39:21300|interface=127.0.0.1";
         let (spec, found) = planned(Side::Receive, channel);
         assert_eq!(spec.group.map(|group| group.address), Some(address("224.20.30.39:21300")));

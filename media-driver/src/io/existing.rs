@@ -49,9 +49,14 @@ impl ExistingDriver {
         self.cnc.start_timestamp()
     }
 
-    /// Whether the driver is alive, by its heartbeat.
+    /// Whether the driver is alive, by one look at its heartbeat.
     pub(super) fn state(&self, now: EpochMillis, timeout: Duration) -> DriverState {
         self.cnc.driver_state(now, timeout)
+    }
+
+    /// Its last heartbeat.
+    pub(super) fn heartbeat(&self) -> EpochMillis {
+        self.cnc.heartbeat()
     }
 
     /// Saves the errors in its error log, if there are any, to a file beside its directory, at the same place as the

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use crate::config::{ByteLength, DriverConfig};
+
 /// The operating system's default socket buffers in bytes. 0 if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketDefaults {
@@ -25,6 +27,30 @@ pub(crate) fn warnings(so_sndbuf: u64, so_rcvbuf: u64) -> Vec<String> {
         .into_iter()
         .filter_map(|(which, asked, limit)| cut(which, asked, limit, read(&format!("/proc/sys/net/core/{limit}"))))
         .collect()
+}
+
+/// Warnings about the defaults of streams that do not fit into the buffers of sockets, one sentence each. The channels
+/// that state neither are refused.
+pub(crate) fn misfits(config: &DriverConfig, system: SocketDefaults) -> Vec<String> {
+    let buffer = |stated: Option<ByteLength>, system: i32| {
+        stated.map(ByteLength::get).or_else(|| u64::try_from(system).ok().filter(|bytes| *bytes > 0))
+    };
+    let DriverConfig { network, terms, .. } = config;
+    let window = ("aeron.rcv.initial.window.length", network.initial_window.get(), "subscriptions", "rcv-wnd");
+    let mtu = ("aeron.mtu.length", terms.mtu.get().unsigned_abs().into(), "publications", "mtu");
+    [
+        (window, "rcvbuf", buffer(network.so_rcvbuf, system.rcvbuf)),
+        (mtu, "sndbuf", buffer(network.so_sndbuf, system.sndbuf)),
+    ]
+    .into_iter()
+    .filter_map(|((setting, bytes, what, key), name, buffer)| {
+        let buffer = buffer.filter(|buffer| bytes > *buffer)?;
+        Some(format!(
+            "{setting}={bytes} does not fit into the buffer of a socket, which has {buffer} bytes: {what} over UDP are \
+                 refused whose channels state neither {key} nor so-{name}; lower it, or raise aeron.socket.so_{name}"
+        ))
+    })
+    .collect()
 }
 
 fn cut(which: &str, asked: u64, limit: &str, most: i32) -> Option<String> {
@@ -55,6 +81,29 @@ mod tests {
         let hidden = [read("/proc/sys/net/core/wmem_max"), read("/proc/sys/net/core/rmem_max")].contains(&0);
         assert!(hidden || warnings(1 << 40, 1 << 40).len() == 2);
         assert_eq!(warnings(0, 0), [""; 0]);
+    }
+
+    #[test]
+    fn windows_and_datagrams_that_no_buffer_holds_are_told() {
+        let system = SocketDefaults { sndbuf: 212_992, rcvbuf: 212_992 };
+        let mut config = DriverConfig::default();
+        assert_eq!(misfits(&config, system), [""; 0]);
+        config.network.initial_window = ByteLength::new(256 << 10);
+        config.network.so_sndbuf = Some(ByteLength::new(1024));
+        let told = misfits(&config, system);
+        assert_eq!(
+            told[0],
+            "aeron.rcv.initial.window.length=262144 does not fit into the buffer of a socket, which has 131072 bytes: \
+             subscriptions over UDP are refused whose channels state neither rcv-wnd nor so-rcvbuf; lower it, or raise \
+             aeron.socket.so_rcvbuf"
+        );
+        assert!(
+            told.len() == 2 && told[1].contains("aeron.mtu.length=1408") && told[1].contains("has 1024"),
+            "{told:?}"
+        );
+        (config.network.so_rcvbuf, config.network.so_sndbuf) = (None, None);
+        assert!(misfits(&config, system)[0].contains("has 212992 bytes"), "the system's, unless another is asked for");
+        assert_eq!(misfits(&config, SocketDefaults::default()), [""; 0], "the system does not tell");
     }
 
     #[test]

@@ -63,7 +63,10 @@ pub(super) fn conductor_config(
             mode: directory.file_mode(),
             // At most 1 GiB, as limited by the table.
             page_size: i32::try_from(config.directory.file_page_size.get()).unwrap_or(4096),
-            low_space_warning: config.directory.low_file_store_warning_threshold.get(),
+            low_space_warning: config
+                .directory
+                .perform_storage_checks
+                .then_some(config.directory.low_file_store_warning_threshold.get()),
             deletions_per_cycle: process.resource_free_limit as usize,
             default_socket_sndbuf: sockets.sndbuf,
             default_socket_rcvbuf: sockets.rcvbuf,

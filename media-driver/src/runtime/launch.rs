@@ -24,7 +24,8 @@ use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
 use crate::io::resolver;
 use crate::io::socket_defaults::{self, SocketDefaults};
-use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportUnavailable};
+use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportKind, TransportUnavailable};
+use crate::shared::NetworkCounters;
 
 /// A running media driver. Dropping it stops it.
 ///
@@ -159,8 +160,8 @@ impl MediaDriver {
         Self::start(&config, delete_on_shutdown)
     }
 
-    /// Starts a driver for this process, in a new directory that is removed with it. Ignores the directory settings,
-    /// except which users may use it.
+    /// Starts a driver for this process, in a new directory that is removed with it. Ignores `dir`, `delete_on_start` and
+    /// `delete_on_shutdown` of [`config.directory`](crate::config::Directory).
     ///
     /// ```
     /// use gannet_driver::MediaDriver;
@@ -201,34 +202,17 @@ impl MediaDriver {
         // If anything fails from here on, everything that was created after the directory is dropped first, and clients
         // are told.
         let directory = Taken(Some(DriverDirectory::take(&DirectoryRequest::of(config), &clock)?));
-        warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
-        if !directory.is_in_memory() {
-            warnings.push(format!(
-                "{} is not on a file system in memory (tmpfs): the system writes its files to a disk now and then, and who \
-                 publishes or subscribes may wait for that; a directory in /dev/shm does not",
-                directory.path().display()
-            ));
-        }
+        warnings.extend(warnings_of_directory(&directory, config));
         let endpoints = endpoint_defaults(config);
         warnings.extend(socket_defaults::warnings(endpoints.send_buffer as u64, endpoints.receive_buffer as u64));
-        let memory = SharedMemory::create(config, &directory, &clock, &transport)?;
         let sockets = SocketDefaults::of_system();
+        warnings.extend(socket_defaults::misfits(config, sockets));
+        let memory = SharedMemory::create(config, &directory, &clock, &transport)?;
         let conductor_config = conductor_config(config, &directory, sockets, resolver);
         let seed = conductor_config.seed;
-        let offload = config.process.segmentation_offload;
-        let tried_directly = config.process.sockets_tried_directly as usize;
-        let options = SocketOptions { segmentation: offload, coalescing: offload, tried_directly };
-        let poll_ratio = config.network.send_to_status_poll_ratio as usize;
-        let thresholds = [config.timeouts.sender_cycle_threshold, config.timeouts.receiver_cycle_threshold].map(ns);
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
-        let NetworkParts { sender, receiver, ports, orders } = NetworkParts::new(
-            &conductor.network_counters(),
-            seed,
-            (chosen.kind, options, &config.loss),
-            poll_ratio,
-            thresholds,
-        )
-        .map_err(LaunchError::Transport)?;
+        let NetworkParts { sender, receiver, ports, orders } =
+            network_parts(config, chosen.kind, &conductor.network_counters(), seed).map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoints, look_up: resolver::timed, logs: log_files };
 
         let stop = StopHandle::default();
@@ -413,6 +397,34 @@ fn endpoint_defaults(config: &DriverConfig) -> channel::SocketDefaults {
         // -1 is the operating system's default.
         type_of_service: u8::try_from(config.network.tos).ok(),
     }
+}
+
+/// Sender and receiver with their transports.
+fn network_parts(
+    config: &DriverConfig,
+    transport: TransportKind,
+    counters: &NetworkCounters,
+    seed: u64,
+) -> io::Result<NetworkParts> {
+    let offload = config.process.segmentation_offload;
+    let tried_directly = config.process.sockets_tried_directly as usize;
+    let options = SocketOptions { segmentation: offload, coalescing: offload, tried_directly };
+    let poll_ratio = config.network.send_to_status_poll_ratio as usize;
+    let thresholds = [config.timeouts.sender_cycle_threshold, config.timeouts.receiver_cycle_threshold].map(ns);
+    NetworkParts::new(counters, seed, (transport, options, &config.loss), poll_ratio, thresholds)
+}
+
+/// What the operator should know of the driver's directory: what was found there, and where it is.
+fn warnings_of_directory(directory: &DriverDirectory, config: &DriverConfig) -> Vec<String> {
+    let mut warnings: Vec<_> = directory.findings().iter().filter_map(|finding| describe(finding, config)).collect();
+    if !directory.is_in_memory() {
+        warnings.push(format!(
+            "{} is not on a file system in memory (tmpfs): the system writes its files to a disk now and then, and who \
+             publishes or subscribes may wait for that; a directory in /dev/shm does not",
+            directory.path().display()
+        ));
+    }
+    warnings
 }
 
 /// The message for the operator about a finding, if there is one.

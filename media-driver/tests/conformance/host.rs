@@ -1,17 +1,19 @@
 //! Creates transports, and a pair of endpoints to test them with.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
+use gannet_driver::channel::NetworkInterface;
 use gannet_driver::config::TransportName;
+use gannet_driver::io::interfaces::network_interfaces;
 use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
 use gannet_driver::io::transport::{
     Datagram, LossPlan, LossyTransport, Sockets, Transport, UringTransport, choose, open,
 };
 use gannet_driver::mailbox::{
-    Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
+    Completion, Content, EndpointId, EndpointSpec, InlineFrame, LocalInterface, Transmit, TransmitBatch, TransmitTag,
 };
 use gannet_driver::sim::{SimNetwork, SimSockets, SimTransport, Weather};
 
@@ -22,6 +24,22 @@ pub(crate) trait Host {
     /// What this system lacks for such a transport. `None` if it can be used.
     fn missing(&self) -> Option<String> {
         None
+    }
+
+    /// An interface with an IPv6 address: the loopback interface, or one that takes multicast. Else the reason why there is
+    /// none.
+    fn ipv6_interface(&self, is_loopback: bool) -> Result<LocalInterface, String> {
+        let all = network_interfaces().expect("the list of interfaces");
+        let fits = |one: &&NetworkInterface| {
+            let takes_it = if is_loopback { one.is_loopback } else { one.is_multicast && !one.is_loopback };
+            one.is_up && one.address.is_ipv6() && takes_it
+        };
+        let found = all.iter().find(fits);
+        let found = found.map(|one| LocalInterface { address: one.address, index: one.index });
+        found.ok_or_else(|| {
+            let kind = if is_loopback { "loopback interface" } else { "interface that takes multicast" };
+            format!("no {kind} has an IPv6 address")
+        })
     }
 
     fn transport(&self) -> Self::Transport;
@@ -87,6 +105,10 @@ impl SimHost {
 impl Host for SimHost {
     type Transport = SimTransport;
 
+    fn ipv6_interface(&self, _: bool) -> Result<LocalInterface, String> {
+        Ok(LocalInterface { address: Ipv6Addr::LOCALHOST.into(), index: 1 })
+    }
+
     fn transport(&self) -> SimTransport {
         SimTransport::new(&self.0)
     }
@@ -107,6 +129,10 @@ impl<H: Host> Host for LossyHost<H> {
 
     fn missing(&self) -> Option<String> {
         self.0.missing()
+    }
+
+    fn ipv6_interface(&self, is_loopback: bool) -> Result<LocalInterface, String> {
+        self.0.ipv6_interface(is_loopback)
     }
 
     fn transport(&self) -> Self::Transport {

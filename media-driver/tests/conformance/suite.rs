@@ -1,6 +1,6 @@
 //! The suite. Each case takes a host, and must pass for every one.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters, sendable};
 use gannet::memory::CacheLines;
@@ -10,6 +10,7 @@ use gannet_driver::mailbox::{Content, EndpointSpec, Group, LocalInterface, Trans
 
 use crate::host::{Arrived, Host, Station, control, id, loopback, number, own_loopback, tagged};
 use crate::raw_access::RAW;
+use crate::skip;
 
 /// Makes a test of each case for one host.
 macro_rules! conformance {
@@ -22,7 +23,7 @@ macro_rules! conformance {
                 many_endpoints_hear_their_own, unknown_and_closed_endpoints_answer, an_idle_transport_answers_nothing,
                 wire_trap_33_a_connected_endpoint_hears_its_peer_alone, a_name_that_moved_is_followed, a_closed_port_harms_nobody,
                 what_cannot_be_sent_is_told_and_the_rest_goes_on, the_longest_datagram_passes, ipv6,
-                wire_trap_57_groups_on_one_port_do_not_mix, a_full_buffer_loses_and_goes_on, arrival_times_are_told,
+                wire_trap_57_groups_on_one_port_do_not_mix, groups_of_both_families_on_one_port_do_not_mix, a_full_buffer_loses_and_goes_on, arrival_times_are_told,
                 datagrams_may_be_written_to, ranges_that_a_log_does_not_have_are_refused,
             );
         }
@@ -286,6 +287,9 @@ pub(crate) fn the_longest_datagram_passes(host: &impl Host) {
 }
 
 pub(crate) fn ipv6(host: &impl Host) {
+    if let Err(reason) = host.ipv6_interface(true) {
+        return skip::report("conformance::ipv6", &reason);
+    }
     let mut station = Station::new(host);
     let local: SocketAddr = "[::1]:0".parse().unwrap();
     let (here, there) =
@@ -323,6 +327,47 @@ pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut found: Vec<_> = station.arrived.iter().map(|arrived| (arrived.endpoint.get(), arrived.bytes[0])).collect();
     found.sort_unstable();
     assert_eq!(found, [(2, 11), (3, 13), (4, 11), (5, 12)]);
+    let status = station.arrived.iter().find(|arrived| arrived.endpoint == id(5)).unwrap();
+    assert_eq!(status.from.port(), port);
+}
+
+/// A group of IPv6, of the scope that does not leave its interface, and one of IPv4. The control group and the separate
+/// socket of a connected publication are as with IPv4.
+pub(crate) fn groups_of_both_families_on_one_port_do_not_mix(host: &impl Host) {
+    let interface = match host.ipv6_interface(false) {
+        Ok(interface) => interface,
+        Err(reason) => return skip::report("conformance::groups_of_both_families_on_one_port_do_not_mix", &reason),
+    };
+    let mut station = Station::new(host);
+    let local = SocketAddr::new(interface.address, 0);
+    let port = station.open(1, &EndpointSpec::unicast(local)).port();
+    station.transport.close(id(1));
+    let group = |last: u16| Group {
+        address: (Ipv6Addr::from([0xFF11, 0, 0, 0, 0, 0, 20, last]), port).into(),
+        interface,
+        ttl: 1,
+    };
+    let subscription = |last| EndpointSpec { group: Some(group(last)), ..EndpointSpec::unicast(local) };
+    station.open(2, &subscription(11));
+    station.open(3, &subscription(13));
+    station.open(4, &subscription(11));
+    let publication =
+        EndpointSpec { connect: Some(group(11).address), group: Some(group(12)), ..EndpointSpec::unicast(local) };
+    station.open(5, &publication);
+    let ipv4 = Group {
+        address: SocketAddr::from(([239, 255, 20, 15], port)),
+        interface: LocalInterface { address: Ipv4Addr::LOCALHOST.into(), index: 0 },
+        ttl: 0,
+    };
+    station.open(6, &EndpointSpec { group: Some(ipv4), ..EndpointSpec::unicast(loopback()) });
+    station.send([control(5, group(11).address, 11, 32), control(6, ipv4.address, 15, 32)]);
+    station.until_arrived(3);
+    station.send([control(2, group(12).address, 12, 36), control(3, group(13).address, 13, 32)]);
+    station.until_arrived(5);
+    (0..10).for_each(|_| station.turn());
+    let mut found: Vec<_> = station.arrived.iter().map(|arrived| (arrived.endpoint.get(), arrived.bytes[0])).collect();
+    found.sort_unstable();
+    assert_eq!(found, [(2, 11), (3, 13), (4, 11), (5, 12), (6, 15)]);
     let status = station.arrived.iter().find(|arrived| arrived.endpoint == id(5)).unwrap();
     assert_eq!(status.from.port(), port);
 }

@@ -18,10 +18,10 @@ use crate::messages::{Received, message};
 /// A client timeout that is short enough for a test, but long enough for a live client on a busy machine.
 const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
 
-/// The number of clients that die.
+/// The number of processes that are killed, each of which is a client.
 const DEATHS: usize = 1_000;
-/// The number of clients per process. Two processes run at a time.
-const PER_PROCESS: usize = 50;
+/// The number of processes that run at a time.
+const AT_A_TIME: usize = 10;
 
 /// All resources of a driver.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,10 +81,11 @@ fn nothing_of_a_thousand_dead_subscribers_stays_behind() {
     // They all subscribe to this one.
     let visited = Healthy::start(&driver.dir, 1001);
     let before = Holdings::of(&driver);
-    for _ in 0..DEATHS / PER_PROCESS / 2 {
-        let doomed = [1, 2].map(|_| Helper::start("abandon", &driver.dir, PER_PROCESS));
+    for batch in 0..DEATHS / AT_A_TIME {
+        let streams = 5_000 + batch * AT_A_TIME..5_000 + (batch + 1) * AT_A_TIME;
+        let doomed: Vec<Helper> = streams.map(|stream| Helper::start("abandon", &driver.dir, stream)).collect();
         for helper in doomed {
-            helper.hear("abandoned");
+            helper.hear("waits for its end");
             helper.kill();
         }
     }

@@ -171,27 +171,23 @@ fn only_subscribe(stage: &Stage) {
     stage.stand_still();
 }
 
-/// Connects as many clients as its argument says. Each subscribes and publishes, and its conductor never runs again, so
-/// it sends neither a close command nor keepalives.
+/// Connects a client that subscribes, and publishes to the stream that its argument names. Then its conductor never runs
+/// again.
 fn abandon(stage: &Stage) {
-    let count: i32 = stage.argument.parse().unwrap();
-    for index in 0..count {
-        let context = context(&stage.dir).use_conductor_invoker().idle_sleep(Duration::from_millis(1));
-        let client = Client::connect(context).unwrap();
-        let mut subscription = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
-        let mut publication = client.async_add_publication("aeron:ipc", 5_000 + index).unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        let (mut subscribed, mut published) = (None, None);
-        while subscribed.is_none() || published.is_none() {
-            assert!(Instant::now() < deadline, "the driver does not answer client {index}");
-            client.invoke();
-            subscribed = subscribed.or_else(|| subscription.poll().unwrap());
-            published = published.or_else(|| publication.poll().unwrap());
-            std::thread::sleep(PAUSE);
-        }
-        std::mem::forget((subscribed, published, client));
+    let context = context(&stage.dir).use_conductor_invoker().idle_sleep(Duration::from_millis(1));
+    let client = Client::connect(context).unwrap();
+    let mut subscription = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
+    let mut publication = client.async_add_publication("aeron:ipc", stage.argument.parse().unwrap()).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let (mut subscribed, mut published) = (None, None);
+    while subscribed.is_none() || published.is_none() {
+        assert!(Instant::now() < deadline, "the driver does not answer");
+        client.invoke();
+        subscribed = subscribed.or_else(|| subscription.poll().unwrap());
+        published = published.or_else(|| publication.poll().unwrap());
+        std::thread::sleep(PAUSE);
     }
-    stage.say("abandoned");
+    stage.say("waits for its end");
     stage.stand_still();
 }
 

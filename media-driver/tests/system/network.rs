@@ -16,6 +16,8 @@ pub(crate) struct Network {
     /// The prefix of the names of its namespaces.
     name: String,
     hosts: usize,
+    /// Why its hosts have no IPv6 addresses, if they have none.
+    without_ipv6: Option<String>,
 }
 
 /// `ip` creates the folder of names with the first namespace, and two processes that do so at a time disturb each
@@ -37,7 +39,8 @@ impl Network {
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // From here on, everything created is removed when this is dropped.
-        let network = Self { name: format!("gannet-{}-{number}", std::process::id()), hosts };
+        let name = format!("gannet-{}-{number}", std::process::id());
+        let mut network = Self { name, hosts, without_ipv6: None };
         {
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let made = run("ip", &format!("netns add {}", network.switch()));
@@ -56,6 +59,12 @@ impl Network {
             must("ip", &format!("-n {switch} link add port{number} type veth peer name eth0 netns {host}"));
             must("ip", &format!("-n {switch} link set port{number} master switch up"));
             must("ip", &format!("-n {host} address add {}/24 dev eth0", network.address(number)));
+            // Without a check whether anybody else has the address, it can be used at once.
+            let added = run("ip", &format!("-n {host} address add {}/64 dev eth0 nodad", network.ipv6_address(number)));
+            if !added.status.success() {
+                let reason = String::from_utf8_lossy(&added.stderr).trim().to_owned();
+                network.without_ipv6 = Some(format!("there is no IPv6 here: {reason}"));
+            }
             must("ip", &format!("-n {host} link set lo up"));
             must("ip", &format!("-n {host} link set eth0 up"));
         }
@@ -66,6 +75,17 @@ impl Network {
     pub(crate) fn address(&self, host: usize) -> String {
         assert!((1..=self.hosts).contains(&host));
         format!("10.77.0.{host}")
+    }
+
+    /// The IPv6 address of a host.
+    pub(crate) fn ipv6_address(&self, host: usize) -> String {
+        assert!((1..=self.hosts).contains(&host));
+        format!("fd77::{host}")
+    }
+
+    /// Why hosts have no IPv6 addresses, if they have none.
+    pub(crate) fn without_ipv6(&self) -> Option<&str> {
+        self.without_ipv6.as_deref()
     }
 
     /// Starts a driver on a host.

@@ -246,6 +246,33 @@ fn datagrams_longer_than_the_link_takes(transport: &str) {
     }
 }
 
+/// Streams over IPv6: to one receiver, and to a group whose interface each host selects by its prefix.
+fn ipv6_to_one_and_to_a_group(transport: &str) {
+    let Some(network) = network("ipv6_to_one_and_to_a_group", transport) else { return };
+    if let Some(reason) = network.without_ipv6() {
+        return skip::report(&format!("three_hosts::ipv6_to_one_and_to_a_group_over_{transport}"), reason);
+    }
+    let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
+    let unicast = format!("aeron:udp?endpoint=[{}]:40123", network.ipv6_address(2));
+    let mut alone = Stream::new(&from, &unicast, vec![Reader::new(&one, &unicast)]);
+    alone.deliver(1_000);
+    let identity = alone.readers[0].subscription.images()[0].source_identity().to_owned();
+    assert!(identity.starts_with(&format!("[{}]:", network.ipv6_address(1))), "{identity}");
+
+    let group = |host| format!("aeron:udp?endpoint=[ff15::77:1]:40456|interface=[{}]/64", network.ipv6_address(host));
+    let readers = vec![Reader::new(&one, &group(2)), Reader::new(&other, &group(3))];
+    let mut all = Stream::new(&from, &format!("{}|fc=min,t:60s|ttl=7", group(1)), readers);
+    all.deliver(1_000);
+    // What is lost on the way is requested again.
+    (1..=3).for_each(|host| network.spoil(host, 5));
+    all.deliver(1_000);
+    assert!(one.counter(SystemCounter::NaksSent) > 0, "nothing was lost");
+    for host in [&from, &one, &other] {
+        assert_eq!(host.counter(SystemCounter::InvalidPackets), 0);
+        assert_eq!(host.errors(), "");
+    }
+}
+
 macro_rules! over_each_transport {
     ($($case:ident)+) => {
         mod over_sockets {
@@ -264,4 +291,5 @@ over_each_transport!(
     links_that_come_back_at_once
     a_link_that_stays_down
     datagrams_longer_than_the_link_takes
+    ipv6_to_one_and_to_a_group
 );

@@ -8,13 +8,21 @@ use gannet_driver::io::transport::{TransportKind, choose};
 
 /// Makes this thread's calls of one number fail with "not permitted".
 fn forbid(call: i64) {
+    fail_from(0, call, libc::EPERM);
+}
+
+/// Makes the calls of one number whose third argument is at least `least` fail, of this thread and those that it starts.
+pub(crate) fn fail_from(least: u32, call: i64, errno: i32) {
     let filter = |code: u16, jt: u8, jf: u8, k: u32| libc::sock_filter { code, jt, jf, k };
-    let permission = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    let refusal = libc::SECCOMP_RET_ERRNO | errno as u32;
     let mut program = [
-        // Loads the number of the call. If it is the forbidden one, it is refused; else it is allowed.
+        // Loads the number of the call, and then its third argument. If both are those that fail, it is refused; else it
+        // is allowed.
         filter(0x20, 0, 0, 0),
-        filter(0x15, 0, 1, call as u32),
-        filter(0x06, 0, 0, permission),
+        filter(0x15, 0, 3, call as u32),
+        filter(0x20, 0, 0, 32),
+        filter(0x35, 0, 1, least),
+        filter(0x06, 0, 0, refusal),
         filter(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };

@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use gannet::{Client, Context, ExclusivePublication, Subscription};
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile, ThreadingMode, TransportName};
+use gannet_driver::io::transport::choose;
 
 use crate::counting::allocations;
+use crate::skip;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -25,10 +27,10 @@ struct Host {
 }
 
 impl Host {
-    fn start() -> Self {
+    fn start(transport: TransportName, tried_directly: u32) -> Self {
         let mut config = DriverConfig::for_profile(Profile::Frugal);
         config.threads.mode = ThreadingMode::Invoker;
-        config.process.transport = TransportName::Sockets;
+        (config.process.transport, config.process.sockets_tried_directly) = (transport, tried_directly);
         config.timeouts.client_liveness = Duration::from_secs(600);
         config.timeouts.publication_unblock = Duration::from_secs(700);
         config.timeouts.image_liveness = Duration::from_secs(600);
@@ -72,7 +74,21 @@ fn carry(
 
 #[test]
 fn a_message_crosses_without_an_allocation() {
-    let mut hosts = [Host::start(), Host::start()];
+    a_message_crosses(TransportName::Sockets, 5);
+}
+
+/// With io_uring for sends, and also with a receive operation for every socket.
+#[test]
+fn a_message_crosses_without_an_allocation_over_io_uring() {
+    if let Err(reason) = choose(TransportName::IoUring) {
+        return skip::report("path::a_message_crosses_without_an_allocation_over_io_uring", &reason.to_string());
+    }
+    a_message_crosses(TransportName::IoUring, 5);
+    a_message_crosses(TransportName::IoUring, 0);
+}
+
+fn a_message_crosses(transport: TransportName, tried_directly: u32) {
+    let mut hosts = [(); 2].map(|()| Host::start(transport, tried_directly));
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k");
     let mut asked = hosts[1].client.async_add_subscription(&channel, 1, gannet::ImageHandlers::new()).unwrap();

@@ -16,6 +16,7 @@ use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, Tr
 
 mod channels;
 mod names;
+mod shared;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: i32 = 1001;

@@ -55,7 +55,9 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
                 _ => None,
             };
             let state = driver.as_ref().map(|driver| driver.state(clock.epoch(), request.driver_timeout));
-            if let (Some(driver), Some(DriverState::Alive { age_ms })) = (&driver, state) {
+            if let (Some(driver), Some(state)) = (&driver, state)
+                && let Some(age_ms) = age_of_active(state)
+            {
                 return Err(DirectoryError::active(path, driver, age_ms));
             }
             if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
@@ -78,6 +80,15 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
         }
     }
     Err(DirectoryError::Contended { path: path.to_owned() })
+}
+
+/// The age of the heartbeat of a driver that is alive, or may be. Negative if it is in the future.
+fn age_of_active(state: DriverState) -> Option<i64> {
+    match state {
+        DriverState::Alive { age_ms } => Some(age_ms),
+        DriverState::Ahead { ahead_ms } => Some(-ahead_ms),
+        DriverState::Starting | DriverState::Silent { .. } | DriverState::ShutDown => None,
+    }
 }
 
 /// Waits for another driver to progress.

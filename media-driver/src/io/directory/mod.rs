@@ -19,7 +19,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gannet::cnc::{CNC_FILE_NAME, DriverState};
+use gannet::cnc::{CNC_FILE_NAME, DriverState, DriverWatch};
 use gannet::reports::LOSS_REPORT_FILE_NAME;
 use gannet::time::Clock;
 
@@ -32,9 +32,9 @@ use super::existing::{Existing, look, not_ready};
 use crate::config::DirectoryAccess;
 
 /// The directory of publication logs.
-pub const PUBLICATIONS: &str = "publications";
+const PUBLICATIONS: &str = "publications";
 /// The directory of image logs.
-pub const IMAGES: &str = "images";
+const IMAGES: &str = "images";
 /// The entries of a driver's directory, of any driver.
 const MADE_BY_DRIVERS: [&str; 4] = [CNC_FILE_NAME, PUBLICATIONS, IMAGES, LOSS_REPORT_FILE_NAME];
 /// The suffix of log files.
@@ -196,27 +196,22 @@ impl DriverDirectory {
     fn check_for_driver(&mut self, timeout: Duration, clock: &dyn Clock) -> Result<(), DirectoryError> {
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let begun = clock.monotonic();
-        let mut ahead = None;
+        let mut watch = DriverWatch::new(timeout);
         loop {
             let look_failed = |source| failed("read", &self.path.join(CNC_FILE_NAME))(source);
             let mut existing = look(&self.path).map_err(look_failed)?;
             let now = clock.epoch();
+            let mut silent_for_ms = None;
             if let Existing::Driver(driver) = &existing {
-                match driver.state(now, timeout) {
-                    DriverState::Alive { age_ms } => {
-                        // A heartbeat far in the future was stored before the wall clock was set back. A living driver
-                        // soon stores another.
-                        let heartbeat = now.saturating_add_ms(age_ms.saturating_neg());
-                        if age_ms >= -timeout_ms || *ahead.get_or_insert(heartbeat) != heartbeat {
-                            return Err(DirectoryError::active(&self.path, driver, age_ms));
-                        }
-                        if clock.monotonic().since(begun) / 1_000_000 <= timeout_ms {
-                            pause();
-                            continue;
-                        }
+                match watch.judge(driver.heartbeat(), now, clock.monotonic()) {
+                    DriverState::Alive { age_ms } => return Err(DirectoryError::active(&self.path, driver, age_ms)),
+                    DriverState::Ahead { .. } => {
+                        pause();
+                        continue;
                     }
                     DriverState::Starting => existing = not_ready(&self.path).map_err(look_failed)?,
-                    DriverState::Silent { .. } | DriverState::ShutDown => {}
+                    DriverState::Silent { age_ms } => silent_for_ms = Some(age_ms),
+                    DriverState::ShutDown => {}
                 }
             }
             match existing {
@@ -234,11 +229,6 @@ impl DriverDirectory {
                 }
                 Existing::Damaged(source) => return Err(DirectoryError::Damaged { path: self.path.clone(), source }),
                 Existing::Driver(driver) => {
-                    let silent_for_ms = match driver.state(now, timeout) {
-                        DriverState::Silent { age_ms } => Some(age_ms),
-                        DriverState::Alive { .. } => Some(clock.monotonic().since(begun) / 1_000_000),
-                        DriverState::Starting | DriverState::ShutDown => None,
-                    };
                     self.findings.push(Finding::DeadDriver { pid: driver.pid(), silent_for_ms });
                     match driver.save_errors(&self.path, now) {
                         Ok(saved) => self.findings.extend(saved.map(Finding::ErrorsSaved)),

@@ -39,14 +39,6 @@ impl AnyTransport {
             TransportKind::Sockets => Self::Sockets(Box::new(SocketTransport::new(options)?)),
         })
     }
-
-    /// The kind of the transport.
-    pub const fn kind(&self) -> TransportKind {
-        match self {
-            Self::IoUring(_) => TransportKind::IoUring,
-            Self::Sockets(_) => TransportKind::Sockets,
-        }
-    }
 }
 
 impl Transport for AnyTransport {

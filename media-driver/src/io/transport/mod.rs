@@ -17,6 +17,10 @@ mod error;
 mod lossy;
 mod open;
 mod run;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../../engine/tests/support/skip.rs"]
+mod skip;
 pub mod socket;
 pub mod uring;
 

@@ -170,6 +170,8 @@ fn prepare(socket: &Socket, spec: &EndpointSpec) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::interfaces::network_interfaces;
+    use crate::io::transport::skip;
     use crate::mailbox::LocalInterface;
 
     fn loopback(port: u16) -> SocketAddr {
@@ -233,5 +235,29 @@ mod tests {
         assert_ne!(sends_from.port(), port);
         assert_eq!(connected.opened().local.port(), port);
         assert_eq!(connected.sender.multicast_ttl_v4().unwrap(), 3);
+    }
+
+    /// The interface is selected by its index, and the hops are those of the channel.
+    #[test]
+    fn a_group_of_ipv6_has_its_interface_and_hops() {
+        let all = network_interfaces().unwrap();
+        let Some(interface) = all.iter().find(|one| one.is_loopback && one.address.is_ipv6()) else {
+            return skip::report("a_group_of_ipv6_has_its_interface_and_hops", "the loopback interface has no IPv6");
+        };
+        let address = "[ff15::77:1]:0".parse().unwrap();
+        let interface = LocalInterface { address: interface.address, index: interface.index };
+        let group = |ttl| Some(Group { address, interface, ttl });
+        let spec = EndpointSpec { group: group(7), ..EndpointSpec::unicast((Ipv6Addr::LOCALHOST, 0).into()) };
+        let sockets = open(&spec).unwrap();
+        assert!(sockets.opened().local.is_ipv6() && sockets.opened().local.port() != 0);
+        assert_eq!(sockets.sender.multicast_if_v6().unwrap(), interface.index);
+        assert_eq!(sockets.sender.multicast_hops_v6().unwrap(), 7);
+        // Without a number, the system's default.
+        let sockets = open(&EndpointSpec { group: group(0), ..spec }).unwrap();
+        assert_eq!(sockets.sender.multicast_hops_v6().unwrap(), 1);
+        let interface = LocalInterface { address: Ipv4Addr::LOCALHOST.into(), ..interface };
+        let mixed = Some(Group { address, interface, ttl: 0 });
+        let error = open(&EndpointSpec { group: mixed, ..spec }).unwrap_err();
+        assert!(error.to_string().contains("ff15::77:1"), "{error}");
     }
 }

@@ -226,11 +226,6 @@ impl Drop for UringTransport {
 }
 
 #[cfg(test)]
-#[expect(unreachable_pub, reason = "shared with tests of other crates")]
-#[path = "../../../../../engine/tests/support/skip.rs"]
-mod skip;
-
-#[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::mem::MaybeUninit;
@@ -240,7 +235,7 @@ mod tests {
     use super::receives::REST;
     use super::*;
     use crate::config::TransportName;
-    use crate::io::transport::{choose, open};
+    use crate::io::transport::{choose, open, skip};
     use crate::mailbox::{Content, EndpointSpec, InlineFrame, TransmitTag};
 
     const DEAF: EndpointId = EndpointId::new(1);

@@ -1,0 +1,66 @@
+//! A path that takes no datagram as long as a channel's: the driver tells its operator where, and what to do.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "asks the system for a port that nobody uses, and waits with a deadline"
+)]
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use gannet::cnc::CncFile;
+use gannet::counters::SystemCounter;
+use gannet::memory::FileAccess;
+use gannet::time::EpochMillis;
+use gannet::{Client, Context};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, TransportName};
+
+use crate::forbidden::fail_from;
+
+const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest datagram that the path takes, in bytes.
+const LONGEST: u32 = 1_472;
+
+/// The kernel refuses the driver's long datagrams as it does where the path takes none of that length: threads inherit this
+/// from their creator. Of messages for several datagrams it refuses all.
+#[test]
+fn an_mtu_that_the_path_refuses_is_in_the_error_log() {
+    let confined = std::thread::spawn(|| {
+        fail_from(LONGEST + 1, libc::SYS_sendto, libc::EMSGSIZE);
+        fail_from(0, libc::SYS_sendmsg, libc::EMSGSIZE);
+        fail_from(0, libc::SYS_sendmmsg, libc::EMSGSIZE);
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        config.buffers.counter_values_length = ByteLength::new(1 << 20);
+        config.process.transport = TransportName::Sockets;
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(PATIENCE)).unwrap();
+        let to = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let channel = format!("aeron:udp?endpoint={to}|mtu=8k");
+        let _subscription = client.add_subscription(&channel, 1001).unwrap();
+        let publication = client.add_publication(&channel, 1001).unwrap();
+        let cnc = CncFile::open(driver.dir(), FileAccess::ReadOnly).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let mut said = None;
+        while said.is_none() {
+            assert!(Instant::now() < deadline, "nothing in the error log");
+            // Refused while there is no receiver.
+            let _ = publication.offer(&[7; 8_000]);
+            std::thread::sleep(Duration::from_millis(1));
+            let errors = cnc.errors();
+            errors
+                .for_each(EpochMillis::new(0), |entry| {
+                    if entry.text.contains("8032") {
+                        said = Some(entry.text.clone());
+                    }
+                })
+                .unwrap();
+        }
+        let said = said.unwrap_or_default();
+        assert!(said.contains(&to.to_string()) && said.contains("set a smaller mtu on the channel"), "{said}");
+        let counters = client.counters();
+        assert!(counters.value(SystemCounter::ShortSends.id()) > Some(0));
+        assert!(counters.value(SystemCounter::Errors.id()) > Some(0));
+    });
+    confined.join().expect("the thread's own assertions");
+}
