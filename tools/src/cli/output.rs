@@ -56,6 +56,12 @@ impl Output {
         self.said(written)
     }
 
+    /// Lets `print` write to standard output by itself, and flushes that. For text that has colors on a terminal.
+    pub(crate) fn print(&mut self, print: impl FnOnce() -> io::Result<()>) -> anyhow::Result<()> {
+        let printed = print().and_then(|()| io::stdout().flush());
+        self.said(printed)
+    }
+
     /// Writes a line.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> anyhow::Result<()> {
         let written = writeln!(self.writer, "{line}");

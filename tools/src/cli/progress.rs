@@ -4,12 +4,17 @@ use std::io::{self, IsTerminal, Write};
 
 use gannet::types::Position;
 
+/// What is read between two steps that are shown, in bytes.
+const STEP: i64 = 16 << 20;
+
 /// Shows the progress of long work on a terminal. Does nothing elsewhere.
 pub(crate) struct Progress<W: Write = io::Stderr> {
     what: &'static str,
     /// `None` where standard error is not a terminal.
     terminal: Option<W>,
     shown: bool,
+    /// The last step of a reader.
+    passed: Option<Position>,
 }
 
 impl Progress {
@@ -21,7 +26,16 @@ impl Progress {
 
 impl<W: Write> Progress<W> {
     fn on(terminal: Option<W>, what: &'static str) -> Self {
-        Self { what, terminal, shown: false }
+        Self { what, terminal, shown: false, passed: None }
+    }
+
+    /// Shows how far a reader is, every so many bytes, however long the messages are. For each message.
+    pub(crate) fn passes(&mut self, position: Position) {
+        let passed = *self.passed.get_or_insert(position);
+        if position.get().saturating_sub(passed.get()) >= STEP {
+            self.passed = Some(position);
+            self.at(position);
+        }
     }
 
     pub(crate) fn at(&mut self, position: Position) {
@@ -57,6 +71,15 @@ mod tests {
         let mut shown = Vec::new();
         drop(Progress::on(Some(&mut shown), "verified"));
         assert!(shown.is_empty());
+        let mut shown = Vec::new();
+        let mut progress = Progress::on(Some(&mut shown), "searched");
+        let begin = 3 * STEP;
+        [begin, begin + 64, begin + STEP - 32, begin + STEP, begin + STEP + 64, begin + 3 * STEP]
+            .into_iter()
+            .for_each(|position| progress.passes(Position::new(position)));
+        drop(progress);
+        let steps = [4 * STEP, 6 * STEP].map(|step| format!("\r\x1b[Ksearched up to {step}")).concat();
+        assert_eq!(String::from_utf8(shown).expect("text"), steps + "\r\x1b[K");
         let mut nobody = Progress::on(None::<Vec<u8>>, "verified");
         nobody.at(Position::new(64));
         assert!(!nobody.shown);

@@ -56,8 +56,13 @@ enum Command {
 
 /// Parses the command line and runs the subcommand.
 pub(crate) fn run() -> Outcome {
-    let command = Cli::parse().command;
     let out = &mut Output::stdout();
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        // The command line was not understood: exit code 2.
+        Err(error) if error.use_stderr() => error.exit(),
+        Err(help) => return out.print(|| help.print()),
+    };
     let outcome = match command {
         Command::Demo(args) => demo::run(&args, out),
         Command::Pub(args) => publish::run(&args, out),

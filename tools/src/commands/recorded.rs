@@ -21,7 +21,9 @@ pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recordi
 /// Tells a directory that does not exist from one that is not a journal.
 pub(super) fn existing(dir: &Path) -> Outcome {
     match dir.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no directory {}", dir.display()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("there is no directory {}: name that of the journal, or make a journal there first", dir.display())
+        }
         _ => Ok(()),
     }
 }

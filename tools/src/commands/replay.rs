@@ -69,6 +69,13 @@ struct Summary {
     seconds: f64,
 }
 
+impl Summary {
+    /// The summary of a replay that was stopped before it had a driver.
+    fn of_nothing(recording_id: i64, position: i64) -> Self {
+        Self { recording_id, session_id: None, from_position: position, position, bytes: 0, seconds: 0.0 }
+    }
+}
+
 fn speed(text: &str) -> Result<Speed, String> {
     match text {
         "full" => Ok(Speed::Full),
@@ -87,8 +94,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         bail!(Usage("--to start leaves nothing to replay".to_owned()));
     }
     let stop = Stop::listen()?;
-    // Opened before the command connects to a driver.
+    // Opened before the command connects to a driver, and so is the place to start from.
     let recording = open(&args.journal, args.recording)?;
+    let from = recording.tailer(args.from)?.position().get();
     let recording_id = recording.descriptor().recording_id.get();
     let end = match args.to {
         Some(Start::End) => ReplayEnd::Recorded,
@@ -97,7 +105,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None => ReplayEnd::Recorded,
     };
     let opened = Connection::open(&args.dir.path(), &args.patience, "gannet replay", &stop, |_| Ok(()));
-    let Some((connection, ())) = opened.context("cannot publish")? else { return Ok(()) };
+    let Some((connection, ())) = opened.context("cannot publish")? else {
+        return report(args, out, &Summary::of_nothing(recording_id, from));
+    };
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed).verify(args.checking.is_wanted());
     let mut replayer =
         Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;
@@ -111,10 +121,15 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         bytes: replayer.position().get() - from,
         seconds: began.map_or(0.0, |began| began.elapsed().as_secs_f64()),
     };
+    report(args, out, &summary)
+}
+
+/// Tells what was replayed.
+fn report(args: &Args, out: &mut Output, summary: &Summary) -> Outcome {
     if args.json {
-        out.json(&summary)
+        out.json(summary)
     } else {
-        let Summary { from_position, position, bytes, seconds, .. } = summary;
+        let Summary { recording_id, from_position, position, bytes, seconds, .. } = summary;
         out.line(format_args!(
             "replayed recording {recording_id} from {from_position} to {position}: {bytes} bytes in {seconds:.2} s"
         ))

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn check(args: &Args, out: &mut Output) -> Outcome {
-    let driver = Driver::open(&args.dir.path())?.identify();
+    let driver = Driver::open(&args.dir.path())?.identify_for_sure();
     if args.json {
         out.json(&driver)?;
     } else {

@@ -155,6 +155,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
         if fragments > 0 {
             idle.reset();
             last_message = Instant::now();
+            is_waiting = false;
             continue;
         }
         printer.out.flush()?;
@@ -259,18 +260,17 @@ impl Feed {
     }
 
     /// What is still awaited after a recording that has ended was replayed. It may never come: a publication that is
-    /// started anew has another session.
+    /// started anew has another session, and only a recorder can continue the recording with that.
     fn awaited(&self) -> Option<String> {
         let Self::Merged(merge) = self else { return None };
-        let descriptor = merge.recording().descriptor();
         (merge.state() == MergeState::Joining && merge.is_at_end_of_recording()).then(|| {
             format!(
-                "recording {} ends at {}; waiting for the publication that was recorded, session {}, to go on from there \
-                 (another publication of the stream has another session: for that one, run `gannet sub` without \
-                 --from-journal)",
-                descriptor.recording_id.get(),
+                "recording {} ends at {}; waiting for the publication that was recorded, session {}, to go on from there, or \
+                 for `gannet record --extend` to continue the recording with another one (for a publication that is not \
+                 recorded, run `gannet sub` without --from-journal)",
+                merge.recording().descriptor().recording_id.get(),
                 merge.position().get(),
-                descriptor.session_id.get(),
+                merge.session_id().get(),
             )
         })
     }

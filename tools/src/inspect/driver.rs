@@ -1,11 +1,12 @@
 //! Reads a driver's CnC file.
 
+use std::cell::RefCell;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use gannet::cnc::{CncFile, CncOpenError};
+use gannet::cnc::{CncFile, CncOpenError, DriverWatch};
 use gannet::counters::{CounterRecord, SystemCounter};
 use gannet::memory::FileAccess;
 use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
@@ -18,12 +19,17 @@ use crate::cli::advise_on_driver;
 /// The age from which a heartbeat means that its driver is dead: the default timeout of clients.
 const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a heartbeat in the future is looked at again.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// A driver that runs, or that ran in this directory.
 pub(crate) struct Driver {
     dir: PathBuf,
     cnc: CncFile,
     /// The identity of the file that is open, since another may have its name later.
     file: Option<FileId>,
+    /// What was seen of its heartbeats.
+    watch: RefCell<DriverWatch>,
 }
 
 /// The identity of a file: its device and inode number.
@@ -39,7 +45,8 @@ impl Driver {
             );
             advise_on_driver(error.into(), dir, Some(otherwise))
         })?;
-        Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc })
+        let watch = RefCell::new(DriverWatch::new(DRIVER_TIMEOUT));
+        Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc, watch })
     }
 
     /// The CnC file.
@@ -85,12 +92,32 @@ impl Driver {
         Ok(())
     }
 
-    /// Which driver this is, and whether it is alive.
+    /// Which driver this is, and whether it is alive, as far as this and earlier looks can tell.
     pub(crate) fn identify(&self) -> DriverLine {
-        let now = SystemClock.epoch();
+        self.identify_at(&SystemClock)
+    }
+
+    /// Which driver this is, and whether it is alive. That takes one look, but up to [`DRIVER_TIMEOUT`] if the clock was
+    /// set back.
+    pub(crate) fn identify_for_sure(&self) -> DriverLine {
+        self.identify_between(&SystemClock, || std::thread::sleep(LOOK_INTERVAL))
+    }
+
+    fn identify_between(&self, clock: &dyn Clock, mut pause: impl FnMut()) -> DriverLine {
+        loop {
+            let line = self.identify_at(clock);
+            if !line.is_open() {
+                return line;
+            }
+            pause();
+        }
+    }
+
+    fn identify_at(&self, clock: &dyn Clock) -> DriverLine {
+        let now = clock.epoch();
         DriverLine {
             dir: self.dir.display().to_string(),
-            state: self.cnc.driver_state(now, DRIVER_TIMEOUT),
+            state: self.watch.borrow_mut().judge(self.cnc.heartbeat(), now, clock.monotonic()),
             pid: self.cnc.pid(),
             started: self.cnc.start_timestamp(),
             now,
@@ -122,7 +149,7 @@ mod tests {
     use super::*;
     use gannet::cnc::CncParameters;
     use gannet::memory::Reserve;
-    use gannet::time::EpochMillis;
+    use gannet::time::{EpochMillis, ManualClock, MonotonicNanos};
 
     #[test]
     fn a_directory_without_a_driver_says_what_to_do() {
@@ -145,6 +172,34 @@ mod tests {
             page_size: 4096,
         };
         CncFile::create(dir, &parameters, 0o600, Reserve::Space).expect("there is room").make_ready();
+    }
+
+    /// It was stored before the wall clock was set back.
+    #[test]
+    fn a_heartbeat_in_the_future_is_watched_until_it_is_clear_whose_it_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        make(dir.path(), 1);
+        let clock = ManualClock::new(MonotonicNanos::new(0), EpochMillis::new(5_000));
+        let beat = |heartbeat_ms| {
+            let cnc = CncFile::open(dir.path(), FileAccess::ReadWrite).expect("it is there");
+            cnc.commands().set_consumer_heartbeat(EpochMillis::new(heartbeat_ms));
+        };
+        beat(3_600_000);
+        let driver = Driver::open(dir.path()).expect("it is there");
+        assert!(driver.identify_at(&clock).is_open());
+        let mut looks = 0;
+        let line = driver.identify_between(&clock, || {
+            looks += 1;
+            clock.advance_ns(50_000_000);
+            if looks == 20 {
+                beat(5_990);
+            }
+        });
+        assert_eq!((line.is_alive(), looks), (true, 20), "{line}");
+        beat(3_600_000);
+        let driver = Driver::open(dir.path()).expect("it is there");
+        let line = driver.identify_between(&clock, || _ = clock.advance_ns(50_000_000));
+        assert!(!line.is_alive() && line.to_string().contains("no heartbeat for 10."), "{line}");
     }
 
     #[test]

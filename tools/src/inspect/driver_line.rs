@@ -29,6 +29,11 @@ impl DriverLine {
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.state, DriverState::Alive { .. })
     }
+
+    /// Whether another look must show whether the driver is alive.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, DriverState::Ahead { .. })
+    }
 }
 
 impl fmt::Display for DriverLine {
@@ -37,6 +42,11 @@ impl fmt::Display for DriverLine {
         match self.state {
             DriverState::Starting => f.write_str("starting"),
             DriverState::Alive { age_ms } => write!(f, "alive, heartbeat {} ms ago", age_ms.max(0)),
+            DriverState::Ahead { ahead_ms } => write!(
+                f,
+                "heartbeat {:.1} s in the future, because the clock was set back; alive if that changes",
+                ahead_ms as f64 / 1e3
+            ),
             DriverState::Silent { age_ms } => {
                 write!(f, "DEAD OR STOPPED: no heartbeat for {:.1} s", age_ms as f64 / 1e3)
             }
@@ -58,6 +68,7 @@ impl Serialize for DriverLine {
         let (state, heartbeat_age_ms) = match self.state {
             DriverState::Starting => ("starting", None),
             DriverState::Alive { age_ms } => ("alive", Some(age_ms.max(0))),
+            DriverState::Ahead { ahead_ms } => ("ahead", Some(-ahead_ms)),
             DriverState::Silent { age_ms } => ("silent", Some(age_ms)),
             DriverState::ShutDown => ("shut_down", None),
         };
@@ -107,9 +118,17 @@ mod tests {
                 Some(12_340),
                 false,
             ),
+            (
+                DriverState::Ahead { ahead_ms: 12_340 },
+                "heartbeat 12.3 s in the future, because the clock was set back; alive if that changes",
+                "ahead",
+                Some(-12_340),
+                false,
+            ),
             (DriverState::ShutDown, "shut down", "shut_down", None, false),
         ] {
             let line = line(state);
+            assert_eq!(line.is_open(), name == "ahead");
             assert_eq!(line.is_alive(), is_alive);
             let expected = format!("driver in /d: {words}; pid 7, profile frugal, started 12.5 s ago, CnC 0.2.0");
             assert_eq!(line.to_string(), expected);

@@ -262,6 +262,29 @@ fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[test]
+fn text_for_which_there_is_no_room_is_a_failure() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["--version"],
+        &["help", "journal"],
+        &["journal", "--help"],
+        &["journal", "cat", "-h"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+        let output = gannet(arguments).stdout(full).output().expect("it was built for this test");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.starts_with("error: cannot write to standard output\n"), "{arguments:?}: {told}");
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = gannet(arguments).stdout(closed).output().expect("it was built for this test");
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_warning_that_nobody_can_read_ends_no_command() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
     let mut command = gannet(&["sub", "--channel", "aeron:ipc?term-lenght=64k", "--driver-timeout", "30ms"]);

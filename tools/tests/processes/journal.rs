@@ -1,10 +1,11 @@
 //! `gannet journal`: its output for a journal in use and for a damaged one, as a script sees it.
 
 use gannet::journal::{Journal, JournalOptions, RollCycle};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::sbe;
-use crate::support::{Ended, Process, gannet};
+use crate::support::{Ended, Process, eventually, gannet};
 
 fn ended(arguments: &[&str]) -> Ended {
     Process::spawn(&mut gannet(&[&["journal"], arguments].concat()), None).end()
@@ -304,6 +305,136 @@ fn messages_are_chosen_by_what_a_field_says() {
     assert!(all.code() == Some(1) && all.stderr.contains("5 messages could not be decoded"), "{}", all.stderr);
     let wrong = run(&["cat", "--field", "id"]);
     assert!(wrong.code() == Some(2) && wrong.stderr.contains("instrument=9"), "{}", wrong.stderr);
+}
+
+/// The last messages are chosen as others are, and so are those that are appended meanwhile.
+#[test]
+fn the_last_messages_are_chosen_by_text_template_field_and_schema() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = sbe::schema(dir.path(), "orders.xml", 1, sbe::ORDER);
+    let path = dir.path().join("orders");
+    let journal = Journal::create(&path, &JournalOptions::new().segment_length(16 << 20)).expect("a journal");
+    let mut appender = journal.appender().expect("an appender");
+    let path = path.to_str().expect("a plain path");
+    let mut append = |ids: &[u8]| {
+        for &id in ids {
+            appender.append(&sbe::order(1, id, if id % 2 == 0 { b'B' } else { b'X' })).expect("appended");
+            appender.append(format!("note {id}").as_bytes()).expect("appended");
+        }
+    };
+    append(&[1, 2, 3, 4]);
+    let tail = |arguments: &[&str]| gannet(&[&["journal", "tail", "--json", "--dir", path], arguments].concat());
+    let run = |arguments: &[&str]| Process::spawn(&mut tail(arguments), None).end();
+    let found = |ended: Ended, key: &str| ended.json().iter().map(|line| line[key].clone()).collect::<Vec<_>>();
+    assert_eq!(found(run(&["--text", "note"]), "text"), ["note 1", "note 2", "note 3", "note 4"]);
+    // Of the last three, which are notes but for one.
+    assert_eq!(found(run(&["-n", "3", "--text", "note"]), "text"), ["note 3", "note 4"]);
+    assert!(found(run(&["--text", "nothing"]), "text").is_empty());
+    let with_schema = |arguments: &[&str]| run(&[&["--schema", &schema], arguments].concat());
+    let orders = found(with_schema(&["--template", "3"]), "fields");
+    assert_eq!((orders.len(), &orders[3]), (4, &serde_json::json!({"id": 4, "side": "Buy"})));
+    assert_eq!(found(with_schema(&["-n", "4", "--template", "3"]), "sequence"), [4, 6]);
+    assert!(found(with_schema(&["--template", "4"]), "fields").is_empty());
+    assert_eq!(found(with_schema(&["--field", "side=Buy"]), "sequence"), [2, 6]);
+    assert_eq!(found(with_schema(&["--field", "side=Buy", "--field", "id=4"]), "sequence"), [6]);
+    let undecoded = with_schema(&[]);
+    assert!(
+        undecoded.code() == Some(1) && undecoded.stderr.contains("4 messages could not be decoded"),
+        "{undecoded:?}"
+    );
+    assert_eq!(run(&["--template", "3"]).code(), Some(2), "by which schema?");
+
+    let follow = |arguments: &[&str]| {
+        let process = Process::spawn(&mut tail(&[&["-f", "--from-position", "0"], arguments].concat()), None);
+        eventually("it hears signals", || process.hears(Signal::INT).then_some(()));
+        process
+    };
+    let notes = follow(&["--text", "note", "--count", "7"]);
+    let buys = follow(&["--schema", &schema, "--field", "side=Buy", "--count", "4"]);
+    append(&[5, 6, 7, 8]);
+    assert_eq!(found(notes.end(), "text").last().expect("seven"), "note 7");
+    assert_eq!(found(buys.end(), "sequence"), [2, 6, 10, 14]);
+}
+
+/// Long work shows how far it is on a terminal, and nothing of that in a pipe.
+#[test]
+fn progress_is_shown_on_a_terminal_and_nowhere_else() {
+    const MESSAGES: u64 = 70_000;
+    // It runs a command on a terminal of its own.
+    let works = std::process::Command::new("script").arg("--version").output();
+    if !works.is_ok_and(|outcome| String::from_utf8_lossy(&outcome.stdout).contains("util-linux")) {
+        crate::skip::report("progress_is_shown_on_a_terminal_and_nowhere_else", "script of util-linux is not there");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = JournalOptions::new().term_length(16 << 20).segment_length(16 << 20);
+    let path = dir.path().join("long");
+    let journal = Journal::create(&path, &options).expect("a journal");
+    let mut appender = journal.appender().expect("an appender");
+    (0..MESSAGES).for_each(|_| _ = appender.append(&[b'x'; 224]).expect("appended"));
+    drop(appender);
+    journal.close().expect("closed");
+    let path = path.to_str().expect("a plain path");
+    let exported = dir.path().join("exported");
+    let exported = exported.to_str().expect("a plain path");
+    let export = ["export", "--format", "csv", "--output", exported];
+    for (arguments, words) in [
+        (&["verify"][..], "verified up to "),
+        (&export, "exported up to "),
+        (&["find", "--text", "y"], "searched up to "),
+    ] {
+        let arguments = [&["journal"], arguments, &["--dir", path]].concat();
+        let piped = Process::spawn(&mut gannet(&arguments), None).end();
+        assert_eq!(piped.stderr, "", "{arguments:?}");
+        let told = String::from_utf8(piped.stdout).expect("text");
+        assert!(!told.contains(words) && !told.contains('\r'), "{told}");
+
+        let line = [&[env!("CARGO_BIN_EXE_gannet")], &arguments[..]].concat();
+        let line = line.iter().map(|word| format!("'{word}' ")).collect::<String>();
+        let mut command = crate::support::clean(std::path::Path::new("script"));
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
+        let shown = Process::spawn(&mut command, None).end();
+        assert_eq!(shown.code(), piped.status.code(), "{shown:?}");
+        let shown = String::from_utf8(shown.stdout).expect("text").replace("\r\n", "\n");
+        let (progress, result) = shown.rsplit_once("\r\x1b[K").expect("it shows progress and removes it");
+        assert_eq!(result, told, "what is left is the result");
+        let steps: Vec<_> = progress.split("\r\x1b[K").filter(|step| !step.is_empty()).collect();
+        let position = |step: &&str| step.strip_prefix(words)?.parse::<u64>().ok().filter(|&position| position > 0);
+        assert!(!steps.is_empty() && steps.iter().all(|step| position(step).is_some()), "{steps:?}");
+    }
+}
+
+#[test]
+fn segments_are_pruned_until_enough_of_the_disk_is_free() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let journal = journal(dir.path(), 8_000);
+    journal.close().expect("closed");
+    let run =
+        |arguments: &[&str]| ended(&[&["prune", "--json"], arguments, &["--dir", path]].concat()).json().remove(0);
+    let segments = || {
+        lines(&ended(&["describe", "--json", "--dir", path]).success())[0]["segments"].as_array().expect("some").len()
+    };
+    let count = segments();
+    assert!(count > 4, "{count}");
+    let enough = run(&["--free", "1"]);
+    assert_eq!(
+        (enough["segments"].as_array().map(Vec::len), &enough["rest"]["reason"]),
+        (Some(0), &"within limits".into())
+    );
+    // More than any disk has: all but the last one.
+    let would = run(&["--free", "1000000T", "--dry-run"]);
+    assert_eq!((would["segments"].as_array().map(Vec::len), segments()), (Some(count - 1), count));
+    let done = run(&["--free", "1000000T"]);
+    assert_eq!((&done["segments"], &done["start_position"]), (&would["segments"], &would["start_position"]));
+    assert!(
+        done["segments"].as_array().expect("some").iter().all(|segment| segment["reason"] == "free space"),
+        "{done}"
+    );
+    assert_eq!((segments(), &done["rest"]["reason"]), (1, &"in use".into()));
+    let rest = lines(&ended(&["cat", "--json", "--dir", path]).success());
+    assert_eq!(rest.last().expect("a message")["sequence"], 7_999);
+    assert_eq!(ended(&["prune", "--free", "some", "--dir", path]).status.code(), Some(2));
 }
 
 /// Only the damaged messages are lost, in whichever direction the recording is read.

@@ -21,6 +21,9 @@ fn losses_are_listed_with_where_they_came_from() {
     assert!(text.ends_with("nothing was lost\n"), "{text}");
     assert!(text.contains("+loss-on-purpose"), "the driver's transport: {text}");
 
+    let text = String::from_utf8(driver.gannet(&["stat"]).end().success()).expect("text");
+    assert!(text.lines().any(|line| line.contains("+loss-on-purpose")), "the driver's transport: {text}");
+
     let channel = channel();
     let subscriber = driver.gannet(&["sub", "--channel", &channel, "--stream", "7"]);
     let publisher = driver.publish_forever(&["--channel", &channel, "--stream", "7"]);

@@ -1,5 +1,7 @@
 //! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: recorded messages are delivered again.
 
+use std::net::UdpSocket;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -237,6 +239,135 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(String::from_utf8_lossy(&ended.stdout), lines(0..3000));
     let told = format!("waiting for the publication that was recorded, session {session}, to go on from there");
     assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
+}
+
+/// A channel on a port that was unused a moment ago.
+fn udp() -> String {
+    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback").port();
+    format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k")
+}
+
+/// Over the network: recorded, replayed, and joined late, also if one datagram in five is lost.
+#[test]
+fn what_is_recorded_over_the_network_is_replayed_over_it() {
+    for loss in ["0", "200000"] {
+        let driver = Driver::start_with(&[("GANNET_LOSS_DROP_PPM", loss)]);
+        let dir = tempfile::tempdir().expect("a directory");
+        let (live, replayed) = (udp(), udp());
+        let record = ["record", "--channel", &live, "--segment-length", "65536", "--json", "--until-end"];
+        let recorder = start(gannet(&record), dir.path(), &driver);
+        let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+        let mut publication = client.add_exclusive_publication(&live, 1001).expect("added");
+        publish(&mut publication, 0..1000);
+        eventually("it is recorded in part", || {
+            let mut cat = gannet(&["journal", "cat", "--count", "20"]);
+            let ended = Process::spawn(cat.arg("--dir").arg(dir.path()), None).end();
+            (ended.stdout.split(|&byte| byte == b'\n').count() > 20).then_some(())
+        });
+        let journal = dir.path().to_str().expect("a plain path");
+        let late = ["sub", "--channel", &live, "--from-journal", journal, "--from", "seq:10", "--count", "2990"];
+        let late = driver.gannet(&[&late[..], &["--timeout", "170s"]].concat());
+        publish(&mut publication, 1000..3000);
+        assert_eq!(text(late.end()), lines(10..3000), "{loss}");
+        let end = publication.position().expect("it is open").get();
+        drop(publication);
+        let recorded = recorder.end().json();
+        assert_eq!((recorded.len(), &recorded[0]["reason"]), (1, &"end of stream".into()), "{loss}");
+        assert_eq!((&recorded[0]["start_position"], &recorded[0]["stop_position"]), (&0.into(), &end.into()));
+
+        for (arguments, expected) in [(&[][..], 0..3000), (&["--from", "seq:100", "--to", "seq:2100"], 100..2100)] {
+            let subscribe = ["sub", "--channel", &replayed, "--stream", "2002", "--timeout", "170s", "--until-end"];
+            let subscriber = driver.gannet(&subscribe);
+            let replay = ["replay", "--channel", &replayed, "--stream", "2002", "--wait", "170s", "--json"];
+            let told = start(gannet(&[&replay, arguments].concat()), dir.path(), &driver).end().json();
+            assert_eq!(text(subscriber.end()), lines(expected), "{loss}, {arguments:?}");
+            assert_eq!((told.len(), &told[0]["recording_id"]), (1, &0.into()));
+        }
+        let losses = driver.gannet(&["loss", "--json"]).end().json();
+        assert!(losses.is_empty() || loss != "0", "{losses:?}");
+        assert!(loss == "0" || losses.iter().any(|line| line["count"].as_i64() >= Some(1)), "something was lost");
+    }
+}
+
+/// A recorder that was killed leaves what it had recorded. Another one continues that if it is told to and the stream
+/// goes on there, and makes a recording of its own otherwise.
+#[test]
+fn what_a_killed_recorder_has_recorded_is_kept_and_continued() {
+    // Long timeouts: the subscription of the first one stays, and all later ones begin at its position.
+    let timeouts = [("AERON_CLIENT_LIVENESS_TIMEOUT", "600s"), ("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "700s")];
+    let driver = Driver::start_with(&timeouts);
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("quotes");
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    let run = |arguments: &[&str]| {
+        Process::spawn(gannet(&[&["journal"], arguments].concat()).arg("--dir").arg(&journal), None).end()
+    };
+    let recorded = |recording: &str| {
+        let found = run(&["cat", "--json", "--recording", recording]).json();
+        let texts: Vec<_> = found.iter().map(|line| line["text"].as_str().expect("text").to_owned()).collect();
+        let whole = run(&["verify", "--json", "--recording", recording]).json().remove(0);
+        assert_eq!((&whole["damaged"], &whole["messages"]), (&0.into(), &texts.len().into()), "{whole}");
+        texts.into_iter().map(|text| text + "\n").collect::<String>()
+    };
+    let kill = |recorder: Process| {
+        recorder.signal(Signal::KILL);
+        let ended = recorder.end();
+        assert_eq!((ended.status.signal(), ended.stdout.len()), (Some(9), 0), "{ended:?}");
+    };
+    let subscribers = |count: usize| {
+        eventually("it subscribes", || {
+            let streams = driver.gannet(&["streams", "--json"]).end().json();
+            let has = |line: &serde_json::Value| line["subscribers"].as_array().map(Vec::len) == Some(count);
+            streams.iter().any(|line| line["stream_id"] == 1001 && has(line)).then_some(())
+        });
+    };
+    let is_begun = |recording: i64| {
+        eventually("it begins a recording", || {
+            let line: serde_json::Value = serde_json::from_slice(&run(&["describe", "--json"]).stdout).ok()?;
+            (line["recording_id"] == recording).then_some(())
+        });
+    };
+
+    let first = record(&driver, &journal, &[]);
+    publish(&mut publication, 0..300);
+    eventually("it is recorded", || is_recorded(&publication, &journal));
+    kill(first);
+    assert_eq!(recorded("0"), lines(0..300));
+    assert_eq!(run(&["ls", "--json"]).json()[0]["stop_position"], serde_json::Value::Null);
+
+    let end = publication.position().expect("it is open").get();
+    let second = record(&driver, &journal, &["--extend", "0"]);
+    subscribers(2);
+    publish(&mut publication, 300..400);
+    eventually("it is recorded", || is_recorded(&publication, &journal));
+    assert_eq!(recorded("0"), lines(0..400));
+    second.signal(Signal::TERM);
+    let line = second.end().json().remove(0);
+    assert_eq!((&line["recording_id"], &line["start_position"]), (&0.into(), &end.into()), "{line}");
+    assert_eq!(line["stop_position"].as_i64(), publication.position().map(|position| position.get()));
+
+    // Without being told to, it begins anew. This one is killed at any moment of its work.
+    let third = record(&driver, &journal, &[]);
+    is_begun(1);
+    publish(&mut publication, 400..450);
+    kill(third);
+    let left = recorded("1");
+    assert!(lines(300..450).starts_with(&left), "{left}");
+    let fourth = record(&driver, &journal, &[]);
+    is_begun(2);
+    publish(&mut publication, 450..500);
+    eventually("it is recorded", || is_recorded(&publication, &journal));
+    fourth.signal(Signal::TERM);
+    ended_as_asked(fourth, &publication);
+    assert_eq!((recorded("0"), recorded("1"), recorded("2")), (lines(0..400), left, lines(300..500)));
+
+    // It would not begin where this one ends.
+    let refused = record(&driver, &journal, &["--extend", "0"]).end();
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("1 of 1 streams could not be recorded"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("position"), "{refused:?}");
+    assert_eq!(recorded("0"), lines(0..400));
 }
 
 /// A replay ends before flipped bits, with advice to the user.

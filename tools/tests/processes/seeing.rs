@@ -1,10 +1,14 @@
 //! The commands that show the state of a driver.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+
 use gannet::{Client, Context};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{CHANNEL, Driver, eventually};
+use crate::support::{CHANNEL, Driver, Process, eventually, gannet};
 
 #[test]
 fn counters_have_ids_labels_values_and_their_streams() {
@@ -125,6 +129,39 @@ fn a_publication_that_nobody_reads_is_not_called_held() {
         assert!(finding["held_for_ms"].is_null() && finding["not_connected_for_ms"].is_u64(), "{finding}");
     }
     assert!(driver.gannet(&["why", "--json", "--held", "--for", "60ms"]).end().json().is_empty());
+}
+
+/// A driver's directory is private: what another user's command may not open is not taken for absent.
+#[test]
+fn a_user_without_permission_is_told_so() {
+    let driver = Driver::start();
+    let above = driver.path();
+    let above = above.parent().expect("it is in a folder of the test");
+    let is_root = rustix::process::geteuid().is_root();
+    // The superuser is permitted everything, so the commands run as somebody else. Others lose their own permission.
+    set_permissions(above, Permissions::from_mode(0o755)).expect("it is ours");
+    let closed = |mode| set_permissions(driver.path(), Permissions::from_mode(mode)).expect("it is ours");
+    if !is_root {
+        closed(0o000);
+    }
+    let ended = ["stat", "streams", "why", "sub", "pub"].map(|command| {
+        let mut command = gannet(&[command]);
+        command.arg("--dir").arg(driver.path());
+        if is_root {
+            command.uid(65_534).gid(65_534);
+        }
+        Process::spawn(&mut command, Some(b"a line\n")).end()
+    });
+    closed(0o700);
+    for ended in ended {
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        let advice = format!(
+            "no permission to use the driver in {}: run this as the driver's user, or start the driver with --dir-access \
+             group",
+            driver.path().display()
+        );
+        assert!(ended.stderr.contains(&advice), "{ended:?}");
+    }
 }
 
 #[test]

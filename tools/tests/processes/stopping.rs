@@ -131,7 +131,7 @@ fn what_waits_for_a_driver_ends_when_told_to() {
     let path = |name: &str| dir.path().join(name).to_str().expect("a plain path").to_owned();
     let (journal, records, nowhere) = (path("journal"), path("records"), path("nowhere"));
     let append = ["journal", "append", "--segment-length", "64k", "--dir", &journal];
-    Process::spawn(&mut gannet(&append), Some(b"one\n")).end().success();
+    Process::spawn(&mut gannet(&append), Some(b"one\ntwo\n")).end().success();
     // One that is not there, and one that does not answer.
     let driver = Driver::start();
     driver.stand_still();
@@ -141,13 +141,20 @@ fn what_waits_for_a_driver_ends_when_told_to() {
             &["sub"][..],
             &["sub", "--from-journal", &journal, "--from", "end"],
             &["pub", "--json"],
-            &["record", "--journal", &records],
+            &["record", "--journal", &records, "--json"],
+            &["replay", "--journal", &journal, "--from", "seq:1", "--json"],
         ] {
             let process = Process::spawn(&mut gannet(&[arguments, &["--dir", dir]].concat()), None);
             eventually("it hears signals", || process.hears(signal).then_some(()));
             process.signal(signal);
             let told = process.end().success();
-            let expected = if arguments[0] == "pub" { "{\"published\":0,\"bytes\":0,\"passed_over\":0}\n" } else { "" };
+            let expected = match arguments[0] {
+                "pub" => "{\"published\":0,\"bytes\":0,\"passed_over\":0}\n",
+                "replay" => {
+                    "{\"recording_id\":0,\"session_id\":null,\"from_position\":64,\"position\":64,\"bytes\":0,\"seconds\":0.0}\n"
+                }
+                _ => "",
+            };
             assert_eq!(String::from_utf8_lossy(&told), expected, "{arguments:?}");
         }
     }

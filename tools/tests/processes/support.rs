@@ -122,7 +122,8 @@ pub(crate) fn gannet_by(words: &[&str], arguments: &[&str]) -> Command {
     command
 }
 
-fn clean(program: &Path) -> Command {
+/// A command without settings from the environment.
+pub(crate) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -139,8 +139,8 @@ mod tests {
     fn what_points_down_is_fine_and_what_points_up_is_found() {
         let down = source("engine/src/logbuffer/read.rs", "use crate::memory::OwnedWord;\n// use crate::client;\n");
         assert_eq!(check(Path::new(""), &[down]), Vec::<String>::new());
-        let up = source("engine/src/memory/view.rs", "fn f() {}\nuse crate::logbuffer::LogBuffers;\n");
-        assert_eq!(check(Path::new(""), &[up]), ["engine/src/memory/view.rs:2: memory may not use logbuffer"]);
+        let up = source("engine/src/memory/field.rs", "fn f() {}\nuse crate::logbuffer::LogBuffers;\n");
+        assert_eq!(check(Path::new(""), &[up]), ["engine/src/memory/field.rs:2: memory may not use logbuffer"]);
         let agent = source("media-driver/src/conductor/mod.rs", "let x = crate::io::now();");
         assert_eq!(check(Path::new(""), &[agent]), ["media-driver/src/conductor/mod.rs:1: conductor may not use io"]);
     }

@@ -64,7 +64,7 @@ mod tests {
             path: path.into(),
             text: "#![allow(unsafe_code, reason = \"\")]\nuse std::sync::atomic::AtomicBool;\n".into(),
         };
-        assert_eq!(check(Path::new(""), &[source("engine/src/memory/view.rs")]), Vec::<String>::new());
+        assert_eq!(check(Path::new(""), &[source("engine/src/memory/field.rs")]), Vec::<String>::new());
         assert_eq!(
             check(Path::new(""), &[source("engine/src/client/image.rs")]),
             [

@@ -74,7 +74,8 @@ struct Line {
 #[derive(Serialize)]
 struct Moved<'a> {
     name: &'a str,
-    position_before: i64,
+    /// Null if it could not be read.
+    position_before: Option<i64>,
     position: i64,
 }
 
@@ -116,15 +117,15 @@ fn list(args: &LsArgs, out: &mut Output) -> Outcome {
 
 fn move_one(args: &MoveArgs, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
-    let before = recording.cursors()?.into_iter().find(|cursor| cursor.name == args.name);
+    // A damaged cursor is moved to mend it.
+    let before = recording.cursors().unwrap_or_default().into_iter().find(|cursor| cursor.name == args.name);
     let position = recording.move_cursor(&args.name, args.to)?.get();
-    // A cursor that does not exist was refused above.
-    let position_before = before.map_or(position, |cursor| cursor.position.get());
+    let position_before = before.map(|cursor| cursor.position.get());
     if args.json {
         return out.json(&Moved { name: &args.name, position_before, position });
     }
-    let (from, to) = (with_separators(position_before), with_separators(position));
-    out.line(format_args!("moved the cursor {:?} from {from} to {to}", args.name))
+    let from = position_before.map_or_else(|| "a position that cannot be read".to_owned(), with_separators);
+    out.line(format_args!("moved the cursor {:?} from {from} to {}", args.name, with_separators(position)))
 }
 
 fn remove(args: &RmArgs, out: &mut Output) -> Outcome {

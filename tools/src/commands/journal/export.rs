@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         Format::Jsonl => {}
     }
     let mut progress = Progress::new("exported");
-    let (mut damages, mut read) = (Damages::default(), 0_u64);
+    let mut damages = Damages::default();
     let end = args.to_position.map(Position::new);
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
@@ -116,10 +116,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         if !more {
             break;
         }
-        read += 1;
-        if read.is_multiple_of(1 << 16) {
-            progress.at(tailer.position());
-        }
+        progress.passes(tailer.position());
     }
     drop(progress);
     out.flush()?;

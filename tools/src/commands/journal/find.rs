@@ -46,16 +46,13 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.choice.check(&recording)?;
     let mut tailer = args.checking.by(recording.tailer(start)?);
     let stop = Stop::listen()?;
-    let (mut damages, mut read) = (Damages::default(), 0_u64);
+    let mut damages = Damages::default();
     let mut progress = Progress::new("searched");
     while printer.printed < args.count && !stop.is_wanted() {
         if !reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))? {
             break;
         }
-        read += 1;
-        if read.is_multiple_of(1 << 20) {
-            progress.at(tailer.position());
-        }
+        progress.passes(tailer.position());
     }
     drop(progress);
     if printer.printed == 0 && damages.count == 0 {

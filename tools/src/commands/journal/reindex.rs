@@ -9,8 +9,9 @@ use crate::commands::recorded::existing;
 
 /// Rebuild the index and the checksums of a recording from its segments
 ///
-/// Refused while somebody has the journal open for writing. The new checksums are those of the bytes that are there
-/// now, so run verify first. Exit code 1 if a segment is damaged.
+/// Refused while somebody has the journal open for writing, and after a loss of power until the journal was opened for
+/// writing or repaired. The new checksums are those of the bytes that are there now, so run verify first. Exit code 1
+/// if a segment is damaged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

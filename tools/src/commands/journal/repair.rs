@@ -13,8 +13,8 @@ use crate::commands::recorded::existing;
 
 /// Repair a recording that nobody has open
 ///
-/// Rebuilds a lost or damaged catalog, cuts off a torn end, completes what was left unfinished, and rebuilds missing
-/// sidecar files. Damaged bytes are moved to a file of their own, and padding takes their place, so that the rest can
+/// Rebuilds a lost or damaged catalog, cuts off a torn end, completes what was left unfinished, and rebuilds missing or
+/// damaged sidecar files. Damaged bytes are moved to a file of their own, and padding takes their place, so that the rest can
 /// be read by anybody. Refused while the journal is in use. Exit code 0 if the recording is in order now; with
 /// --dry-run, 1 if there is something to do.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// the journal open, and says so
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
+    /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, sidecars, reindexed
     #[arg(long)]
     json: bool,
 }
@@ -49,6 +49,8 @@ struct Line {
     rewound: Vec<Rewound>,
     removed: Vec<String>,
     quarantined: Vec<Quarantined>,
+    /// What was wrong with index files. No message is lost with them.
+    sidecars: Vec<Place>,
     /// Whether sidecars were rebuilt.
     reindexed: bool,
 }
@@ -134,6 +136,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
                 kept_in: found.kept_in.clone(),
             })
             .collect(),
+        sidecars: done.sidecars.iter().map(Place::of).collect(),
         reindexed: done.unindexed > 0,
     };
     if args.json {
@@ -183,6 +186,9 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
             "taken back: the cursor {cursor:?}, which was at {position}, behind the end; its consumer goes on at the end"
         ))?;
     }
+    for Place { file, offset, fault, .. } in &line.sidecars {
+        out.line(format_args!("not as it was written: {file}, byte {offset}: {fault}"))?;
+    }
     if line.reindexed {
         out.line(format_args!("{would}made again: index and checksums"))?;
     }
@@ -222,6 +228,7 @@ mod tests {
                 rewound: Vec::new(),
                 removed: Vec::new(),
                 quarantined: Vec::new(),
+                sidecars: Vec::new(),
                 reindexed: false,
             };
             let mut out = Output::to(File::create(&path).expect("a file"));

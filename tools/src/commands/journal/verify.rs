@@ -1,4 +1,4 @@
-//! `gannet journal verify`: reads a recording and compares it with its checksums.
+//! `gannet journal verify`: reads a recording and compares it with its checksums, and its index with it.
 
 use gannet::journal::JournalError;
 use serde::Serialize;
