@@ -10,6 +10,7 @@
 
 mod claim;
 mod counter;
+mod destinations;
 mod events;
 mod publication;
 mod subscription;

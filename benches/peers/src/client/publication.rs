@@ -64,8 +64,8 @@ pub struct PublicationFacts {
 /// A concurrent publication, which threads and processes may share.
 #[derive(Debug)]
 pub struct Publication {
-    raw: NonNull<c::aeron_publication_t>,
-    core: Arc<ClientCore>,
+    pub(super) raw: NonNull<c::aeron_publication_t>,
+    pub(super) core: Arc<ClientCore>,
 }
 
 // SAFETY: the C client documents concurrent publications as usable by any number of threads at once.
@@ -76,8 +76,8 @@ unsafe impl Sync for Publication {}
 /// An exclusive publication, which has its log to itself. For one thread at a time.
 #[derive(Debug)]
 pub struct ExclusivePublication {
-    raw: NonNull<c::aeron_exclusive_publication_t>,
-    core: Arc<ClientCore>,
+    pub(super) raw: NonNull<c::aeron_exclusive_publication_t>,
+    pub(super) core: Arc<ClientCore>,
     /// One thread at a time: the C object keeps its own tail.
     not_sync: PhantomData<Cell<()>>,
 }

@@ -135,8 +135,8 @@ impl Action {
 /// A subscription, for one thread at a time.
 #[derive(Debug)]
 pub struct Subscription {
-    raw: NonNull<c::aeron_subscription_t>,
-    core: Arc<ClientCore>,
+    pub(super) raw: NonNull<c::aeron_subscription_t>,
+    pub(super) core: Arc<ClientCore>,
     /// One thread at a time: the C object keeps its own round robin, and images their positions.
     not_sync: PhantomData<Cell<()>>,
 }

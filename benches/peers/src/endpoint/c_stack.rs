@@ -165,6 +165,14 @@ macro_rules! publication_end {
                 Self::is_closed(self)
             }
 
+            fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+                Ok(Self::add_destination(self, channel)?)
+            }
+
+            fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+                Ok(Self::remove_destination(self, channel)?)
+            }
+
             $revoke
         }
     };
@@ -263,6 +271,14 @@ impl SubscriptionEnd for CSubscription {
 
     fn is_closed(&self) -> bool {
         self.subscription.is_closed()
+    }
+
+    fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+        Ok(self.subscription.add_destination(channel)?)
+    }
+
+    fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+        Ok(self.subscription.remove_destination(channel)?)
     }
 
     fn reject(&mut self, session_id: i32, reason: &str) -> Result<(), EndpointError> {

@@ -228,6 +228,15 @@ macro_rules! publication_end {
                 Self::is_closed(self)
             }
 
+            fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+                Self::add_destination(self, channel)?;
+                Ok(())
+            }
+
+            fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+                Ok(Self::remove_destination(self, channel)?)
+            }
+
             fn revoke(self: Box<Self>) {
                 Self::revoke(*self);
             }
@@ -326,6 +335,16 @@ impl SubscriptionEnd for GannetSubscription {
 
     fn is_closed(&self) -> bool {
         self.subscription.is_closed()
+    }
+
+    fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+        self.subscription.add_destination(channel)?;
+        Ok(())
+    }
+
+    fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError> {
+        self.subscription.remove_destination(channel)?;
+        Ok(())
     }
 
     fn reject(&mut self, session_id: i32, reason: &str) -> Result<(), EndpointError> {

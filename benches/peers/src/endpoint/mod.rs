@@ -226,6 +226,12 @@ pub trait PublicationEnd: Debug + Send {
     /// Whether the publication is closed.
     fn is_closed(&self) -> bool;
 
+    /// Adds a destination and waits for the driver's answer.
+    fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError>;
+
+    /// Removes a destination and waits for the driver's answer.
+    fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError>;
+
     /// Ends the stream at once. In every library, only exclusive publications can do this.
     fn revoke(self: Box<Self>);
 }
@@ -298,6 +304,12 @@ pub trait SubscriptionEnd: Debug + Send {
 
     /// Whether the subscription is closed.
     fn is_closed(&self) -> bool;
+
+    /// Adds a destination and waits for the driver's answer.
+    fn add_destination(&mut self, channel: &str) -> Result<(), EndpointError>;
+
+    /// Removes a destination and waits for the driver's answer.
+    fn remove_destination(&mut self, channel: &str) -> Result<(), EndpointError>;
 
     /// Asks the driver to reject the image of a session, with a reason for the publisher.
     fn reject(&mut self, session_id: i32, reason: &str) -> Result<(), EndpointError>;

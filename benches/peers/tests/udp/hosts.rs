@@ -31,10 +31,7 @@ impl Host {
 
     /// A host whose driver has these additional settings.
     pub(crate) fn with(kind: DriverKind, settings: &[(&str, &str)]) -> Self {
-        let dir = AeronDir::unique("udp");
-        let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
-        let options = settings.iter().fold(options, |options, (name, value)| options.with(name, value));
-        let driver = DriverProcess::start(kind, dir.path(), &options).expect("the driver starts");
+        let (driver, dir) = start_driver(kind, settings);
         let context = Context::new().dir(dir.path()).driver_timeout(Duration::from_secs(60));
         let client = Client::connect(context).expect("the client connects");
         Self { client, driver, _dir: dir }
@@ -46,11 +43,47 @@ impl Host {
     }
 }
 
+/// A driver with these settings besides those of every test here, and its directory.
+pub(crate) fn start_driver(kind: DriverKind, settings: &[(&str, &str)]) -> (DriverProcess, AeronDir) {
+    let dir = AeronDir::unique("udp");
+    let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
+    let options = settings.iter().fold(options, |options, (name, value)| options.with(name, value));
+    (DriverProcess::start(kind, dir.path(), &options).expect("the driver starts"), dir)
+}
+
 pub(crate) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn message(number: usize, length: usize) -> Vec<u8> {
+/// How one publication reaches several receivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// All of them hear a multicast group.
+    Multicast,
+    /// Each has an address, with which it registers at the publication's.
+    Registered,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::Multicast, Self::Registered];
+
+    /// The channel of a publication, and those of two receivers.
+    pub(crate) fn channels(self) -> (String, [String; 2]) {
+        match self {
+            Self::Multicast => {
+                let group = format!("aeron:udp?endpoint=224.20.30.39:{}|interface=127.0.0.1", free_port());
+                (group.clone(), [group.clone(), group])
+            }
+            Self::Registered => {
+                let control = format!("aeron:udp?control=127.0.0.1:{}", free_port());
+                let receivers = [0; 2].map(|_| format!("{control}|endpoint=127.0.0.1:{}", free_port()));
+                (format!("{control}|control-mode=dynamic"), receivers)
+            }
+        }
+    }
+}
+
+pub(crate) fn message(number: usize, length: usize) -> Vec<u8> {
     (0..length).map(|index| (number * 31 + index) as u8).collect()
 }
 

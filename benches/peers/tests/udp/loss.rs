@@ -2,7 +2,7 @@
 //! to several destinations.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port};
-use crate::relay::Relay;
+use crate::relay::{GroupRelay, Relay};
 use gannet::counters::SystemCounter;
 use gannet_peers::driver::DriverKind;
 use std::net::SocketAddr;
@@ -18,7 +18,8 @@ fn cross(percent: u64) {
         let channel = format!("aeron:udp?endpoint={}|term-length=64k", relay.address());
         let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
         deliver(&mut publication, &mut subscription, &lengths);
-        assert!(relay.lost() > 0, "{sending:?} to {receiving:?}");
+        let [data, told] = relay.lost();
+        assert!(data > 0 && (told > 0 || percent < 20), "{sending:?} to {receiving:?}: {data} and {told} lost");
     }
 }
 
@@ -46,26 +47,55 @@ fn lengths() -> Vec<usize> {
     (0..1_000).map(|number| if number % 100 == 99 { 8_000 } else { number * 37 % 1_500 }).collect()
 }
 
-/// Our drivers drop a part of a group's datagrams on purpose: data at the receiver, and receivers' messages at the
-/// sender.
+/// A host of each kind that receives, and how often its driver asked again for what was lost.
+fn naks(hosts: &[Host; 2]) -> [Option<i64>; 2] {
+    hosts.each_ref().map(|host| host.client.counters().value(SystemCounter::NaksSent.id()))
+}
+
+/// A network loses different datagrams on the way to each receiver of a group, and of what either has to say.
 #[test]
 fn what_a_group_loses_is_made_up_for() {
     for sending in BOTH {
         for percent in PERCENTAGES {
-            let share = (percent * 10_000).to_string();
-            let start = |kind| match kind {
-                DriverKind::Gannet => Host::with(kind, &[("gannet.loss.drop.ppm", &share)]),
-                DriverKind::Aeron => Host::start(kind),
-            };
-            let from = start(sending);
-            let hosts = BOTH.map(start);
-            let group = format!("aeron:udp?endpoint=224.20.30.39:{}|interface=127.0.0.1", free_port());
-            let mut subscriptions = hosts.each_ref().map(|host| host.client.add_subscription(&group, STREAM).unwrap());
-            let channel = format!("{group}|{PACED}");
+            let from = Host::start(sending);
+            let hosts = BOTH.map(Host::start);
+            let port = free_port();
+            let relay = GroupRelay::start(port, percent, 1);
+            let [first, second] = GroupRelay::receivers(port);
+            let mut subscriptions = [(&hosts[0], first), (&hosts[1], second)]
+                .map(|(host, channel)| host.client.add_subscription(&channel, STREAM).unwrap());
+            let channel = format!("{}|{PACED}", GroupRelay::sender(port));
             let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
             deliver(&mut publication, &mut subscriptions, &lengths());
-            let naks = hosts[1].client.counters().value(SystemCounter::NaksSent.id());
-            assert!(naks > Some(0), "{sending:?} {percent} %: nothing was asked for again");
+            let (lost, naks) = (relay.lost(), naks(&hosts));
+            let case = format!("{sending:?}, {percent} %: {lost:?} lost, {naks:?} asked for again");
+            assert!(lost.iter().all(|[data, told]| *data > 0 && (*told > 0 || percent < 20)), "{case}");
+            assert!(naks.iter().all(|naks| *naks > Some(0)), "{case}");
+        }
+    }
+}
+
+/// The same, for receivers that register with a publication.
+#[test]
+fn what_registered_receivers_lose_is_made_up_for() {
+    for sending in BOTH {
+        for percent in PERCENTAGES {
+            let from = Host::start(sending);
+            let hosts = BOTH.map(Host::start);
+            let control = SocketAddr::from(([127, 0, 0, 1], free_port()));
+            let relays = [1, 5].map(|seed| Relay::start(control, percent, seed));
+            let mut subscriptions = [0, 1].map(|index| {
+                let channel =
+                    format!("aeron:udp?endpoint=127.0.0.1:{}|control={}", free_port(), relays[index].address());
+                hosts[index].client.add_subscription(&channel, STREAM).unwrap()
+            });
+            let channel = format!("aeron:udp?control={control}|control-mode=dynamic|{PACED}");
+            let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
+            deliver(&mut publication, &mut subscriptions, &lengths());
+            let (lost, naks) = (relays.each_ref().map(Relay::lost), naks(&hosts));
+            let case = format!("{sending:?}, {percent} %: {lost:?} lost, {naks:?} asked for again");
+            assert!(lost.iter().all(|[told, data]| *data > 0 && (*told > 0 || percent < 20)), "{case}");
+            assert!(naks.iter().all(|naks| *naks > Some(0)), "{case}");
         }
     }
 }
@@ -92,7 +122,7 @@ fn what_is_lost_on_the_way_to_several_destinations_is_made_up_for() {
                 publication.add_destination(&format!("aeron:udp?endpoint={}", relay.address())).unwrap();
             }
             deliver(&mut publication, &mut subscriptions, &lengths());
-            assert!(relays.iter().all(|relay| relay.lost() > 0), "{sending:?} {percent} %");
+            assert!(relays.iter().all(|relay| relay.lost()[0] > 0), "{sending:?} {percent} %");
         }
     }
 }

@@ -1,80 +1,195 @@
-//! A lossy network between two drivers: a relay at the address that the publication sends to. It forwards datagrams to
-//! the subscription's address and answers back, and drops some in each direction.
+//! A lossy network between drivers: relays that forward datagrams each way, and drop some in each direction.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use socket2::{Domain, Socket, Type};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A relay. It ends when dropped.
-pub(crate) struct Relay {
-    address: SocketAddr,
-    stops: Arc<AtomicBool>,
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// One direction of a network. The seed determines which of its datagrams are lost.
+struct Way {
+    percent: u64,
+    seed: u64,
     lost: Arc<AtomicU64>,
+}
+
+impl Way {
+    fn new(percent: u64, seed: u64) -> Self {
+        Self { percent, seed, lost: Arc::default() }
+    }
+
+    /// Decides about one datagram.
+    fn takes(&mut self) -> bool {
+        // A linear congruential generator, so that each run has the same losses.
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let takes = (self.seed >> 33) % 100 < self.percent;
+        self.lost.fetch_add(takes.into(), Ordering::Relaxed);
+        takes
+    }
+}
+
+/// Threads that forward what arrives at sockets. They end when this is dropped.
+#[derive(Default)]
+struct Forwarders {
+    stops: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Relay {
-    /// Forwards the datagrams that arrive at its address, except for `percent` of them each way. The seed determines
-    /// which.
-    pub(crate) fn start(to: SocketAddr, percent: u64, seed: u64) -> Self {
-        let open = || {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-            socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
-            socket
-        };
-        let (front, back) = (open(), open());
-        let address = front.local_addr().expect("an address");
-        let (stops, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        // The address for answers: the last sender's.
-        let sender = Arc::new(std::sync::Mutex::new(None));
-        let run = |from: UdpSocket, through: UdpSocket, fixed: Option<SocketAddr>, seed: u64| {
-            let (stops, lost, sender) = (stops.clone(), lost.clone(), sender.clone());
-            thread::spawn(move || {
-                let mut buffer = vec![0; 65_536];
-                let mut state = seed;
-                while !stops.load(Ordering::Relaxed) {
-                    let Ok((length, source)) = from.recv_from(&mut buffer) else { continue };
-                    // A linear congruential generator, so that each run has the same losses.
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    let to = match fixed {
-                        Some(to) => {
-                            *sender.lock().expect("nobody panics with it") = Some(source);
-                            Some(to)
-                        }
-                        None => *sender.lock().expect("nobody panics with it"),
-                    };
-                    if (state >> 33) % 100 < percent {
-                        lost.fetch_add(1, Ordering::Relaxed);
-                    } else if let Some(to) = to {
-                        // An error because the receiver is gone is ignored, as in a network.
-                        let _ = through.send_to(&buffer[..length], to);
-                    }
-                }
-            })
-        };
-        let clone = |socket: &UdpSocket| socket.try_clone().expect("another name of the socket");
-        let threads = vec![run(clone(&front), clone(&back), Some(to), seed), run(back, front, None, seed + 1)];
-        Self { address, stops, lost, threads }
-    }
-
-    /// The address for publications.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The number of datagrams dropped.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+impl Forwarders {
+    /// Hands every datagram that arrives, and its source, to `forward`.
+    fn run(&mut self, from: UdpSocket, mut forward: impl FnMut(&[u8], SocketAddr) + Send + 'static) {
+        from.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        let stops = Arc::clone(&self.stops);
+        self.threads.push(thread::spawn(move || {
+            let mut buffer = vec![0; 65_536];
+            while !stops.load(Ordering::Relaxed) {
+                let Ok((length, source)) = from.recv_from(&mut buffer) else { continue };
+                forward(&buffer[..length], source);
+            }
+        }));
     }
 }
 
-impl Drop for Relay {
+impl Drop for Forwarders {
     fn drop(&mut self) {
         self.stops.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
+}
+
+/// A relay at an address of its own. It forwards to one other address, and answers back to who sent last.
+pub(crate) struct Relay {
+    address: SocketAddr,
+    lost: [Arc<AtomicU64>; 2],
+    _forwarders: Forwarders,
+}
+
+impl Relay {
+    /// Forwards the datagrams that arrive at its address, except for `percent` of them each way.
+    pub(crate) fn start(to: SocketAddr, percent: u64, seed: u64) -> Self {
+        let (mut forth, mut back) = (Way::new(percent, seed), Way::new(percent, seed + 1));
+        let lost = [Arc::clone(&forth.lost), Arc::clone(&back.lost)];
+        Self { lost, ..Self::tapped(to, move |_| forth.takes(), move |_| back.takes()) }
+    }
+
+    /// Forwards the datagrams that arrive at its address, except for those that `forth` and `back` take, which hear all
+    /// of them.
+    pub(crate) fn tapped(
+        to: SocketAddr,
+        mut forth: impl FnMut(&[u8]) -> bool + Send + 'static,
+        mut back: impl FnMut(&[u8]) -> bool + Send + 'static,
+    ) -> Self {
+        let (front, through) = (local_socket(), local_socket());
+        let address = front.local_addr().expect("an address");
+        let sender = Arc::new(Mutex::new(None));
+        let mut forwarders = Forwarders::default();
+        let (asker, answers) = (Arc::clone(&sender), clone(&through));
+        forwarders.run(clone(&front), move |datagram, source| {
+            *asker.lock().expect("nobody panics with it") = Some(source);
+            if !forth(datagram) {
+                // An error because the receiver is gone is ignored, as in a network.
+                let _ = through.send_to(datagram, to);
+            }
+        });
+        forwarders.run(answers, move |datagram, _| {
+            let to = *sender.lock().expect("nobody panics with it");
+            if let Some(to) = to
+                && !back(datagram)
+            {
+                let _ = front.send_to(datagram, to);
+            }
+        });
+        Self { address, lost: Default::default(), _forwarders: forwarders }
+    }
+
+    /// The address of the relay.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The numbers of datagrams dropped: of those sent to its address, and of those sent back.
+    pub(crate) fn lost(&self) -> [u64; 2] {
+        self.lost.each_ref().map(|lost| lost.load(Ordering::Relaxed))
+    }
+}
+
+/// A relay from a sender's multicast group to another group for each of two receivers, each of which loses different
+/// datagrams, and from those groups' control addresses to that of the sender.
+pub(crate) struct GroupRelay {
+    lost: [[Arc<AtomicU64>; 2]; 2],
+    _forwarders: Forwarders,
+}
+
+/// The groups of sender and receivers. Their control addresses are the next ones.
+const SENDERS_GROUP: Ipv4Addr = Ipv4Addr::new(224, 20, 30, 51);
+const RECEIVERS_GROUPS: [Ipv4Addr; 2] = [Ipv4Addr::new(224, 20, 30, 61), Ipv4Addr::new(224, 20, 30, 71)];
+
+impl GroupRelay {
+    /// Forwards between the groups on this port, except for `percent` of the datagrams each way.
+    pub(crate) fn start(port: u16, percent: u64, seed: u64) -> Self {
+        let mut forwarders = Forwarders::default();
+        let mut ways = [0, 2].map(|more| Way::new(percent, seed + more));
+        let answers = [1, 3].map(|more| Way::new(percent, seed + more));
+        let lost = [0, 1].map(|index| [Arc::clone(&ways[index].lost), Arc::clone(&answers[index].lost)]);
+        // From the loopback address, hence to groups on the loopback interface.
+        let out = local_socket();
+        let through = clone(&out);
+        forwarders.run(group_socket(SENDERS_GROUP, port), move |datagram, _| {
+            for (way, group) in ways.iter_mut().zip(RECEIVERS_GROUPS) {
+                if !way.takes() {
+                    let _ = through.send_to(datagram, (group, port));
+                }
+            }
+        });
+        for (group, mut way) in RECEIVERS_GROUPS.into_iter().zip(answers) {
+            let through = clone(&out);
+            forwarders.run(group_socket(control_of(group), port), move |datagram, _| {
+                if !way.takes() {
+                    let _ = through.send_to(datagram, (control_of(SENDERS_GROUP), port));
+                }
+            });
+        }
+        Self { lost, _forwarders: forwarders }
+    }
+
+    /// The channel of the sender.
+    pub(crate) fn sender(port: u16) -> String {
+        format!("aeron:udp?endpoint={SENDERS_GROUP}:{port}|interface={LOOPBACK}")
+    }
+
+    /// The channels of the receivers.
+    pub(crate) fn receivers(port: u16) -> [String; 2] {
+        RECEIVERS_GROUPS.map(|group| format!("aeron:udp?endpoint={group}:{port}|interface={LOOPBACK}"))
+    }
+
+    /// For each receiver, the numbers of datagrams dropped: of those for it, and of those from it.
+    pub(crate) fn lost(&self) -> [[u64; 2]; 2] {
+        self.lost.each_ref().map(|both| both.each_ref().map(|lost| lost.load(Ordering::Relaxed)))
+    }
+}
+
+fn control_of(group: Ipv4Addr) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(group) + 1)
+}
+
+fn local_socket() -> UdpSocket {
+    UdpSocket::bind((LOOPBACK, 0)).expect("a socket")
+}
+
+/// A socket that hears a group on the loopback interface, beside others on the same port.
+fn group_socket(group: Ipv4Addr, port: u16) -> UdpSocket {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("a port that is shared");
+    socket.bind(&SocketAddrV4::new(group, port).into()).expect("the group's address");
+    socket.join_multicast_v4(&group, &LOOPBACK).expect("a member of the group");
+    socket.into()
+}
+
+fn clone(socket: &UdpSocket) -> UdpSocket {
+    socket.try_clone().expect("another name of the socket")
 }
