@@ -12,7 +12,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 const MAX_NS: u64 = 3_600_000_000_000;
 
 /// The quantiles that reports show.
-pub const QUOTED_QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 0.9999];
+const QUOTED_QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 /// A histogram of latencies.
 #[derive(Clone, Debug)]
