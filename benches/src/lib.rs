@@ -10,6 +10,9 @@
 //! cores: a claim is a ratio within one run. The caller is `gannet bench`; the package in `benches/peers` adds Aeron's
 //! C client.
 
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../engine/tests/support/ports.rs"]
+mod ports;
 mod raw_access;
 pub mod rig;
 pub mod scenarios;

@@ -2,7 +2,6 @@
 //! there is one thread per end, which runs its driver in invoker mode. Results say so.
 
 use std::fs;
-use std::net::UdpSocket;
 use std::time::Duration;
 
 use gannet::logbuffer::{Fragment, FragmentAssembler};
@@ -13,6 +12,7 @@ use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, Tr
 use super::System;
 use super::driven::{Driven, DrivenEnd, Taken};
 use super::gannet::{GANNET, failed, settle};
+use crate::ports;
 use crate::rig::RigError;
 use crate::rig::echo::{self, EchoOutcome, EchoPlan};
 use crate::rig::measurement::Details;
@@ -188,10 +188,9 @@ pub fn largest_socket_buffer() -> usize {
     limit.unwrap_or(UdpSettings::default().window).min(MAX_SOCKET_BUFFER)
 }
 
-/// A port that is not in use. If another process takes it meanwhile, opening fails.
+/// A port for a channel of the rig. If another program takes it meanwhile, opening the channel fails.
 pub fn free_port() -> Result<u16, RigError> {
-    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    socket.map(|address| address.port()).map_err(failed("cannot find a free port"))
+    ports::free_port().map_err(failed("cannot find a free port"))
 }
 
 impl System for GannetUdp {

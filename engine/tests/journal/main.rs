@@ -13,6 +13,9 @@ mod keeping;
 mod killed;
 mod making;
 mod model;
+#[expect(unreachable_pub, clippy::disallowed_types, reason = "shared with tests of other crates")]
+#[path = "../support/ports.rs"]
+mod ports;
 mod properties;
 mod pruning;
 #[path = "../support/raw_access.rs"]

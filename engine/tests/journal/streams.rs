@@ -1,8 +1,6 @@
 //! Tests of recorded, replayed and merged streams. Driver, publisher, recorder, replayer and subscriber are one thread,
 //! so that a test controls the order of events.
-#![expect(clippy::disallowed_types, reason = "looks for a free port")]
 
-use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
 
 use crate::archive;
+use crate::ports::free_port;
 use crate::raw_access::RAW;
 use crate::support::message;
 
@@ -487,8 +486,7 @@ fn replayed(rig: &mut Rig, recording: &Recording, channel: &str, options: Replay
 }
 
 fn udp() -> String {
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    format!("aeron:udp?endpoint=127.0.0.1:{port}")
+    format!("aeron:udp?endpoint=127.0.0.1:{}", free_port().unwrap())
 }
 
 #[test]

@@ -9,6 +9,9 @@ mod full_buffer;
 mod moved;
 mod no_alloc;
 mod path;
+#[expect(unreachable_pub, clippy::disallowed_types, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/ports.rs"]
+mod ports;
 #[path = "../support/raw_access.rs"]
 mod raw_access;
 mod refused;

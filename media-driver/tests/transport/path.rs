@@ -1,13 +1,8 @@
 //! Messages go from a publication over two drivers to a subscription without an allocation after a warm-up. Everything
 //! that the sender, the receiver, the conductors and the clients do for them is counted. The test's thread invokes both
 //! drivers.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "asks the system for a port that nobody uses, and waits with a deadline"
-)]
+#![expect(clippy::disallowed_methods, reason = "waits with a deadline")]
 
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use gannet::{Client, Context, ExclusivePublication, Subscription};
@@ -16,6 +11,7 @@ use gannet_driver::config::{DriverConfig, Profile, ThreadingMode, TransportName}
 use gannet_driver::io::transport::choose;
 
 use crate::counting::allocations;
+use crate::ports;
 use crate::skip;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -89,7 +85,7 @@ fn a_message_crosses_without_an_allocation_over_io_uring() {
 
 fn a_message_crosses(transport: TransportName, tried_directly: u32) {
     let mut hosts = [(); 2].map(|()| Host::start(transport, tried_directly));
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = ports::free_port().unwrap();
     let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k");
     let mut asked = hosts[1].client.async_add_subscription(&channel, 1, gannet::ImageHandlers::new()).unwrap();
     let mut subscription = hosts[1].settle(|| asked.poll().unwrap());

@@ -1,11 +1,6 @@
 //! A path that takes no datagram as long as a channel's: the driver tells its operator where, and what to do.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "asks the system for a port that nobody uses, and waits with a deadline"
-)]
+#![expect(clippy::disallowed_methods, reason = "waits with a deadline")]
 
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use gannet::cnc::CncFile;
@@ -17,6 +12,7 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, TransportName};
 
 use crate::forbidden::fail_from;
+use crate::ports;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The longest datagram that the path takes, in bytes.
@@ -35,7 +31,7 @@ fn an_mtu_that_the_path_refuses_is_in_the_error_log() {
         config.process.transport = TransportName::Sockets;
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(PATIENCE)).unwrap();
-        let to = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let to = format!("127.0.0.1:{}", ports::free_port().unwrap());
         let channel = format!("aeron:udp?endpoint={to}|mtu=8k");
         let _subscription = client.add_subscription(&channel, 1001).unwrap();
         let publication = client.add_publication(&channel, 1001).unwrap();
@@ -57,7 +53,7 @@ fn an_mtu_that_the_path_refuses_is_in_the_error_log() {
                 .unwrap();
         }
         let said = said.unwrap_or_default();
-        assert!(said.contains(&to.to_string()) && said.contains("set a smaller mtu on the channel"), "{said}");
+        assert!(said.contains(&to) && said.contains("set a smaller mtu on the channel"), "{said}");
         let counters = client.counters();
         assert!(counters.value(SystemCounter::ShortSends.id()) > Some(0));
         assert!(counters.value(SystemCounter::Errors.id()) > Some(0));

@@ -1,9 +1,5 @@
 //! Streams between two drivers over UDP on the loopback interface, in every threading mode, as applications see them.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "waits for drivers, and looks for a free port"
-)]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "waits for drivers, and holds ports")]
 
 use std::net::UdpSocket;
 use std::path::Path;
@@ -16,6 +12,9 @@ use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, Tr
 
 mod channels;
 mod names;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/ports.rs"]
+mod ports;
 mod shared;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -53,9 +52,8 @@ fn context(dir: &Path) -> Context {
     Context::new().dir(dir).driver_timeout(PATIENCE)
 }
 
-/// A port that is not in use at the moment.
 fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ports::free_port().unwrap()
 }
 
 fn message(number: u32, length: usize) -> Vec<u8> {
@@ -221,8 +219,8 @@ fn a_stream_ends_and_begins_again() {
 #[test]
 fn what_cannot_be_opened_is_refused() {
     let (_driver, client) = launch(ThreadingMode::Shared);
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
+    let port = free_port();
+    let taken = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     let refusal = |channel: &str| client.add_subscription(channel, STREAM).unwrap_err().to_string();
     let error = refusal(&format!("aeron:udp?endpoint=127.0.0.1:{port}"));
     assert!(error.contains(&port.to_string()), "{error}");

@@ -4,6 +4,9 @@ mod captures;
 mod command_line;
 mod journal;
 mod network;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/ports.rs"]
+mod ports;
 mod recording;
 mod sbe;
 mod seeing;

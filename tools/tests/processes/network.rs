@@ -1,16 +1,14 @@
 //! The commands that show a driver's streams on the network.
 
-use std::net::UdpSocket;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 
+use crate::ports::free_port;
 use crate::support::{Driver, eventually};
 
-/// A channel on a port that was unused a moment ago.
 fn channel() -> String {
-    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback").port();
-    format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k")
+    format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port().expect("a port"))
 }
 
 #[test]
@@ -82,10 +80,7 @@ fn why_names_the_receiver_of_a_group_that_holds_up_the_others() {
         ("AERON_IMAGE_LIVENESS_TIMEOUT", "600s"),
         ("AERON_PUBLICATION_CONNECTION_TIMEOUT", "600s"),
     ]);
-    let port = || {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-        socket.local_addr().expect("loopback").port()
-    };
+    let port = || free_port().expect("a port");
     let control = port();
     let places = [port(), port()].map(|port| format!("127.0.0.1:{port}"));
     let subscribers = places.each_ref().map(|place| {

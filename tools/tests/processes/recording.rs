@@ -1,6 +1,5 @@
 //! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: recorded messages are delivered again.
 
-use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +8,7 @@ use gannet::journal::{Journal, JournalOptions};
 use gannet::{Client, Context, ExclusivePublication, OfferError};
 use rustix::process::Signal;
 
+use crate::ports::free_port;
 use crate::support::{CHANNEL, Driver, Ended, Process, eventually, gannet, gannet_by};
 
 fn start(mut command: Command, journal: &Path, driver: &Driver) -> Process {
@@ -241,10 +241,8 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
 }
 
-/// A channel on a port that was unused a moment ago.
 fn udp() -> String {
-    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback").port();
-    format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k")
+    format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port().expect("a port"))
 }
 
 /// Over the network: recorded, replayed, and joined late, also if one datagram in five is lost.

@@ -1,9 +1,9 @@
 //! Drivers with their clients, and a stream whose messages are all checked.
 
+use crate::ports;
 use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
-use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ pub(crate) fn start_driver(kind: DriverKind, settings: &[(&str, &str)]) -> (Driv
 }
 
 pub(crate) fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ports::free_port().unwrap()
 }
 
 /// How one publication reaches several receivers.

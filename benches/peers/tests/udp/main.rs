@@ -10,6 +10,9 @@ mod hosts;
 mod loss;
 mod names;
 mod pacing;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../../engine/tests/support/ports.rs"]
+mod ports;
 mod receivers;
 mod relay;
 mod streams;
