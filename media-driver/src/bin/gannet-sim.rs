@@ -5,6 +5,7 @@
 //! cargo run --release -p gannet-driver --features sim --bin gannet-sim -- 0..10000
 //! cargo run --release -p gannet-driver --features sim --bin gannet-sim -- --fresh 100
 //! cargo run --release -p gannet-driver --features sim --bin gannet-sim -- 42 --describe
+//! cargo run --release -p gannet-driver --features sim --bin gannet-sim -- 12..10000 --every 32
 //! ```
 
 use std::ops::Range;
@@ -25,6 +26,9 @@ struct Options {
     /// Plays so many seeds that nobody has played before, instead.
     #[arg(long, value_name = "COUNT")]
     fresh: Option<u64>,
+    /// Plays only the first of the seeds and every so many from there: 32 keeps to one kind of runs.
+    #[arg(long, value_name = "STEP", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
     /// How many messages cross in each run.
     #[arg(long, default_value_t = sim::MESSAGES)]
     messages: u32,
@@ -66,7 +70,7 @@ fn main() -> ExitCode {
         let play_on = || {
             let mut results = Vec::new();
             loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
+                let seed = next.fetch_add(options.every, Ordering::Relaxed);
                 if seed >= seeds.end {
                     return results;
                 }

@@ -58,6 +58,22 @@ impl SimAppender {
             Self::Concurrent(appender) => appender.offer_with(message, reserved),
         }
     }
+
+    /// The position after the last message or claim.
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Exclusive(appender) => appender.position(),
+            Self::Concurrent(appender) => appender.position(),
+        }
+    }
+
+    /// The position up to which messages can be published.
+    pub fn position_limit(&self) -> Position {
+        match self {
+            Self::Exclusive(appender) => appender.position_limit(),
+            Self::Concurrent(appender) => appender.position_limit(),
+        }
+    }
 }
 
 /// An available image.

@@ -10,11 +10,15 @@
 //!
 //! [`run`] plays one seed. The seed determines the behaviour of the network and everything else: the number and kinds
 //! of drivers and streams, which parties are slow, whose clock is wrong, and who is cut off from whom and for how long.
+//! Most seeds name a kind of run: by their remainder to 32, spies simulate connections (4), groups have members by tag and
+//! others (12), term ids wrap (20), or all of that (28).
+//!
 //! The checks are outside the drivers and know nothing of how streams work:
 //!
 //! - Each subscriber gets each message of a reliable stream once and in order, of each of those that publish into one log.
 //! - Positions never go back.
-//! - No receiver is sent more than it accepts.
+//! - No receiver is sent more than it accepts, except those for which their stream does not wait. These never hold it up.
+//! - Nobody may publish more than a window beyond the spies of a stream.
 //! - No driver holds more than its streams need.
 //! - After everything was closed, nothing is left.
 //! - Within a stated time after the last fault, every subscriber receives again.

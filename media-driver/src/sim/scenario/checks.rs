@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use gannet::logbuffer::{FRAME_ALIGNMENT, LogBuffers, PARTITION_COUNT, frame_type};
 use gannet::types::{Position, RegistrationId, SessionId};
 
+use super::plan::{Plan, StreamPlan};
+use crate::receiver::publication_image::PublicationImage;
+use crate::sender::network_publication::NetworkPublication;
 use crate::sim::SimDriver;
 
 /// The maximum number of logs and sockets per stream in a driver: publications, images, and those that linger.
@@ -26,9 +29,13 @@ pub(super) struct Checks {
     sessions: HashMap<usize, SessionId>,
     /// The number of messages that all have received.
     pub(super) heard: u64,
+    /// The number of messages that spies have received.
+    pub(super) heard_by_spies: u64,
+    /// The number of frames that were received after term ids had wrapped.
+    pub(super) wrapped: u64,
+    /// The position up to which any spy has read, by host and session.
+    spied: HashMap<(usize, SessionId), i64>,
     turns: u32,
-    /// Whether clients come and go all the time.
-    is_lively: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,12 +46,8 @@ enum What {
 }
 
 impl Checks {
-    pub(super) fn new(is_lively: bool) -> Self {
-        Self { is_lively, ..Self::default() }
-    }
-
     /// Checks all drivers.
-    pub(super) fn look(&mut self, drivers: &[&SimDriver], streams: usize) -> Result<(), String> {
+    pub(super) fn look(&mut self, drivers: &[&SimDriver], plan: &Plan) -> Result<(), String> {
         for (host, driver) in drivers.iter().enumerate() {
             for publication in driver.sender().publications() {
                 let id = publication.registration_id();
@@ -52,8 +55,18 @@ impl Checks {
                 let before = self.seen.get(&(host, id, What::Sent)).copied().unwrap_or(i64::MIN);
                 let sent = publication.sent();
                 self.advance(host, id, What::Sent, sent)?;
-                if sent > before && sent > limit && !ends_with_padding(publication.log(), before, sent) {
+                if sent == before || ends_with_padding(publication.log(), before, sent) {
+                    continue;
+                }
+                // Without receivers, the sender's position follows the spies that simulate a connection.
+                let spied = self.spied.get(&(host, publication.session_id())).copied().unwrap_or(i64::MIN);
+                if sent > limit.max(spied) {
                     return Err(format!("{sent} was sent, and {limit} allowed"));
+                }
+                if let Some(stream) = plan.streams.iter().find(|stream| stream.stream_id == publication.stream_id())
+                    && !plan.may_lose
+                {
+                    is_heeded(drivers, stream, publication)?;
                 }
             }
             for image in driver.receiver().images() {
@@ -66,7 +79,8 @@ impl Checks {
         if self.turns.is_multiple_of(TURNS_BETWEEN_COUNTS) {
             for driver in drivers {
                 let (logs, sockets) = driver.held();
-                let times = if self.is_lively { LIVELY_TIMES * streams } else { streams };
+                let streams = plan.streams.len();
+                let times = if plan.kind.is_lively { LIVELY_TIMES * streams } else { streams };
                 let most = HELD_PER_STREAM * times;
                 if logs > most || sockets > most || driver.counters_in_use() > COUNTERS_PER_STREAM * times {
                     let counters = driver.counters_in_use();
@@ -86,6 +100,12 @@ impl Checks {
         Ok(())
     }
 
+    /// Remembers how far a spy on this host has read.
+    pub(super) fn on_spied(&mut self, host: usize, session_id: SessionId, position: i64) {
+        let furthest = self.spied.entry((host, session_id)).or_insert(position);
+        *furthest = position.max(*furthest);
+    }
+
     /// Remembers a publisher's session after it has left.
     pub(super) fn session(&mut self, publisher: usize, known: Option<SessionId>) -> Option<SessionId> {
         if let Some(known) = known {
@@ -97,6 +117,25 @@ impl Checks {
     pub(super) fn known_session(&self, publisher: usize) -> Option<SessionId> {
         self.sessions.get(&publisher).copied()
     }
+}
+
+/// Checks that nothing was sent that a receiver drops for which the stream waits: one that it has had from the start.
+fn is_heeded(drivers: &[&SimDriver], stream: &StreamPlan, publication: &NetworkPublication) -> Result<(), String> {
+    let most_ahead = i64::from(stream.term_length / 2);
+    let heeded = stream.subscribers.iter().filter(|one| !one.is_spy() && !one.is_late && !one.may_be_outrun);
+    for subscriber in heeded {
+        let mut images = drivers[subscriber.place.host].receiver().images();
+        let is_its = |image: &&PublicationImage| {
+            (image.session_id(), image.stream_id()) == (publication.session_id(), publication.stream_id())
+        };
+        let Some(image) = images.find(is_its) else { continue };
+        let (sent, announced) = (publication.sent(), image.announced());
+        if sent > announced + most_ahead {
+            let host = subscriber.place.host;
+            return Err(format!("{sent} was sent, and a receiver on host {host} is at {announced}"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the last frame of this range is padding, which may exceed the limit, because only its header is sent.

@@ -1,12 +1,18 @@
 //! Draws a plan from a seed's random numbers.
 
+use std::ops::Range;
+
 use fastrand::Rng;
 use gannet::types::StreamId;
 
+use super::kind::Kind;
 use super::plan::{
     CLIENTS, Disturbance, HostPlan, Place, Plan, PublisherPlan, SHORT_NS, StreamPlan, Subscriber, Trouble,
 };
 use super::sharing::share;
+use super::spied::spy_on;
+use super::tagged::tag;
+use super::wrapping::wrap;
 use crate::sim::Weather;
 
 /// The maximum duration of a fault in nanoseconds.
@@ -14,12 +20,17 @@ const LONG_NS: i64 = 20_000_000_000;
 /// Faults begin within this time, in nanoseconds.
 const TROUBLED_NS: i64 = 2_000_000_000;
 
+/// How streams are carried: over shared memory, unicast, multicast, or to dynamic or manual destinations.
+const ANY: Range<u8> = 0..5;
+const NETWORK: Range<u8> = 1..5;
+const GROUPS: Range<u8> = 2..5;
+
 /// The timeouts of untethered subscribers in lively runs.
 const UNTETHERED: &str =
     "untethered-window-limit-timeout=200ms|untethered-linger-timeout=300ms|untethered-resting-timeout=400ms";
 
 /// Draws the plan of a run of `messages` messages.
-pub(super) fn draw(random: &mut Rng, messages: u32, is_lively: bool, is_shared: bool) -> Plan {
+pub(super) fn draw(random: &mut Rng, messages: u32, kind: Kind) -> Plan {
     let count = random.usize(2..=4);
     let is_hostile = random.u8(..) < 24;
     let is_fair = !is_hostile && random.u8(..) < 32;
@@ -27,13 +38,34 @@ pub(super) fn draw(random: &mut Rng, messages: u32, is_lively: bool, is_shared: 
     let hosts = (0..count).map(|index| draw_host(random, index, is_fair)).collect::<Vec<_>>();
     let streams = random.u32(1..=4);
     let each = (messages / streams).max(5);
-    let mut streams = (0..streams).map(|index| draw_stream(random, &hosts, index, each)).collect::<Vec<_>>();
-    if is_lively {
+    // A spy needs a network, and a tag a group.
+    let carriers = match kind {
+        Kind { is_tagged: true, .. } => GROUPS,
+        Kind { is_spied: true, .. } => NETWORK,
+        _ => ANY,
+    };
+    let draw = |index| draw_stream(random, &hosts, index, each, carriers.clone());
+    let mut streams = (0..streams).map(draw).collect::<Vec<_>>();
+    if kind.is_lively {
         // Drawn apart, so that everything else is the same with and without it.
         let mut apart = random.clone();
         streams.iter_mut().for_each(|stream| enliven(stream, &mut apart));
     }
-    let unblock_timeout_ns = is_shared.then(|| share(&mut streams, &mut random.clone().fork()));
+    let unblock_timeout_ns = kind.is_shared.then(|| share(&mut streams, &mut random.clone().fork()));
+    let mut apart = random.clone().fork();
+    for stream in &mut streams {
+        let mut has = |is_of_kind: bool| is_of_kind && (!kind.is_mixed || apart.bool());
+        let (is_tagged, is_spied, is_wrapping) = (has(kind.is_tagged), has(kind.is_spied), has(kind.is_wrapping));
+        if is_tagged {
+            tag(stream, &hosts, &mut apart);
+        }
+        if is_spied {
+            spy_on(stream, &mut apart);
+        }
+        if is_wrapping {
+            wrap(stream, &mut apart);
+        }
+    }
     let is_long = random.u8(..) < 32;
     let mut disturbances = Vec::new();
     for _ in 0..if is_fair { 0 } else { random.usize(0..4) } {
@@ -49,7 +81,7 @@ pub(super) fn draw(random: &mut Rng, messages: u32, is_lively: bool, is_shared: 
         disturbances,
         is_hostile,
         may_lose: is_hostile || dies || total > 2 * SHORT_NS,
-        is_lively,
+        kind,
         unblock_timeout_ns,
     }
 }
@@ -81,12 +113,12 @@ fn draw_host(random: &mut Rng, index: usize, is_fair: bool) -> HostPlan {
     }
 }
 
-fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) -> StreamPlan {
+fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32, carriers: Range<u8>) -> StreamPlan {
     let stream_id = StreamId::new(1001 + index as i32);
     let any_client = |random: &mut Rng, host| Place { host, client: random.usize(..CLIENTS) };
     let publisher = random.usize(..hosts.len());
     let port = 40_000 + index as u16 * 10;
-    let term = ["64k", "128k", "1m"][random.usize(..3)];
+    let (term, term_length) = [("64k", 1 << 16), ("128k", 1 << 17), ("1m", 1 << 20)][random.usize(..3)];
     let mtu = ["1408", "1408", "8k"][random.usize(..3)];
     let made_of = format!("term-length={term}|mtu={mtu}");
     let is_reliable = random.u8(..) >= 32;
@@ -100,6 +132,9 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
         stream_id,
         publishers: vec![PublisherPlan::new(any_client(random, publisher))],
         publication: String::new(),
+        term_length,
+        is_spied: false,
+        is_tagged: false,
         is_shared: false,
         abandons: false,
         subscribers: Vec::new(),
@@ -116,7 +151,7 @@ fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) 
     }
     let group = subscribers.len();
     let address = |host: usize| hosts[host].address;
-    match random.u8(..5) {
+    match random.u8(carriers) {
         0 => {
             stream.publication = format!("aeron:ipc?term-length={term}");
             stream.is_reliable = true;
@@ -203,7 +238,7 @@ fn enliven(stream: &mut StreamPlan, random: &mut Rng) {
             let place = Place { host: publisher.place().host, client: random.usize(..CLIENTS) };
             let end = stream.publication.find("|term-length").unwrap_or(stream.publication.len());
             let channel = format!("aeron-spy:{}", &stream.publication[..end]);
-            stream.subscribers.push(Subscriber { place, channel, listens_at: None, is_late: false });
+            stream.subscribers.push(Subscriber::new(place, channel));
         }
     }
     let channels = stream.subscribers.iter_mut().map(|subscriber| &mut subscriber.channel);
@@ -214,10 +249,7 @@ fn enliven(stream: &mut StreamPlan, random: &mut Rng) {
 }
 
 fn all(places: &[Place], channel: impl Fn(&Place) -> String) -> Vec<Subscriber> {
-    places
-        .iter()
-        .map(|place| Subscriber { place: *place, channel: channel(place), listens_at: None, is_late: false })
-        .collect()
+    places.iter().map(|place| Subscriber::new(*place, channel(place))).collect()
 }
 
 fn distinct_hosts(places: &[Place]) -> usize {

@@ -4,11 +4,15 @@
 mod checks;
 mod draw;
 mod failure;
+mod kind;
 mod plan;
 mod publisher;
 mod restless;
 mod sharing;
+mod spied;
+mod tagged;
 mod world;
+mod wrapping;
 
 use gannet::counters::SystemCounter;
 
@@ -27,6 +31,9 @@ const HOSTILE_NS: i64 = 8_000_000_000;
 const RECOVERY_NS: i64 = 40_000_000_000;
 /// The same if no fault was long enough for an image to be lost.
 const SHORT_RECOVERY_NS: i64 = 10_000_000_000;
+/// The same for members of a tagged group. It is less than the time after which a silent receiver is forgotten, so that
+/// nobody else can hold them up.
+const TAGGED_RECOVERY_NS: i64 = 4_000_000_000;
 /// The time after closing within which everything must be freed, in nanoseconds. Lingers and liveness timeouts are
 /// seconds.
 const RECLAIM_NS: i64 = 60_000_000_000;
@@ -46,6 +53,12 @@ pub struct Summary {
     pub retransmits: i64,
     /// How often a driver unblocked a stream, because a claim was abandoned.
     pub unblocked: i64,
+    /// The number of frames that were read after term ids had wrapped from the highest to the lowest.
+    pub wrapped: u64,
+    /// The number of messages that were read by spies.
+    pub spied: u64,
+    /// The number of subscribers that were still behind when all had arrived at those for which streams wait.
+    pub left_behind: usize,
 }
 
 /// Runs a seed: sends about `messages` messages over the network, shared among the streams, and then closes everything.
@@ -57,7 +70,7 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     let mut world = World::new(seed, messages);
     open(&mut world)?;
     carry(&mut world)?;
-    let abandoned = world.abandoned();
+    let (abandoned, left_behind) = (world.abandoned(), world.left_behind());
     close(&mut world)?;
     let sum = |counter| world.hosts.iter().map(|host| host.driver.system(counter)).sum::<i64>();
     let naks = sum(SystemCounter::NaksSent);
@@ -70,12 +83,15 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
         return world.fail("something was asked for again, and the loss reports say nothing");
     }
     Ok(Summary {
-        messages: world.heard(),
+        messages: world.checks.heard,
         took_ns: world.now_ns,
         lost: world.network.lost(),
         naks,
         retransmits: sum(SystemCounter::RetransmitsSent),
         unblocked,
+        wrapped: world.checks.wrapped,
+        spied: world.checks.heard_by_spies,
+        left_behind,
     })
 }
 
@@ -148,7 +164,15 @@ fn carry(world: &mut World) -> Result<(), Failure> {
             }
             continue;
         }
-        let patience_ns = if world.plan.may_lose { RECOVERY_NS } else { SHORT_RECOVERY_NS };
+        let patience_ns = |subscriber: &world::Subscriber| {
+            if world.plan.may_lose || subscriber.may_be_outrun {
+                RECOVERY_NS
+            } else if world.plan.streams[subscriber.stream].is_tagged {
+                TAGGED_RECOVERY_NS
+            } else {
+                SHORT_RECOVERY_NS
+            }
+        };
         let mut is_done = are_late_there && world.now_ns > troubles_end;
         for (index, subscriber) in world.subscribers.iter().enumerate() {
             for (number, heard) in subscriber.heard.iter().enumerate() {
@@ -164,7 +188,7 @@ fn carry(world: &mut World) -> Result<(), Failure> {
                 } else {
                     heard.progress_ns
                 };
-                if world.now_ns > progress_ns.max(troubles_end) + patience_ns {
+                if world.now_ns > progress_ns.max(troubles_end) + patience_ns(subscriber) {
                     let said: Vec<_> = world.publishers_of(stream).map(|publisher| publisher.said()).collect();
                     return world.fail(format!(
                         "stream {stream}, subscriber {index}: nothing has come of publisher {number} for too long, after message {:?} \

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use gannet::types::StreamId;
 
+use super::kind::Kind;
 use crate::sim::Weather;
 
 /// The maximum duration of a fault that loses no image, in nanoseconds. Lingers and receiver timeouts are 5 s.
@@ -23,8 +24,7 @@ pub(super) struct Plan {
     pub(super) is_hostile: bool,
     /// Whether a fault lasts so long that images, and the messages they miss, may be lost.
     pub(super) may_lose: bool,
-    /// Whether there is more going on: a restless client on each host, and streams of more kinds.
-    pub(super) is_lively: bool,
+    pub(super) kind: Kind,
     /// After how many nanoseconds drivers unblock a stream, if publications are concurrent.
     pub(super) unblock_timeout_ns: Option<i64>,
 }
@@ -53,6 +53,11 @@ pub(super) struct StreamPlan {
     pub(super) stream_id: StreamId,
     pub(super) publishers: Vec<PublisherPlan>,
     pub(super) publication: String,
+    pub(super) term_length: i32,
+    /// Whether spies simulate that the publication is connected, so that it does not wait for receivers.
+    pub(super) is_spied: bool,
+    /// Whether the publication waits only for those receivers that have its group's tag.
+    pub(super) is_tagged: bool,
     /// Whether the publications are concurrent.
     pub(super) is_shared: bool,
     /// Whether holders of concurrent publications abandon claims.
@@ -103,6 +108,20 @@ pub(super) struct Subscriber {
     pub(super) listens_at: Option<String>,
     /// Whether it joins the stream late.
     pub(super) is_late: bool,
+    /// Whether the stream does not wait for it, so that it may miss messages and lose its image.
+    pub(super) may_be_outrun: bool,
+    /// The time from each read to the next, in nanoseconds.
+    pub(super) pause_ns: i64,
+}
+
+impl Subscriber {
+    pub(super) fn new(place: Place, channel: String) -> Self {
+        Self { place, channel, listens_at: None, is_late: false, may_be_outrun: false, pause_ns: 0 }
+    }
+
+    pub(super) fn is_spy(&self) -> bool {
+        self.channel.starts_with("aeron-spy:")
+    }
 }
 
 /// A temporary fault.

@@ -2,15 +2,17 @@
 //! sent and each subscriber received.
 
 use fastrand::Rng;
-use gannet::logbuffer::flags;
-use gannet::types::{CorrelationId, RegistrationId, SessionId};
+use gannet::logbuffer::{FRAME_ALIGNMENT, Fragment, LogBuffers, flags};
+use gannet::types::{CorrelationId, Position, RegistrationId, SessionId};
 
 use super::checks::Checks;
 use super::draw::draw;
 use super::failure::Failure;
+use super::kind::Kind;
 use super::plan::{CLIENTS, Place, Plan, PublisherPlan, StreamPlan, Trouble};
 use super::publisher::{Holder, Publisher, message, name_of};
 use super::restless::Restless;
+use super::spied;
 use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
 
@@ -25,16 +27,6 @@ const SLOW_LOG_NS: i64 = 500_000_000;
 const QUICK_LOG_NS: i64 = 1_000_000;
 /// The maximum number of fragments per poll.
 const FRAGMENTS: usize = 20;
-
-/// Whether the run of a seed is lively: that of every fourth.
-fn is_lively(seed: u64) -> bool {
-    seed % 4 == 1
-}
-
-/// Whether the publications of a seed's run are concurrent: those of every fourth, and of every other lively one.
-fn is_shared(seed: u64) -> bool {
-    seed % 4 == 2 || seed % 8 == 5
-}
 
 /// The state of a run.
 pub(super) struct World {
@@ -52,7 +44,7 @@ pub(super) struct World {
     pub(super) is_closing: bool,
     step_ns: i64,
     was_busy: bool,
-    checks: Checks,
+    pub(super) checks: Checks,
 }
 
 pub(super) struct Host {
@@ -71,9 +63,22 @@ pub(super) struct Client {
 pub(super) struct Subscriber {
     pub(super) stream: usize,
     pub(super) place: Place,
-    registration_id: RegistrationId,
+    pub(super) registration_id: RegistrationId,
     pub(super) heard: Vec<Heard>,
     pub(super) is_late: bool,
+    /// Whether the stream does not wait for it.
+    pub(super) may_be_outrun: bool,
+    pub(super) is_spy: bool,
+    pause_ns: i64,
+    /// When it reads next.
+    due_ns: i64,
+}
+
+impl Subscriber {
+    /// Whether it reads so seldom that nobody waits for it.
+    pub(super) fn is_left_behind(&self) -> bool {
+        self.may_be_outrun && self.pause_ns > 0
+    }
 }
 
 /// What a subscriber has received of a publisher.
@@ -87,6 +92,10 @@ pub(super) struct Heard {
     pub(super) progress_ns: i64,
     /// Whether it lost an image before it had received everything.
     pub(super) is_lost: bool,
+    /// Whether the next fragment may be the rest of a message that began before its image did.
+    may_join_within: bool,
+    /// Whether the next message of each holder may be a later one, since its image has missed those before.
+    may_skip: Vec<bool>,
     pub(super) messages: u32,
 }
 
@@ -99,7 +108,7 @@ impl Heard {
 impl World {
     pub(super) fn new(seed: u64, messages: u32) -> Self {
         let mut random = Rng::with_seed(seed);
-        let plan = draw(&mut random, messages, is_lively(seed), is_shared(seed));
+        let plan = draw(&mut random, messages, Kind::of(seed));
         let network = SimNetwork::new(random.u64(..), plan.weather);
         // A separate generator, so that the other choices of a seed are the same as before logs took time.
         let mut log_times = Rng::with_seed(seed);
@@ -112,14 +121,14 @@ impl World {
             driver.set_slowest_log(log_times.choice([0, QUICK_LOG_NS, SLOW_LOG_NS]).unwrap_or(0));
             let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
             let clients = (0..CLIENTS).map(client).collect();
-            let restless = plan.is_lively.then(|| Restless::new(&driver, !seed));
+            let restless = plan.kind.is_lively.then(|| Restless::new(&driver, !seed));
             Host { driver, restless, clients }
         });
         let hosts = hosts.collect();
         Self {
             seed,
             hosts,
-            checks: Checks::new(plan.is_lively),
+            checks: Checks::default(),
             network,
             now_ns: 1_000_000_000,
             publishers: Vec::new(),
@@ -183,8 +192,9 @@ impl World {
         }
         self.direct();
         for subscriber in 0..self.subscribers.len() {
-            let place = self.subscribers[subscriber].place;
-            if silent != Some(place) && self.random.bool() {
+            let Subscriber { place, due_ns, pause_ns, .. } = self.subscribers[subscriber];
+            if silent != Some(place) && self.random.bool() && now_ns >= due_ns {
+                self.subscribers[subscriber].due_ns = now_ns.saturating_add(pause_ns);
                 self.hear(subscriber)?;
             }
         }
@@ -212,11 +222,14 @@ impl World {
 
     fn check(&mut self) -> Result<(), Failure> {
         let drivers: Vec<_> = self.hosts.iter().map(|host| &host.driver).collect();
-        if let Err(what) = self.checks.look(&drivers, self.plan.streams.len()) {
+        if let Err(what) = self.checks.look(&drivers, &self.plan) {
             return self.fail(what);
         }
         if self.plan.is_hostile {
             return Ok(());
+        }
+        if let Err(what) = spied::check(self) {
+            return self.fail(what);
         }
         let clients = self.hosts.iter().flat_map(|host| &host.clients);
         match clients.flat_map(|client| &client.inner.refusals).next() {
@@ -300,6 +313,8 @@ impl World {
             partial: Vec::new(),
             progress_ns: now_ns,
             is_lost: false,
+            may_join_within: false,
+            may_skip: vec![false; publisher.holders.len()],
             messages: 0,
         };
         self.subscribers.push(Subscriber {
@@ -308,6 +323,10 @@ impl World {
             registration_id,
             heard: plan.publishers.iter().map(heard).collect(),
             is_late: subscriber.is_late,
+            may_be_outrun: subscriber.may_be_outrun,
+            is_spy: subscriber.is_spy(),
+            pause_ns: subscriber.pause_ns,
+            due_ns: 0,
         });
     }
 
@@ -423,32 +442,46 @@ impl World {
                     publisher,
                     longest: self.plan.streams[stream].longest,
                     may_miss: !self.plan.streams[stream].is_reliable,
-                    is_late: subscriber.is_late,
                 };
                 if !image.is_gone && heard.image != Some(image.correlation_id) {
                     // A new image may have missed messages in between.
-                    heard.is_lost |= heard.image.is_some();
+                    let is_first = heard.image.is_none();
+                    heard.is_lost |= !is_first;
                     heard.image = Some(image.correlation_id);
                     heard.partial.clear();
+                    if !is_first || subscriber.is_late || subscriber.may_be_outrun {
+                        heard.may_join_within = true;
+                        heard.may_skip.fill(true);
+                    }
                 }
                 if image.is_gone || heard.image != Some(image.correlation_id) {
                     continue;
                 }
                 let before = heard.messages;
                 let mut wrong = None;
+                let log = image.reader.log().clone();
+                let wrapped = &mut self.checks.wrapped;
                 let count = image.reader.poll(
                     |fragment| {
-                        if let Err(what) = listener.on_fragment(heard, fragment.flags(), fragment.payload()) {
+                        *wrapped += u64::from(fragment.term_id().get() < log.initial_term_id().get());
+                        let found = check_place(&log, &fragment)
+                            .and_then(|()| listener.on_fragment(heard, fragment.flags(), fragment.payload()));
+                        if let Err(what) = found {
                             wrong.get_or_insert(what);
                         }
                     },
                     FRAGMENTS,
                 );
+                let arrived = u64::from(heard.messages - before);
+                self.checks.heard += arrived;
+                if subscriber.is_spy {
+                    self.checks.heard_by_spies += arrived;
+                    self.checks.on_spied(place.host, image.session_id, image.reader.position().get());
+                }
                 if count > 0 {
                     self.was_busy = true;
                     heard.progress_ns = self.now_ns;
                 }
-                self.checks.heard += u64::from(heard.messages - before);
                 lost = lost.or(wrong);
             }
             let gone = client.images.iter().filter(|image| image.subscription == subscriber.registration_id);
@@ -460,7 +493,8 @@ impl World {
             if is_gone && !complete && !self.is_closing {
                 heard.is_lost = true;
                 let joined_at_the_end = subscriber.is_late && heard.has_nothing();
-                if !self.plan.may_lose && self.plan.streams[stream].is_reliable && !joined_at_the_end {
+                let must_hear_all = self.plan.streams[stream].is_reliable && !subscriber.may_be_outrun;
+                if !self.plan.may_lose && must_hear_all && !joined_at_the_end {
                     let (next, said) = (heard.next.clone(), self.publishers[publisher].said());
                     return self.fail(format!(
                         "stream {stream}, subscriber {index}: the image went at message {next:?} of {said:?}"
@@ -485,7 +519,10 @@ impl World {
             return true;
         };
         let heard = &subscriber.heard[number];
-        if self.is_dead(subscriber.place) || publisher.holders.iter().all(|holder| self.is_dead(holder.place)) {
+        if subscriber.is_left_behind()
+            || self.is_dead(subscriber.place)
+            || publisher.holders.iter().all(|holder| self.is_dead(holder.place))
+        {
             return true;
         }
         let Some(end) = publisher.end else { return false };
@@ -493,7 +530,10 @@ impl World {
             return true;
         }
         // A subscriber that lost an image, joined late or tolerates loss is done when there is nothing more to receive.
-        let excused = heard.is_lost || subscriber.is_late || !self.plan.streams[subscriber.stream].is_reliable;
+        let excused = heard.is_lost
+            || subscriber.is_late
+            || subscriber.may_be_outrun
+            || !self.plan.streams[subscriber.stream].is_reliable;
         let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
         let session = self.checks.known_session(index);
         let image = client.images.iter().find(|image| {
@@ -505,8 +545,13 @@ impl World {
                 .map_or_else(|| publisher.holders.iter().all(has_left), |image| image.reader.position().get() >= end)
     }
 
-    pub(super) fn heard(&self) -> u64 {
-        self.checks.heard
+    /// The number of subscribers that are behind, or were, and for which streams do not wait.
+    pub(super) fn left_behind(&self) -> usize {
+        let is_behind = |subscriber: &&Subscriber| {
+            let mut publishers = self.publishers_of(subscriber.stream);
+            subscriber.may_be_outrun && publishers.any(|one| !one.is_all_of_it(&subscriber.heard[one.number].next))
+        };
+        self.subscribers.iter().filter(is_behind).count()
     }
 }
 
@@ -515,17 +560,15 @@ struct Listener {
     publisher: usize,
     longest: usize,
     may_miss: bool,
-    is_late: bool,
 }
 
 impl Listener {
     fn on_fragment(&self, heard: &mut Heard, flags_found: u8, payload: &[u8]) -> Result<(), String> {
         if flags_found & flags::BEGIN != 0 {
             heard.partial.clear();
+            heard.may_join_within = false;
         } else if heard.partial.is_empty() {
-            // The rest of a message that began before it joined.
-            let may_join_within = heard.has_nothing() && self.is_late || heard.is_lost;
-            return if may_join_within { Ok(()) } else { Err("a message without its beginning".to_owned()) };
+            return if heard.may_join_within { Ok(()) } else { Err("a message without its beginning".to_owned()) };
         }
         heard.partial.extend_from_slice(payload);
         if flags_found & flags::END == 0 {
@@ -533,13 +576,14 @@ impl Listener {
         }
         let found = std::mem::take(&mut heard.partial);
         let (holder, number) = name_of(&found).ok_or("a message without a number")?;
-        let next =
-            heard.next.get_mut(holder).ok_or_else(|| format!("a message of holder {holder}, who does not exist"))?;
-        let expected = next.unwrap_or(if self.is_late { number } else { 0 });
-        let may_skip = self.may_miss || heard.is_lost;
-        if number != expected && !(may_skip && number > expected) {
+        let (Some(next), Some(may_skip)) = (heard.next.get_mut(holder), heard.may_skip.get_mut(holder)) else {
+            return Err(format!("a message of holder {holder}, who does not exist"));
+        };
+        let expected = next.unwrap_or(0);
+        if number != expected && !((self.may_miss || *may_skip) && number > expected) {
             return Err(format!("message {number} comes where {expected} should"));
         }
+        *may_skip = false;
         if found != message(self.publisher, holder, number, self.longest) {
             return Err(format!("message {number} is not what was said"));
         }
@@ -547,4 +591,13 @@ impl Listener {
         heard.messages += 1;
         Ok(())
     }
+}
+
+/// Checks that the header of a frame names the place where it is.
+fn check_place(log: &LogBuffers, fragment: &Fragment<'_>) -> Result<(), String> {
+    let length = fragment.frame_length().next_multiple_of(FRAME_ALIGNMENT) as i64;
+    let begin = Position::new(fragment.position().get() - length);
+    let wanted = (log.term_length().term_id(begin, log.initial_term_id()), log.term_length().offset(begin));
+    let found = (fragment.term_id(), fragment.term_offset());
+    if found == wanted { Ok(()) } else { Err(format!("a frame at {wanted:?} says that it is at {found:?}")) }
 }
