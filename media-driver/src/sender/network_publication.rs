@@ -281,7 +281,7 @@ impl NetworkPublication {
         if message.asks_for_setup {
             // Trap 23: neither a sign of life nor a position. And an ended stream cannot be joined.
             if !self.is_end_of_stream() {
-                self.flow_control.on_setup_requested(group_tag);
+                self.flow_control.on_setup_requested(message.receiver_id, group_tag);
                 self.is_setup_elicited = true;
             }
             return;

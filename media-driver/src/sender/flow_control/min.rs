@@ -13,13 +13,16 @@ use gannet::time::MonotonicNanos;
 use super::ReceiverReport;
 use crate::mailbox::{GroupRules, MAX_RECEIVERS};
 
+/// The maximum number of joiners that are remembered. The limit is held for these, and further ones ask again.
+const MAX_JOINERS: usize = 16;
+
 /// Flow control by the slowest receiver of a group.
 #[derive(Debug)]
 pub struct Min {
     rules: GroupRules,
     receivers: Vec<Receiver>,
-    /// Whether a receiver has asked for a setup since the last one was sent.
-    setup_requested: bool,
+    /// The receivers that have asked for a setup since the last one was sent, and have not joined yet.
+    joiners: Vec<i64>,
     /// The limit that is held for a receiver that was sent a setup, and since when.
     held_for_joiner: Option<Hold>,
     turned_away: u64,
@@ -46,7 +49,7 @@ impl Min {
         Self {
             rules,
             receivers: Vec::with_capacity(MAX_RECEIVERS),
-            setup_requested: false,
+            joiners: Vec::with_capacity(MAX_JOINERS),
             held_for_joiner: None,
             turned_away: 0,
         }
@@ -80,6 +83,7 @@ impl Min {
                 self.receivers.push(Receiver { id, position, edge, heard: now, is_leaving: false });
                 lowest = lowest.min(edge);
                 self.held_for_joiner = None;
+                self.joiners.retain(|joiner| *joiner != id);
             } else {
                 self.turned_away += 1;
             }
@@ -105,16 +109,22 @@ impl Min {
         self.receivers.iter().map(|receiver| receiver.edge).fold(held, i64::min)
     }
 
-    pub(super) fn on_setup_requested(&mut self) {
-        self.setup_requested = true;
+    /// A receiver asks until its image is there, and the network may repeat or delay that. Unlike in the reference, a
+    /// request of one that has joined by then does not count: no first status message would end the hold.
+    pub(super) fn on_setup_requested(&mut self, receiver_id: i64) {
+        let is_it = |receiver: &Receiver| receiver.id == receiver_id && !receiver.is_leaving;
+        let has_joined = self.receivers.iter().any(is_it);
+        if !has_joined && !self.joiners.contains(&receiver_id) && self.joiners.len() < MAX_JOINERS {
+            self.joiners.push(receiver_id);
+        }
     }
 
     /// Holds the limit until the joining receiver's first status message, so that the stream does not run away from it.
     pub(super) fn on_setup(&mut self, now: MonotonicNanos, limit: i64) {
-        if self.setup_requested && !self.receivers.is_empty() {
+        if !self.joiners.is_empty() && !self.receivers.is_empty() {
             self.held_for_joiner = Some(Hold { limit, since: now });
         }
-        self.setup_requested = false;
+        self.joiners.clear();
     }
 
     pub(super) fn on_error(&mut self, receiver_id: i64) {
@@ -220,7 +230,7 @@ mod tests {
 
         let mut min = super::tests::min(0);
         let mut limit = hear(&mut min, 0, 1, 0, 0);
-        min.on_setup_requested();
+        min.on_setup_requested(2);
         min.on_setup(at(10), limit);
         limit = hear(&mut min, 11, 1, 900, limit);
         assert_eq!(limit, 1000, "held where it was as the setup was sent");
@@ -229,7 +239,7 @@ mod tests {
         assert_eq!((limit, min.receivers()), (1000, 2), "the joiner is there");
         limit = hear(&mut min, 14, 2, 800, limit);
         assert_eq!(limit, 1800, "from then on nothing is held");
-        min.on_setup_requested();
+        min.on_setup_requested(3);
         min.on_setup(at(20), limit);
         hear(&mut min, 20, 1, 3000, limit);
         hear(&mut min, 20 + TIMEOUT, 1, 3000, limit);
@@ -243,6 +253,28 @@ mod tests {
         let limit = hear(&mut min, 0, 1, 0, 0);
         min.on_setup(at(1), limit);
         assert_eq!(hear(&mut min, 2, 1, 500, limit), 1500);
+    }
+
+    /// Requests that were repeated or delayed used to hold the limit for the whole timeout.
+    #[test]
+    fn whoever_has_joined_holds_nothing_by_asking() {
+        let mut min = min(0);
+        let limit = hear(&mut min, 0, 1, 0, 0);
+        min.on_setup_requested(2);
+        min.on_setup(at(1), limit);
+        min.on_setup_requested(2);
+        hear(&mut min, 2, 2, 0, limit);
+        min.on_setup(at(3), limit);
+        min.on_setup_requested(2);
+        min.on_setup(at(4), limit);
+        hear(&mut min, 5, 1, 500, limit);
+        assert_eq!(hear(&mut min, 5, 2, 500, limit), 1500);
+        let report = ReceiverReport { is_leaving: true, ..report(2, 500) };
+        assert_eq!(min.on_status_message(at(6), &report, true, 1500), 1500);
+        min.on_setup_requested(2);
+        min.on_setup(at(7), 1500);
+        min.on_idle(at(8), 1500);
+        assert_eq!(hear(&mut min, 9, 1, 700, 1500), 1500, "held for one that has left and joins again");
     }
 
     /// Trap 40: below the group's least size nothing moves, and the publication is not connected.

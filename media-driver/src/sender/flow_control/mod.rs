@@ -83,12 +83,12 @@ impl FlowControl {
         }
     }
 
-    /// Handles a request for a setup, with the receiver's group tag if it has one.
-    pub fn on_setup_requested(&mut self, group_tag: Option<i64>) {
+    /// Handles a receiver's request for a setup, with its group tag if it has one.
+    pub fn on_setup_requested(&mut self, receiver_id: i64, group_tag: Option<i64>) {
         match self {
             Self::Unicast | Self::Max => {}
-            Self::Min(min) => min.on_setup_requested(),
-            Self::Tagged(tagged) => tagged.on_setup_requested(group_tag),
+            Self::Min(min) => min.on_setup_requested(receiver_id),
+            Self::Tagged(tagged) => tagged.on_setup_requested(receiver_id, group_tag),
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
                 match step {
                     0 => limit = strategy.on_idle(now, limit),
                     1 => {
-                        strategy.on_setup_requested(Some(3));
+                        strategy.on_setup_requested(receiver_id, Some(3));
                         strategy.on_setup(now, limit);
                     }
                     _ => {

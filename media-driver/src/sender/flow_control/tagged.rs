@@ -27,9 +27,9 @@ impl Tagged {
         self.group.on_idle(now, limit)
     }
 
-    pub(super) fn on_setup_requested(&mut self, group_tag: Option<i64>) {
+    pub(super) fn on_setup_requested(&mut self, receiver_id: i64, group_tag: Option<i64>) {
         if self.is_tagged(group_tag) {
-            self.group.on_setup_requested();
+            self.group.on_setup_requested(receiver_id);
         }
     }
 
@@ -108,10 +108,10 @@ mod tests {
     fn only_a_tagged_joiner_holds_the_limit() {
         let mut tagged = Tagged::new(GroupRules { receiver_timeout_ns: 100, min_size: 0 }, 1);
         let limit = tagged.on_status_message(at(0), &report(1, Some(1), 0), 0);
-        tagged.on_setup_requested(None);
+        tagged.on_setup_requested(2, None);
         tagged.on_setup(at(0), limit);
         assert_eq!(tagged.on_status_message(at(1), &report(1, Some(1), 100), limit), 1100);
-        tagged.on_setup_requested(Some(1));
+        tagged.on_setup_requested(2, Some(1));
         tagged.on_setup(at(1), 1100);
         assert_eq!(tagged.on_status_message(at(2), &report(1, Some(1), 200), 1100), 1100);
     }

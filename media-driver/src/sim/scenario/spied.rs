@@ -37,7 +37,7 @@ pub(super) fn spy_on(stream: &mut StreamPlan, random: &mut Rng) {
     for number in 0..random.usize(1..=MOST_SPIES) {
         let mut spy = Subscriber::new(Place { host, client: random.usize(..CLIENTS) }, channel.clone());
         spy.is_late = number > 0 && !stream.leaves_early && random.bool();
-        spy.pause_ns = if random.bool() { random.i64(..SLOW_NS) } else { 0 };
+        spy.pause_ns = if random.bool() { random.i64(0..SLOW_NS) } else { 0 };
         stream.subscribers.push(spy);
     }
 }

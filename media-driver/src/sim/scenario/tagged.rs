@@ -32,7 +32,7 @@ pub(super) fn tag(stream: &mut StreamPlan, hosts: &[HostPlan], random: &mut Rng)
         other.is_late = !stream.leaves_early && random.u8(..) < 64;
         other.pause_ns = match random.u8(..3) {
             0 => 0,
-            1 => random.i64(..SELDOM_NS),
+            1 => random.i64(0..SELDOM_NS),
             _ => i64::MAX,
         };
         if let Some(destination) = stream.destinations.first() {
