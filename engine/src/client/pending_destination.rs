@@ -50,7 +50,7 @@ impl PendingDestination {
     ///
     /// # Errors
     ///
-    /// [`AddError`], returned once: the driver refused or did not answer. The change will not be made.
+    /// [`AddError`], returned once: the driver has refused, or did not answer in time, and may make the change yet.
     pub fn poll(&mut self) -> Result<bool, AddError> {
         if self.outcome == Outcome::Pending
             && let Some(answer) = self.core.conductor().answer_to(self.id)

@@ -3,7 +3,7 @@
 use super::destinations::{DestinationChange, State};
 use super::resource::{Phase, ResourceKey, Wanted};
 use super::restoring::RETRY_NS;
-use super::{Conductor, Purpose, Question};
+use super::{Answer, Conductor, Purpose, Question};
 use crate::client::driver_link::SendError;
 use crate::client::error::{AddError, Request};
 use crate::client::event::ClientEvent;
@@ -31,21 +31,27 @@ impl Conductor {
             Phase::Adding { .. } | Phase::Down { .. } => return Err(AddError::NoDriver { request }),
             Phase::Failed(_) => return Err(AddError::NotRestored { request }),
         };
-        let correlation_id = self.link.next_correlation_id();
+        let correlation_id = self.unused_id(key);
         let asked = match &change {
             DestinationChange::RemoveById(name) => {
-                DestinationChange::RemoveById(self.resources[&owner].destinations.id_of(*name))
+                self.resources[&owner].destinations.id_of(*name).map(DestinationChange::RemoveById)
             }
-            change => change.clone(),
+            change => Some(change.clone()),
         };
-        let command = asked.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
-        if let Err(error) = self.link.send(&command) {
-            return Err(error.for_request(request));
+        if let Some(asked) = &asked {
+            let command = asked.command(&resource.wanted, (self.link.client_id(), correlation_id), target);
+            if let Err(error) = self.link.send(&command) {
+                return Err(error.for_request(request));
+            }
         }
         let deadline = self.deadline(now);
         let question =
             Question { request, deadline, answer: None, purpose: Purpose::Change(owner, change), wanted: true };
         self.questions.insert(correlation_id.get(), question);
+        if asked.is_none() {
+            // The driver has nothing to remove.
+            self.answer(correlation_id.get(), Ok(Answer::Done), now);
+        }
         Ok(correlation_id)
     }
 
@@ -84,14 +90,49 @@ impl Conductor {
         self.sharing_with(key).into_iter().find(has_it).unwrap_or(key)
     }
 
+    /// An id for a command that may add a destination. Not the name of another one, which an earlier driver may have given.
+    fn unused_id(&self, key: ResourceKey) -> CorrelationId {
+        let sharing = self.sharing_with(key);
+        let is_name = |id: CorrelationId| {
+            let mut all = sharing.iter().filter_map(|key| self.resources.get(key));
+            all.any(|resource| resource.destinations.has(id.registration()))
+        };
+        loop {
+            let id = self.link.next_correlation_id();
+            if !is_name(id) {
+                return id;
+            }
+        }
+    }
+
+    /// The removals that the driver was asked for, and of which handles. If it were asked for such a destination now, it
+    /// would have it afterwards.
+    fn removals(&self) -> Vec<(ResourceKey, DestinationChange)> {
+        let mut removals = Vec::new();
+        for question in self.questions.values().filter(|question| question.answer.is_none()) {
+            match &question.purpose {
+                Purpose::Change(of, change @ DestinationChange::Remove(_)) => {
+                    removals.extend(self.sharing_with(*of).into_iter().map(|of| (of, change.clone())));
+                }
+                Purpose::Change(of, change @ DestinationChange::RemoveById(_)) => removals.push((*of, change.clone())),
+                Purpose::Change(_, DestinationChange::Add(_)) | Purpose::Answer | Purpose::Restore(_) => {}
+            }
+        }
+        removals
+    }
+
     /// Requests the missing destinations that are due and whose publication or subscription is live again.
     pub(super) fn restore_destinations(&mut self, now: MonotonicNanos) -> usize {
         let deadline = self.deadline(now);
         let (mut sent, mut failed) = (0, Vec::new());
+        let removals = self.removals();
         'send: for (key, resource) in &mut self.resources {
             let Phase::Live { registration_id, log } = resource.phase else { continue };
             let target = log.map_or(registration_id, RegistrationId::new);
             for known in resource.destinations.due(now) {
+                if removals.iter().any(|(of, change)| of == key && known.is_removed_by(change)) {
+                    continue;
+                }
                 let correlation_id = self.link.next_correlation_id();
                 let change = DestinationChange::Add(known.channel.clone());
                 let command = change.command(&resource.wanted, (self.link.client_id(), correlation_id), target);

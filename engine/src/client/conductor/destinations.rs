@@ -41,6 +41,17 @@ pub(super) enum State {
     Asked(CorrelationId),
 }
 
+impl Known {
+    /// Whether this change removes the destination.
+    pub(super) fn is_removed_by(&self, change: &DestinationChange) -> bool {
+        match change {
+            DestinationChange::Add(_) => false,
+            DestinationChange::Remove(channel) => is_same(&self.channel, channel),
+            DestinationChange::RemoveById(name) => self.id == *name,
+        }
+    }
+}
+
 impl Destinations {
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -54,6 +65,12 @@ impl Destinations {
             State::Wanted { .. } | State::Asked(_) => None,
         });
         there.collect()
+    }
+
+    /// The application's ids of the destinations.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> impl Iterator<Item = RegistrationId> + '_ {
+        self.0.iter().map(|known| known.id)
     }
 
     /// The number of destinations that the driver does not have.
@@ -81,13 +98,16 @@ impl Destinations {
         self.0.extend(others.0);
     }
 
-    /// The driver's id of the destination with this application's id.
-    pub(super) fn id_of(&self, name: RegistrationId) -> RegistrationId {
-        let there = self.0.iter().filter(|known| known.id == name).find_map(|known| match known.state {
+    /// The driver's id of the destination with this application's id: also while the driver is only asked for it, since it
+    /// does what it is asked in order. An id that is not known here is the driver's. `None` if the driver does not have
+    /// the destination, and may have another one by this id.
+    pub(super) fn id_of(&self, name: RegistrationId) -> Option<RegistrationId> {
+        let Some(known) = self.0.iter().find(|known| known.id == name) else { return Some(name) };
+        match known.state {
             State::There(id) => Some(id),
-            State::Wanted { .. } | State::Asked(_) => None,
-        });
-        there.unwrap_or(name)
+            State::Asked(id) => Some(id.registration()),
+            State::Wanted { .. } => None,
+        }
     }
 
     /// The destinations to request from the driver now.
@@ -111,9 +131,10 @@ impl Destinations {
             DestinationChange::Add(channel) => {
                 self.0.push(Known { id, channel: channel.clone(), state: State::There(id) });
             }
-            DestinationChange::Remove(channel) => self.0.retain(|known| !is_same(&known.channel, channel)),
-            DestinationChange::RemoveById(name) if self.has(*name) => self.0.retain(|known| known.id != *name),
-            DestinationChange::RemoveById(id) => self.0.retain(|known| known.state != State::There(*id)),
+            DestinationChange::RemoveById(id) if !self.has(*id) => {
+                self.0.retain(|known| known.state != State::There(*id));
+            }
+            removal => self.0.retain(|known| !known.is_removed_by(removal)),
         }
     }
 }

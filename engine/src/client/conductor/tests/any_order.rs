@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::client::PendingDestination;
+use crate::client::conductor::DestinationChange;
 use crate::client::conductor::destinations::Destinations;
 use crate::client::conductor::resource::Phase;
 
@@ -34,6 +35,8 @@ enum Step {
     Revoke(usize),
     /// A destination of a publication is added or removed, and somebody waits for it, or nobody.
     Change(usize, bool, bool),
+    /// A destination of a publication is removed by its id.
+    RemoveById(usize),
     /// The driver refuses destinations from now on, or no more.
     Refuse(bool),
     /// The driver loses the commands that wait.
@@ -69,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index.clone().prop_map(Step::DropCounter),
         1 => index.clone().prop_map(Step::DropPending),
         1 => index.clone().prop_map(Step::Revoke),
+        1 => index.clone().prop_map(Step::RemoveById),
         3 => (index, any::<bool>(), any::<bool>()).prop_map(|(index, add, wait)| Step::Change(index, add, wait)),
         1 => any::<bool>().prop_map(Step::Refuse),
         1 => Just(Step::LoseCommands),
@@ -199,6 +203,18 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
             };
             handles.changes.extend(pending.filter(|_| wait));
         }
+        Step::RemoveById(index) => {
+            let mut known = Vec::new();
+            for (key, resource) in &rig.core.conductor().resources {
+                let is_subscription = matches!(resource.wanted, Wanted::Subscription { .. });
+                let names = resource.destinations.names().filter(|_| !is_subscription);
+                known.extend(names.map(|name| (*key, name)));
+            }
+            if let Some((key, name)) = pick(&mut known, index) {
+                let pending = PendingDestination::begin(&rig.core, *key, DestinationChange::RemoveById(*name));
+                handles.changes.extend(pending);
+            }
+        }
         Step::Refuse(refuse) => {
             // What is refused for good is given up by the client, and what is there then is there still.
             rig.driver().refuse = refuse.then_some(("127.0.0.1:1", ErrorCode::Generic));
@@ -253,7 +269,12 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
             }
         }
         Step::Pass(tenths) => rig.pass(Duration::from_millis(100) * u32::from(tenths)),
-        Step::Pause(seconds) => rig.stop_for(Duration::from_secs(seconds.into())),
+        Step::Pause(seconds) => {
+            let pause = Duration::from_secs(seconds.into());
+            // What the driver does not answer in time, it may do nevertheless.
+            handles.in_doubt |= pause >= LIVENESS;
+            rig.stop_for(pause);
+        }
         Step::RestartDriver => rig.restart_driver(),
         Step::ShutDownDriver => {
             // If it goes on, it keeps what it had.

@@ -31,6 +31,21 @@ pub(super) fn restart(rig: &Rig) {
     rig.pass(Duration::from_millis(600));
 }
 
+/// As above, until the publication is there again, and the command for its destination lies in the ring.
+fn restart_halfway(rig: &Rig, publication: &ExclusivePublication) {
+    rig.restart_driver();
+    while !publication.is_closed() {
+        rig.stop_for(Duration::from_secs(3));
+        rig.core.service();
+    }
+    while publication.is_closed() {
+        rig.core.service();
+        rig.driver().serve();
+    }
+    rig.stop_for(Duration::from_millis(100));
+    assert!(rig.core.service() > 0);
+}
+
 fn channels(driver: &ScriptedDriver, id: RegistrationId) -> Vec<String> {
     driver.destinations_of(id).into_iter().map(|(_, channel)| channel).collect()
 }
@@ -260,6 +275,83 @@ fn a_destination_that_is_removed_before_it_is_restored_stays_removed() {
     }
 }
 
+/// The driver was asked for it by another id than before, and has not answered yet.
+#[test]
+fn a_destination_that_is_removed_by_id_while_it_is_asked_for_stays_removed() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    let _one_more: Counter = rig.add(counter());
+    restart_halfway(&rig, &publication);
+    remove_by_id(&rig, || publication.remove_destination_by_id(one));
+    rig.pass(Duration::from_secs(1));
+    assert!(channels(&rig.driver(), publication.registration_id()).is_empty());
+    assert!(rig.told().last().unwrap().contains("3 resources restored, 0 not"));
+}
+
+/// Drivers number from the beginning. What one called a destination may be another one at the next.
+#[test]
+fn who_removes_a_destination_that_is_not_back_yet_removes_no_other() {
+    let rig = reconnecting();
+    let first: Counter = rig.add(counter());
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    drop(first);
+    rig.settle();
+    rig.restart_driver();
+    rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+    rig.stop_for(Duration::from_secs(3));
+    rig.settle();
+    rig.pass(Duration::from_millis(600));
+    let there = rig.driver().destinations_of(publication.registration_id());
+    assert_eq!(there, [(one.get(), TWO.to_owned())], "with the id that the first had");
+    remove_by_id(&rig, || publication.remove_destination_by_id(one));
+    rig.driver().refuse = None;
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
+    assert!(rig.told().last().unwrap().contains("2 resources restored, 0 not"));
+}
+
+/// Otherwise nobody could tell them apart.
+#[test]
+fn no_destination_gets_the_id_that_another_got_from_an_earlier_driver() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let next_id = || rig.core.conductor().link().next_correlation_id().registration();
+    (0..100).for_each(|_| _ = next_id());
+    let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    restart(&rig);
+    while next_id().get() + 1 < one.get() {}
+    let two = settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    assert_ne!(two, one);
+    remove_by_id(&rig, || publication.remove_destination_by_id(one));
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
+}
+
+/// The driver does what it is asked in order, so it must not be asked for the destination after its removal.
+#[test]
+fn a_destination_is_not_asked_for_while_it_is_being_removed() {
+    let rig = reconnecting();
+    let [first, second]: [Publication; 2] = [rig.add(publication()), rig.add(publication())];
+    settled(&rig, first.async_add_destination(ONE)).unwrap();
+    settled(&rig, second.async_add_destination(TWO)).unwrap();
+    rig.restart_driver();
+    rig.driver().refuse = Some(("127.0.0.1", ErrorCode::Generic));
+    rig.stop_for(Duration::from_secs(3));
+    rig.settle();
+    rig.pass(Duration::from_millis(600));
+    rig.driver().refuse = None;
+    let mut removing = second.async_remove_destination(&format!("{ONE}|alias=again")).unwrap();
+    rig.stop_for(Duration::from_millis(300));
+    while rig.core.service() > 0 {}
+    rig.settle();
+    assert!(removing.poll().unwrap());
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(channels(&rig.driver(), first.original_registration_id()), [TWO]);
+    assert!(rig.told().last().unwrap().contains("3 resources restored, 0 not"));
+}
+
 /// Runs the driver while `remove` waits for it.
 fn remove_by_id(rig: &Rig, remove: impl FnOnce() -> Result<(), AddError> + Send) {
     std::thread::scope(|threads| {
@@ -334,13 +426,9 @@ fn destinations_under_way_survive_another_loss() {
     let rig = reconnecting();
     let publication: ExclusivePublication = rig.add(exclusive());
     settled(&rig, publication.async_add_destination(ONE)).unwrap();
-    rig.restart_driver();
-    rig.stop_for(Duration::from_secs(3));
-    // The publication comes back, and the command for its destination lies in the ring of a driver that is restarted.
-    while publication.is_closed() {
-        rig.core.service();
-        rig.driver().serve();
-    }
+    restart_halfway(&rig, &publication);
+    // The driver is restarted before it has read the command.
+    assert_eq!(rig.core.conductor().questions.len(), 1);
     restart(&rig);
     assert_eq!(channels(&rig.driver(), publication.registration_id()), [ONE]);
     assert!(rig.core.conductor().questions.is_empty());
