@@ -16,9 +16,9 @@ pub enum DriverState {
         age_ms: i64,
     },
     /// The heartbeat is further in the future than the driver timeout, because the wall clock was set back. The driver is
-    /// alive if it soon stores another: see [`DriverWatch`](super::DriverWatch).
+    /// alive if it soon stores another: see [`DriverWatch`](super::DriverWatch), for which a second is far enough.
     Ahead {
-        /// How far in the future the heartbeat is, in milliseconds.
+        /// How far in the future the heartbeat is, or was when it was first seen, in milliseconds.
         ahead_ms: i64,
     },
     /// The heartbeat is older than the driver timeout: the driver was killed or is suspended.

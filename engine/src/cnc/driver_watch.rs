@@ -1,6 +1,7 @@
 //! Whether a driver is alive, judged by several looks at its heartbeat. One look cannot judge a heartbeat that lies in
 //! the future: it was stored before the wall clock was set back, by a driver that is alive or by one that is not. A
-//! living driver soon stores another. Directories, clients and tools all decide here; nothing here waits.
+//! living driver soon stores another. Until it does, its heartbeat says nothing, also when the clock has come past it.
+//! Directories, clients and tools all decide here; nothing here waits.
 
 use core::time::Duration;
 
@@ -9,6 +10,9 @@ use crate::time::{EpochMillis, MonotonicNanos};
 
 /// How far apart looks may be that follow each other, however short the driver timeout is.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How far in the future a heartbeat may be without a doubt, in milliseconds. A driver may store one after the time of the
+/// look was taken, and clocks are corrected a little all the time.
+const LITTLE_MS: i64 = 1_000;
 
 /// What somebody has seen of the heartbeats in one directory.
 ///
@@ -40,6 +44,8 @@ struct Seen {
     last: MonotonicNanos,
     /// Whether another heartbeat was seen at the look before.
     is_new: bool,
+    /// How far it was in the future at most, in milliseconds, if that was far enough to leave a doubt.
+    ahead_ms: Option<i64>,
 }
 
 impl DriverWatch {
@@ -50,28 +56,37 @@ impl DriverWatch {
 
     /// Determines the state from a heartbeat that was loaded at this time. As [`DriverState::judge`], except that
     ///
-    /// - a heartbeat in the future that has changed since the look before means that the driver is alive;
+    /// - a heartbeat that is, or was when it was first seen, more than a second in the future means that the driver is
+    ///   alive only if it has changed since the look before; otherwise that is open;
     /// - a heartbeat that has not changed for longer than the driver timeout means that it is silent. The age is then
     ///   the time for which it was watched.
     ///
-    /// Looks that are further apart than the driver timeout and a second say nothing about each other: perhaps nobody ran
-    /// meanwhile.
+    /// Looks that are further apart than the driver timeout, and than a second, say nothing about each other: perhaps
+    /// nobody ran meanwhile.
     pub fn judge(&mut self, heartbeat: EpochMillis, now: EpochMillis, at: MonotonicNanos) -> DriverState {
+        let state = DriverState::judge(heartbeat, now, self.driver_timeout);
+        let age_ms = match state {
+            DriverState::Alive { age_ms } => age_ms,
+            DriverState::Ahead { ahead_ms } => -ahead_ms,
+            DriverState::Starting | DriverState::Silent { .. } | DriverState::ShutDown => 0,
+        };
+        let is_ahead = matches!(state, DriverState::Ahead { .. }) || age_ms < -LITTLE_MS;
+        let ahead_ms = is_ahead.then_some(-age_ms);
         let furthest = self.driver_timeout.max(LONGEST_PAUSE);
         let before = self.seen.filter(|seen| !is_longer(at.since(seen.last), furthest));
         let seen = match before {
-            Some(seen) if seen.heartbeat == heartbeat => Seen { last: at, ..seen },
-            _ => Seen { heartbeat, first: at, last: at, is_new: before.is_some() },
+            Some(seen) if seen.heartbeat == heartbeat => {
+                Seen { last: at, ahead_ms: seen.ahead_ms.max(ahead_ms), ..seen }
+            }
+            _ => Seen { heartbeat, first: at, last: at, is_new: before.is_some(), ahead_ms },
         };
         self.seen = Some(seen);
-        let state = DriverState::judge(heartbeat, now, self.driver_timeout);
         let watched_ns = at.since(seen.first);
-        match state {
-            DriverState::Alive { .. } | DriverState::Ahead { .. } if is_longer(watched_ns, self.driver_timeout) => {
-                DriverState::Silent { age_ms: watched_ns / 1_000_000 }
-            }
-            DriverState::Ahead { ahead_ms } if seen.is_new => DriverState::Alive { age_ms: -ahead_ms },
-            _ => state,
+        match (state, seen.ahead_ms) {
+            (DriverState::Starting | DriverState::Silent { .. } | DriverState::ShutDown, _) => state,
+            _ if is_longer(watched_ns, self.driver_timeout) => DriverState::Silent { age_ms: watched_ns / 1_000_000 },
+            (_, Some(ahead_ms)) if !seen.is_new => DriverState::Ahead { ahead_ms },
+            _ => DriverState::Alive { age_ms },
         }
     }
 }
@@ -115,10 +130,29 @@ mod tests {
     fn a_heartbeat_that_was_seen_to_be_silent_stays_so_when_the_clock_comes_past_it() {
         let mut looks = Looks::new();
         assert_eq!(looks.at(1_015, 1_000, 0), DriverState::Ahead { ahead_ms: 15_000 });
-        assert_eq!(looks.at(1_015, 1_005, 5), DriverState::Alive { age_ms: -10_000 });
+        assert_eq!(looks.at(1_015, 1_005, 5), DriverState::Ahead { ahead_ms: 15_000 });
         assert_eq!(looks.at(1_015, 1_011, 11), DriverState::Silent { age_ms: 11_000 });
         assert_eq!(looks.at(1_015, 1_015, 15), DriverState::Silent { age_ms: 15_000 });
         assert_eq!(looks.at(1_015, 1_026, 24), DriverState::Silent { age_ms: 11_000 }, "by the wall clock, too");
+    }
+
+    /// A dead driver's is not younger because the clock was set back a little.
+    #[test]
+    fn a_heartbeat_a_little_in_the_future_also_lives_only_if_it_changes() {
+        let mut looks = Looks::new();
+        assert_eq!(looks.at(1_001, 1_000, 0), DriverState::Alive { age_ms: -1_000 }, "as any driver's may be");
+        let mut looks = Looks::new();
+        assert_eq!(looks.at(1_005, 1_000, 0), DriverState::Ahead { ahead_ms: 5_000 });
+        assert_eq!(
+            looks.at(1_005, 1_008, 8),
+            DriverState::Ahead { ahead_ms: 5_000 },
+            "the clock came past it, but no other came"
+        );
+        assert_eq!(looks.at(1_005, 1_011, 11), DriverState::Silent { age_ms: 11_000 });
+        let mut looks = Looks::new();
+        assert_eq!(looks.at(1_005, 1_000, 0), DriverState::Ahead { ahead_ms: 5_000 });
+        assert_eq!(looks.at(1_006, 1_001, 1), DriverState::Alive { age_ms: -5_000 });
+        assert_eq!(looks.at(1_006, 1_007, 7), DriverState::Alive { age_ms: 1_000 });
     }
 
     #[test]

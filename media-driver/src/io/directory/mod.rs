@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn a_heartbeat_that_stays_in_the_future_is_a_dead_driver_s() {
         let temp = tempfile::tempdir().unwrap();
-        for ahead_ms in [10_001, 3_600_000, i64::MAX - NOW_MS] {
+        for ahead_ms in [2_000, 10_001, 3_600_000, i64::MAX - NOW_MS] {
             leave_driver(temp.path(), NOW_MS + ahead_ms);
             let directory = take(&request(temp.path())).unwrap();
             let dead = directory.findings().last().unwrap();
@@ -463,9 +463,9 @@ mod tests {
             assert!(matches!(error, DirectoryError::Active { pid: 4711, .. }), "{error}");
             assert!(clock.0.0.load(Ordering::Relaxed) < 1_000_000_000, "as soon as it is seen to live");
         }
-        leave_driver(temp.path(), NOW_MS + 10_000);
+        leave_driver(temp.path(), NOW_MS + 1_000);
         let error = take(&request(temp.path())).unwrap_err();
-        assert!(matches!(error, DirectoryError::Active { heartbeat_age_ms: -10_000, .. }), "{error}");
+        assert!(matches!(error, DirectoryError::Active { heartbeat_age_ms: -1_000, .. }), "{error}");
     }
 
     /// Trap 5: a heartbeat of -1 lets the next driver start at once.
