@@ -8,6 +8,8 @@
 //!    too late to join    may join
 //! ```
 
+use std::collections::VecDeque;
+
 use gannet::time::MonotonicNanos;
 
 use super::ReceiverReport;
@@ -15,6 +17,9 @@ use crate::mailbox::{GroupRules, MAX_RECEIVERS};
 
 /// The maximum number of joiners that are remembered. The limit is held for these, and further ones ask again.
 const MAX_JOINERS: usize = 16;
+/// The maximum number of receivers that are remembered because they did not join. With more, the limit is held again for
+/// the first of them.
+const MAX_ABSENT: usize = 64;
 
 /// Flow control by the slowest receiver of a group.
 #[derive(Debug)]
@@ -23,8 +28,14 @@ pub struct Min {
     receivers: Vec<Receiver>,
     /// The receivers that have asked for a setup since the last one was sent, and have not joined yet.
     joiners: Vec<i64>,
-    /// The limit that is held for a receiver that was sent a setup, and since when.
+    /// The limit that is held for receivers that were sent a setup, and since when.
     held_for_joiner: Option<Hold>,
+    /// These receivers.
+    awaited: Vec<i64>,
+    /// The receivers that the limit was held for, and that did not join, oldest first. It is not held for them again until
+    /// they are heard of: a receiver that asks for setups but cannot join would stop the stream for all others. The
+    /// reference holds it each time.
+    absent: VecDeque<i64>,
     turned_away: u64,
 }
 
@@ -51,6 +62,8 @@ impl Min {
             receivers: Vec::with_capacity(MAX_RECEIVERS),
             joiners: Vec::with_capacity(MAX_JOINERS),
             held_for_joiner: None,
+            awaited: Vec::with_capacity(MAX_JOINERS),
+            absent: VecDeque::with_capacity(MAX_ABSENT),
             turned_away: 0,
         }
     }
@@ -64,8 +77,7 @@ impl Min {
         limit: i64,
     ) -> i64 {
         let edge = report.edge();
-        let mut lowest = self.hold(now);
-        let mut known = false;
+        let (mut lowest, mut known) = (i64::MAX, false);
         for receiver in &mut self.receivers {
             if counts && receiver.id == report.receiver_id {
                 receiver.is_leaving = report.is_leaving;
@@ -76,13 +88,21 @@ impl Min {
             }
             lowest = lowest.min(receiver.edge);
         }
+        if counts {
+            self.absent.retain(|absent| *absent != report.receiver_id);
+        }
+        if known && !report.is_leaving && self.awaited.contains(&report.receiver_id) {
+            // It has joined again before it was forgotten.
+            self.end_hold();
+        }
+        lowest = lowest.min(self.hold(now));
         let near_enough = self.receivers.is_empty() || edge >= lowest.saturating_sub(report.window.into());
         if !known && counts && !report.is_leaving && near_enough {
             if self.receivers.len() < MAX_RECEIVERS {
                 let (id, position) = (report.receiver_id, report.position);
                 self.receivers.push(Receiver { id, position, edge, heard: now, is_leaving: false });
                 lowest = lowest.min(edge);
-                self.held_for_joiner = None;
+                self.end_hold();
                 self.joiners.retain(|joiner| *joiner != id);
             } else {
                 self.turned_away += 1;
@@ -120,9 +140,14 @@ impl Min {
     }
 
     /// Holds the limit until the joining receiver's first status message, so that the stream does not run away from it.
+    /// Setups that are sent while it is held do not prolong that.
     pub(super) fn on_setup(&mut self, now: MonotonicNanos, limit: i64) {
-        if !self.joiners.is_empty() && !self.receivers.is_empty() {
+        self.hold(now);
+        let Self { joiners, absent, .. } = self;
+        joiners.retain(|joiner| !absent.contains(joiner));
+        if self.held_for_joiner.is_none() && !self.joiners.is_empty() && !self.receivers.is_empty() {
             self.held_for_joiner = Some(Hold { limit, since: now });
+            std::mem::swap(&mut self.joiners, &mut self.awaited);
         }
         self.joiners.clear();
     }
@@ -145,10 +170,22 @@ impl Min {
         self.turned_away
     }
 
+    fn end_hold(&mut self) {
+        self.held_for_joiner = None;
+        self.awaited.clear();
+    }
+
     /// The held limit, if there is one.
     fn hold(&mut self, now: MonotonicNanos) -> i64 {
         let timeout_ns = self.rules.receiver_timeout_ns;
-        self.held_for_joiner.take_if(|hold| hold.since.saturating_add_ns(timeout_ns) < now);
+        if self.held_for_joiner.take_if(|hold| hold.since.saturating_add_ns(timeout_ns) < now).is_some() {
+            for absent in self.awaited.drain(..) {
+                if self.absent.len() == MAX_ABSENT {
+                    self.absent.pop_front();
+                }
+                self.absent.push_back(absent);
+            }
+        }
         self.held_for_joiner.map_or(i64::MAX, |hold| hold.limit)
     }
 }
@@ -245,6 +282,51 @@ mod tests {
         hear(&mut min, 20 + TIMEOUT, 1, 3000, limit);
         assert_eq!(hear(&mut min, 20 + TIMEOUT, 2, 3000, limit), 1800, "still within the timeout");
         assert_eq!(hear(&mut min, 21 + TIMEOUT, 2, 3000, limit), 4000, "it did not come");
+    }
+
+    /// Such as one that has no space for the image.
+    #[test]
+    fn who_asks_for_setups_and_never_joins_holds_the_limit_once() {
+        let mut min = min(0);
+        let mut limit = hear(&mut min, 0, 1, 0, 0);
+        let mut seen = Vec::new();
+        for now in (0..6 * TIMEOUT).step_by(100) {
+            min.on_setup_requested(7);
+            if now > TIMEOUT / 2 {
+                min.on_setup_requested(8);
+            }
+            min.on_setup(at(now), limit);
+            limit = hear(&mut min, now, 1, limit, limit);
+            limit = min.on_idle(at(now), limit);
+            seen.push(limit);
+        }
+        seen.dedup();
+        assert!(seen.len() as i64 > 3 * TIMEOUT / 100, "it goes on after a timeout for each: {} steps", seen.len());
+        min.on_setup_requested(9);
+        min.on_setup(at(6 * TIMEOUT), limit);
+        assert_eq!(hear(&mut min, 6 * TIMEOUT, 1, limit, limit), limit, "it is held for another");
+        let joined = hear(&mut min, 6 * TIMEOUT, 7, limit - 1000, limit);
+        assert_eq!((joined, min.receivers()), (limit, 2), "whoever did not join may");
+        let leaving = ReceiverReport { is_leaving: true, ..report(7, limit) };
+        min.on_status_message(at(6 * TIMEOUT), &leaving, true, limit);
+        min.on_setup_requested(7);
+        min.on_setup(at(6 * TIMEOUT), limit);
+        assert_eq!(min.awaited, [7], "and is waited for again");
+    }
+
+    /// A receiver that has closed the stream and opened it again may be known still.
+    #[test]
+    fn a_joiner_that_was_not_forgotten_ends_the_hold() {
+        let mut min = min(0);
+        let mut limit = hear(&mut min, 0, 1, 0, 0);
+        limit = hear(&mut min, 0, 2, 0, limit);
+        let leaving = ReceiverReport { is_leaving: true, ..report(2, 900) };
+        assert_eq!(min.on_status_message(at(1), &leaving, true, limit), 1000);
+        min.on_setup_requested(2);
+        min.on_setup(at(2), limit);
+        limit = hear(&mut min, 3, 1, 900, limit);
+        assert_eq!(min.on_status_message(at(3), &leaving, true, limit), 1000, "its old image still leaves");
+        assert_eq!(hear(&mut min, 4, 2, 900, limit), 1900);
     }
 
     #[test]
