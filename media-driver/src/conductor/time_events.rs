@@ -17,7 +17,7 @@ const STATES_PER_TICK: usize = 1024;
 
 impl Core {
     pub(super) fn on_tick(&mut self) {
-        while let Some(client) = self.clients.take_gone(self.now) {
+        while let Some(client) = self.clients.take_gone(self.now.monotonic) {
             self.bury(client);
         }
         if self.counters.restore_states(STATES_PER_TICK) > 0 {

@@ -18,7 +18,7 @@ impl Core {
             registration_id: RegistrationId::new(id.get()),
             counter_id: heartbeat.id,
         }));
-        self.clients.add(id, heartbeat);
+        self.clients.add(self.now.monotonic, id, heartbeat);
         Ok(())
     }
 
