@@ -90,6 +90,8 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The segment's file does not reach the frame.
+    pub(crate) const MISSING: Self = Self::File("is missing, or shorter than it must be");
     /// The file was complete when it was opened, and has been truncated since.
     pub(crate) const CUT_SHORT: Self = Self::File("was cut short, or its disk cannot be read, while it was in use");
 }

@@ -51,11 +51,14 @@ impl Indexer {
             return Err(Fault::File("is shorter than a segment"));
         };
         let mut slot = sidecar.map_or(0, |sidecar| next_slot(sidecar, offset_of(from)));
-        while self.position < end && ((self.position.get() - from.get()) as usize) < most {
+        let outcome = loop {
+            if self.position >= end || (self.position.get() - from.get()) as usize >= most {
+                break Ok(());
+            }
             let found = match identity.look(&mut cursor, self.position) {
                 At::Frame(found) => found,
-                At::Nothing { .. } => break,
-                At::Fault(fault) => return Err(fault),
+                At::Nothing { .. } => break Ok(()),
+                At::Fault(fault) => break Err(fault),
             };
             let offset = offset_of(self.position);
             let begins = Begins::of(&found.frame);
@@ -68,11 +71,12 @@ impl Indexer {
             }
             self.pass(begins);
             self.position = Position::new(self.position.get() + found.occupied as i64);
-        }
+        };
+        // Also in front of a fault. Otherwise the walk that goes on behind it would take all entries for missing.
         if let Some(sidecar) = sidecar {
             sidecar.set_covered(self.position);
         }
-        Ok(())
+        outcome
     }
 
     /// Counts a frame.

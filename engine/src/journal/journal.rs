@@ -459,8 +459,9 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
         let base = writer.identity.layout.base(last).max(descriptor.start_position);
         let indexed = base.min(last);
-        Sidecar::uncover(&**storage, descriptor, indexed)?;
+        // In this order, for those who verify meanwhile; see `sidecar_check`.
         writer.control.rewind_indexed(indexed);
+        Sidecar::uncover(&**storage, descriptor, indexed)?;
     }
     // Before the first append.
     let rewound = rewind_to(&**storage, descriptor, end)?;

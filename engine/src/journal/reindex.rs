@@ -9,6 +9,7 @@ use crate::memory::{FileAccess, Frames};
 use crate::types::{Position, RecordingId};
 
 use super::control::Control;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::first_entry::first_entry;
 use super::indexer::{Indexer, file_checksum};
@@ -17,7 +18,7 @@ use super::options::Stamps;
 use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;
-use super::storage::{Directory, Share, Storage};
+use super::storage::{Directory, Share, Storage, Stored};
 
 /// The result of rebuilding sidecars.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,63 +59,140 @@ pub(crate) fn reindex_in(
 ) -> Result<Reindexed, JournalError> {
     let recording = Recording::open_in(Arc::clone(storage), recording_id)?;
     let descriptor = recording.descriptor();
-    let identity = descriptor.identity();
-    let layout = identity.layout;
     let name = keeper_lock_name(descriptor.recording_id);
     let Some(_keeper) = storage.try_lock(&name, Share::Exclusive)? else {
         let source = std::io::Error::other("somebody has the journal open, and its helper thread writes the sidecars");
         return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
     };
     recording.check_recovered()?;
-    let mut done = Reindexed::default();
     // Nothing is pruned while it is being read.
     let _pruning = wait_for_lock(&**storage, &prune_lock_name(descriptor.recording_id))?;
     let start = recording.start_position();
     let first = first_entry(&**storage, descriptor, start)?;
-    let mut indexer = Indexer::at(first, recording.stamps() != Stamps::None);
-    let end = recording.stop_position().unwrap_or(layout.end());
+    // Behind what is recorded, killed appenders may have left claims without frames. Recovery makes padding of those, and
+    // what follows is indexed when it is recorded.
+    let known = recording.control().and_then(|control| control.known(descriptor, storage.boot_id()));
+    let end = recording.stop_position().or(known.map(|known| known.recorded));
+    let mut rebuild = Rebuild {
+        storage: &**storage,
+        descriptor,
+        start,
+        end,
+        indexer: Indexer::at(first, recording.stamps() != Stamps::None),
+        gap: None,
+        damages: Vec::new(),
+    };
+    let mut segments = 0;
     for base in recording.segment_bases()? {
-        let segment_end = layout.next_base(base).min(end);
-        indexer.position = indexer.position.max(base.max(start));
-        let name = segment_name(descriptor.recording_id, base);
-        let stored = storage.open(&name, 1, FileAccess::ReadOnly)?;
-        let length = stored.view().len().min(layout.segment_length.get() as usize);
+        rebuild.segment(base)?;
+        segments += 1;
+        progress(rebuild.indexer.position);
+    }
+    if end.is_some_and(|end| rebuild.indexer.position < end) {
+        rebuild.open_gap(Fault::MISSING);
+        rebuild.note_gap();
+    }
+    storage.sync_names()?;
+    let Rebuild { indexer, damages, .. } = rebuild;
+    if let Some(control) = Control::open(&**storage, descriptor, FileAccess::ReadWrite)? {
+        control.rewind_indexed(indexer.position.min(control.recorded_position()).max(start));
+    }
+    let messages = (indexer.sequence - first.sequence).unsigned_abs();
+    Ok(Reindexed { segments, messages, end: indexer.position, damages })
+}
+
+/// The state of a rebuild, which goes from segment to segment.
+struct Rebuild<'a> {
+    storage: &'a dyn Storage,
+    descriptor: &'a RecordingDescriptor,
+    start: Position,
+    /// The position up to which everything is recorded. `None` if nobody knows.
+    end: Option<Position>,
+    indexer: Indexer,
+    /// Where there is no frame. It is damage if the recording goes on behind it.
+    gap: Option<Damage>,
+    damages: Vec<Damage>,
+}
+
+impl Rebuild<'_> {
+    /// Makes the sidecar of the next segment.
+    fn segment(&mut self, base: Position) -> Result<(), JournalError> {
+        let name = segment_name(self.descriptor.recording_id, base);
+        let stored = self.storage.open(&name, 1, FileAccess::ReadOnly)?;
+        // It replaces the old one when it is complete: readers never see half of it, and a kill loses none.
+        Sidecar::make(self.storage, self.descriptor, base, |sidecar| {
+            if self.end.is_none_or(|end| base < end) {
+                self.walk(base, &stored, sidecar);
+            }
+            let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(&name), source };
+            sidecar.sync(0, self.descriptor.segment_length.get() as usize).map_err(failed)
+        })?;
+        Ok(())
+    }
+
+    /// Walks the frames of a segment, and skips damage.
+    fn walk(&mut self, base: Position, stored: &Stored, sidecar: &Sidecar) {
+        let identity = self.descriptor.identity();
+        let next_base = identity.layout.next_base(base);
+        let segment_end = self.end.map_or(next_base, |end| end.min(next_base));
+        let segment_length = identity.layout.segment_length.get() as usize;
+        let length = stored.view().len().min(segment_length);
         let frames = Frames::new(&stored.view().slice(0, length));
-        let sidecar = Sidecar::create(&**storage, descriptor, base)?;
+        let begin = base.max(self.start);
+        if self.indexer.position < begin {
+            self.open_gap(Fault::MISSING);
+            self.indexer.position = begin;
+        }
         loop {
-            let outcome = indexer.walk(&identity, base, &frames, Some(&sidecar), segment_end, usize::MAX);
-            if indexer.position >= segment_end {
+            let from = self.indexer.position;
+            let outcome = self.indexer.walk(&identity, base, &frames, Some(sidecar), segment_end, usize::MAX);
+            if self.indexer.position > from {
+                self.note_gap();
+            }
+            if self.indexer.position >= segment_end {
                 break;
             }
             // The kind of fault does not matter here, only whether the recording continues after it.
-            let places =
-                (indexer.position.get() + 1..segment_end.get()).filter(|place| place % FRAME_ALIGNMENT as i64 == 0);
+            self.open_gap(outcome.err().unwrap_or(Fault::Hole));
+            let places = (self.indexer.position.get()..segment_end.get()).step_by(FRAME_ALIGNMENT).skip(1);
             let next = places.map(Position::new).find(|&place| {
                 let cursor = frames.cursor((place.get() - base.get()) as usize);
                 cursor.is_some_and(|mut cursor| matches!(identity.look(&mut cursor, place), At::Frame(_)))
             });
-            let Some(next) = next else { break };
-            let fault = outcome.err().unwrap_or(Fault::Hole);
-            done.damages.push(Damage::in_segment(storage.path(&name), base, indexer.position, fault));
-            indexer.position = next;
+            match (next, self.end) {
+                (Some(next), _) => self.indexer.position = next,
+                (None, None) => break,
+                // The rest of the segment is damage.
+                (None, Some(_)) => {
+                    self.note_gap();
+                    self.indexer.position = segment_end;
+                    sidecar.set_covered(segment_end);
+                    break;
+                }
+            }
         }
-        let whole = stored.is_intact();
-        if !whole {
-            done.damages.push(Damage::in_segment(storage.path(&name), base, indexer.position, Fault::CUT_SHORT));
+        if !stored.is_intact() {
+            self.damages.push(self.damage(Fault::CUT_SHORT));
+        } else if self.indexer.position == next_base && length == segment_length {
+            sidecar.seal(file_checksum(stored, segment_length));
         }
-        if whole && indexer.position == layout.next_base(base) && length == layout.segment_length.get() as usize {
-            sidecar.seal(file_checksum(&stored, length));
-        }
-        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
-        sidecar.sync(0, layout.segment_length.get() as usize).map_err(failed)?;
-        done.segments += 1;
-        done.end = indexer.position;
-        progress(indexer.position);
     }
-    storage.sync_names()?;
-    done.messages = (indexer.sequence - first.sequence).unsigned_abs();
-    if let Some(control) = Control::open(&**storage, descriptor, FileAccess::ReadWrite)? {
-        control.rewind_indexed(done.end.min(control.recorded_position()).max(start));
+
+    /// Remembers that there is no frame at the present position.
+    fn open_gap(&mut self, fault: Fault) {
+        if self.gap.is_none() {
+            self.gap = Some(self.damage(fault));
+        }
     }
-    Ok(done)
+
+    /// The recording continues behind the gap, if there is one.
+    fn note_gap(&mut self) {
+        self.damages.extend(self.gap.take());
+    }
+
+    fn damage(&self, fault: Fault) -> Damage {
+        let base = self.descriptor.layout().base(self.indexer.position);
+        let path = self.storage.path(&segment_name(self.descriptor.recording_id, base));
+        Damage::in_segment(path, base, self.indexer.position, fault)
+    }
 }

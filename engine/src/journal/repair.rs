@@ -264,8 +264,9 @@ impl Repair<'_> {
         let known = known.filter(|known| known.same_boot || known.durable == known.recorded);
         let (Some(stored), Some(known)) = (self.open_whole(base)?, known) else { return Ok(Vec::new()) };
         let is_sealed = self.is_sealed(base, &stored)?;
-        let segment = Segment { base, stored: &stored, is_sealed, indexed: Some(known.indexed) };
-        check.faults(&segment, || Some(self.entry.descriptor.stop_position.unwrap_or(known.recorded)))
+        let recorded = || Some(self.entry.descriptor.stop_position.unwrap_or(known.recorded));
+        let indexed = || Some(known.indexed);
+        check.faults(&Segment { base, stored: &stored, is_sealed, indexed: &indexed, recorded: &recorded })
     }
 
     /// Whether a segment matches its own checksum.
@@ -320,7 +321,7 @@ impl Repair<'_> {
         let identity = descriptor.identity();
         let Some(stored) = self.open_whole(base)? else {
             // The segment is missing, and a dry run does not create it. All of it would become padding.
-            let damage = self.damage(base, from, Fault::File("is missing, or shorter than it must be"));
+            let damage = self.damage(base, from, Fault::MISSING);
             quarantined.push(Quarantined { damage, until: end, kept_in: None });
             return Ok(from);
         };

@@ -132,8 +132,19 @@ impl Sidecar {
         descriptor: &RecordingDescriptor,
         base: Position,
     ) -> Result<Self, JournalError> {
+        Self::make(storage, descriptor, base, |_| Ok(()))
+    }
+
+    /// Makes a sidecar, which gets its name, and replaces an existing one, when `fill` has written what belongs in it.
+    pub(crate) fn make(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        base: Position,
+        fill: impl FnOnce(&Self) -> Result<(), JournalError>,
+    ) -> Result<Self, JournalError> {
         let name = Self::name(descriptor.recording_id, base);
         let segment_length = descriptor.segment_length.get() as usize;
+        let of = |stored: &Stored| Self { stored: stored.clone(), base, segment_length };
         let stored = storage.make(&name, Self::file_length(segment_length) as u64, Reserve::Space, |stored| {
             let view = stored.view();
             view.word(BASE).store_relaxed(base.get());
@@ -141,9 +152,9 @@ impl Sidecar {
             view.word(SPACING).store_relaxed(INDEX_SPACING as i32);
             view.word(COVERED).store_relaxed(base.get());
             PREAMBLE.write(view, descriptor.recording_id);
-            Ok(())
+            fill(&of(stored))
         })?;
-        Ok(Self { stored, base, segment_length })
+        Ok(of(&stored))
     }
 
     /// Maps the sidecar of a segment. `None` if there is no sidecar, or if it belongs to another segment.
@@ -299,13 +310,14 @@ impl Sidecar {
     /// Clears all checksums and entries from `offset` of the segment on.
     pub(crate) fn clear_from(&self, offset: usize) {
         let view = self.stored.view();
+        // First, because readers take what is covered for complete.
+        self.set_covered(Position::new(self.base.get() + offset as i64).min(self.covered()));
+        view.word(SEALED).store_relaxed(0);
         let slot = offset.div_ceil(INDEX_SPACING).min(self.slots());
         let entries = HEADER_LENGTH + slot * ENTRY_LENGTH;
         view.zero(entries, (self.slots() - slot) * ENTRY_LENGTH);
         let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH;
         view.zero(checksums, Self::file_length(self.segment_length).saturating_sub(checksums));
-        view.word(SEALED).store_relaxed(0);
-        self.set_covered(Position::new(self.base.get() + offset as i64).min(self.covered()));
     }
 
     /// Limits the covered position of all sidecars of a recording to `position`, because what they contain beyond it

@@ -34,8 +34,11 @@ pub(crate) struct Segment<'a> {
     pub(crate) stored: &'a Stored,
     /// Whether the segment matches its own checksum. Then all of its frames are intact.
     pub(crate) is_sealed: bool,
-    /// The position up to which sidecars are complete. Loaded before the sidecar is read, which may be written meanwhile.
-    pub(crate) indexed: Option<Position>,
+    /// Loads the position up to which sidecars are complete. Called before the sidecar is read, which may be written
+    /// meanwhile.
+    pub(crate) indexed: &'a dyn Fn() -> Option<Position>,
+    /// Loads the position up to which the recording is recorded. Called after the sidecar was read.
+    pub(crate) recorded: &'a dyn Fn() -> Option<Position>,
 }
 
 impl<'a> SidecarCheck<'a> {
@@ -50,16 +53,29 @@ impl<'a> SidecarCheck<'a> {
         Ok(Self { storage, descriptor, identity: descriptor.identity(), start, stamped, next })
     }
 
-    /// What is wrong with the sidecar of the next segment, if it has one. `recorded` loads the position up to which the
-    /// recording is recorded; it is called after the sidecar was read.
-    pub(crate) fn faults(
-        &mut self,
+    /// What is wrong with the sidecar of the next segment, if it has one.
+    pub(crate) fn faults(&mut self, segment: &Segment<'_>) -> Result<Vec<Damage>, JournalError> {
+        let known = self.next.take().filter(|next| next.position == segment.base.max(self.start));
+        let (mut faults, mut next) = self.look(segment, known)?;
+        if !faults.is_empty() {
+            // Whoever recovers the recording or opens it takes back what sidecars cover, and the position up to which they
+            // are complete before that. If that came between the two loads, the second look finds both.
+            (faults, next) = self.look(segment, known)?;
+        }
+        self.next = next;
+        Ok(faults)
+    }
+
+    /// Compares the sidecar of a segment with it. `known` is what an entry for the segment's first frame says. Returns
+    /// the faults, and the same for the next segment.
+    fn look(
+        &self,
         segment: &Segment<'_>,
-        recorded: impl FnOnce() -> Option<Position>,
-    ) -> Result<Vec<Damage>, JournalError> {
+        mut known: Option<Indexer>,
+    ) -> Result<(Vec<Damage>, Option<Indexer>), JournalError> {
         let base = segment.base;
         let layout = self.identity.layout;
-        let mut known = self.next.take().filter(|next| next.position == base.max(self.start));
+        let indexed = (segment.indexed)();
         let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
         let name = Sidecar::name(self.descriptor.recording_id, base);
         let mut faults = Faults { path: self.storage.path(&name), found: Vec::new() };
@@ -67,16 +83,16 @@ impl<'a> SidecarCheck<'a> {
             Some(sidecar) => (sidecar.covered(), sidecar.covered_as_told()),
             None => (layout.next_base(base), 0),
         };
-        let recorded = recorded();
+        let recorded = (segment.recorded)();
         let most = recorded.unwrap_or(covered).clamp(base, layout.next_base(base));
         match &sidecar {
             Some(sidecar) => {
-                let least = segment.indexed.unwrap_or(base).clamp(base, most);
+                let least = indexed.unwrap_or(base).clamp(base, most);
                 if told < least.get() || told > most.get() {
                     let expected = if told < least.get() { least } else { most };
                     faults.note(base, COVERED_AT, "the position that the index covers", told, expected.get());
                 }
-                let is_over = segment.indexed.is_some_and(|indexed| indexed >= layout.next_base(base));
+                let is_over = indexed.is_some_and(|indexed| indexed >= layout.next_base(base));
                 match sidecar.segment_seal() {
                     Seal::Broken { found, expected } => {
                         faults.note(base, SEAL_AT, "the seal of the segment's CRC-32C", found.into(), expected.into());
@@ -118,10 +134,10 @@ impl<'a> SidecarCheck<'a> {
             }
         }
         // Damage, behind which the numbers are not known.
-        self.next = known.filter(|_| position >= limit);
+        let next = known.filter(|_| position >= limit);
         // What was read of a file that was cut short meanwhile says nothing.
         let is_intact = segment.stored.is_intact() && sidecar.as_ref().is_none_or(Sidecar::is_intact);
-        Ok(if is_intact { faults.found } else { Vec::new() })
+        Ok((if is_intact { faults.found } else { Vec::new() }, next))
     }
 
     /// Compares an entry with the frame at `position`, which is the first that begins in its part of the segment. `known`

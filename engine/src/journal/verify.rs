@@ -107,9 +107,13 @@ impl Recording {
         let unproven = self.unproven_from();
         let start = self.start_position();
         let mut check = SidecarCheck::new(&*self.storage, self.descriptor(), start, self.stamps() != Stamps::None)?;
+        let indexed = || {
+            // A failure shows with the next read.
+            let _ = self.look_again();
+            self.indexed()
+        };
+        let recorded = || self.recorded_hint();
         for base in self.segment_bases()? {
-            // Before the sidecar is read, because it may be written meanwhile.
-            let indexed = self.indexed();
             let sidecar = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)?;
             found.checked = found.checked.max(sidecar.as_ref().map_or(start, Sidecar::covered));
             let name = segment_name(self.descriptor().recording_id, base);
@@ -141,8 +145,8 @@ impl Recording {
                 let fault = Fault::Checksum { found: checksum, expected };
                 found.note(Damage { path: self.storage.path(&name), position, offset, fault });
             }
-            let segment = Segment { base, stored: &stored, is_sealed, indexed };
-            let faults = check.faults(&segment, || self.recorded_hint())?;
+            let segment = Segment { base, stored: &stored, is_sealed, indexed: &indexed, recorded: &recorded };
+            let faults = check.faults(&segment)?;
             let times = times_faults(self, base)?;
             faults.into_iter().chain(times).for_each(|damage| found.note(damage));
         }

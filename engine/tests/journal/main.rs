@@ -23,6 +23,7 @@ mod raw_access;
 mod reading;
 mod regressions;
 mod repairing;
+mod reindexing;
 mod replaced;
 mod rolling;
 mod room;

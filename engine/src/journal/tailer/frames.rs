@@ -238,7 +238,7 @@ impl Tailer {
             return Err(self.pruned("position", position.get(), earliest));
         }
         if is_behind {
-            let fault = Fault::File("is missing, or shorter than it must be");
+            let fault = Fault::MISSING;
             let position = std::mem::replace(&mut self.position, position);
             let failure = self.failure(fault);
             self.position = position;
