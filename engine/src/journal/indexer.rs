@@ -7,7 +7,7 @@ use crate::types::Position;
 use super::checksum::Crc32c;
 use super::error::Fault;
 use super::segment::{At, Identity};
-use super::sidecar::{Begins, INDEX_SPACING, IndexEntry, Sidecar, frame_checksum};
+use super::sidecar::{Begins, INDEX_SPACING, IndexEntry, Sidecar};
 use super::storage::Stored;
 
 /// The position that indexing has reached, and the message number and time there.
@@ -67,7 +67,7 @@ impl Indexer {
                     sidecar.set_entry(slot, self.entry());
                     slot += 1;
                 }
-                sidecar.set_checksum(offset, frame_checksum(&found.frame));
+                sidecar.set_checksum(offset, &found.frame);
             }
             self.pass(begins);
             self.position = Position::new(self.position.get() + found.occupied as i64);

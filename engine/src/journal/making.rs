@@ -15,7 +15,7 @@ use crate::types::{Position, RecordingId};
 
 use super::error::JournalError;
 use super::locks::makers_lock_name;
-use super::segment::{SegmentKind, ahead_name, parse_segment_name, segment_name};
+use super::segment::{SegmentKind, ahead_name, parse_number, parse_segment_name, segment_name};
 use super::storage::{Share, Storage, Stored};
 
 /// The part of a name that separates a file's final name from its maker's number.
@@ -29,7 +29,7 @@ pub(crate) fn making_name(recording_id: RecordingId, base: Position, number: usi
 /// The base of the segment that a file will become, if its maker has not finished it and it belongs to this recording.
 pub(crate) fn being_made(name: &str, recording_id: RecordingId) -> Option<Position> {
     let (base, _maker) = name.strip_prefix(&format!("{recording_id}-"))?.split_once(MAKING)?;
-    base.parse().ok().map(Position::new)
+    parse_number(base).map(Position::new)
 }
 
 /// The file of a segment, if there is one.

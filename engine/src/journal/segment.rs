@@ -138,12 +138,13 @@ pub fn parse_segment_name(name: &str) -> Option<(RecordingId, Position, SegmentK
         (name.strip_suffix(AHEAD_SUFFIX)?, SegmentKind::Ahead)
     };
     let (id, base) = stem.split_once('-')?;
-    // Only numbers as they are written above: no sign, no leading zeroes.
-    let number = |text: &str| {
-        let value: i64 = text.parse().ok()?;
-        (value >= 0 && value.to_string() == text).then_some(value)
-    };
-    Some((RecordingId::new(number(id)?), Position::new(number(base)?), kind))
+    Some((RecordingId::new(parse_number(id)?), Position::new(parse_number(base)?), kind))
+}
+
+/// The recording's id or the position in a file's name, if it is written as these are: no sign, no leading zeroes.
+pub(crate) fn parse_number(text: &str) -> Option<i64> {
+    let value: i64 = text.parse().ok()?;
+    ((0..i64::MAX).contains(&value) && value.to_string() == text).then_some(value)
 }
 
 /// A frame of a recording that was found at a position.
@@ -310,6 +311,7 @@ mod tests {
             assert_eq!(parse_segment_name(name), None, "{name}");
         }
         assert_eq!(parse_segment_name("0-99999999999999999999.rec"), None);
+        assert_eq!(parse_segment_name("9223372036854775807-0.rec"), None, "no recording has this id");
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!     0  version | header length | recording id | base | segment length | spacing | covered
 //!    40  sealed | segment's CRC-32C | CRC-32C of that
 //!  4096  entries of 32 bytes, one for each 64 KiB of the segment: position | sequence number | time | CRC-32C | 0
-//!     ?  CRC-32C of the frame that begins at each multiple of 32 bytes of the segment; 0 where none begins
+//!     ?  CRC-32C of the frame that begins at each multiple of 32 bytes of the segment; behind it, if the frame is longer
+//!        than that, the same inverted; 0 elsewhere
 //! ```
 
 use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
@@ -18,13 +19,17 @@ use super::checksum::crc32c;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
+use super::segment::parse_number;
 use super::storage::{Storage, Stored};
 
 /// The version of the sidecar's layout.
-pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
+pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
 
 /// The minor version that introduced the checksums of entries and of the segment's checksum.
 const GUARDED_SINCE: i32 = 1;
+
+/// The minor version that introduced the copies of frames' checksums.
+const COPIED_SINCE: i32 = 2;
 
 /// The number of segment bytes per index entry.
 pub const INDEX_SPACING: usize = 64 << 10;
@@ -293,17 +298,25 @@ impl Sidecar {
         found
     }
 
-    /// The checksum of the frame at `offset` of the segment, if there is one.
-    pub(crate) fn checksum(&self, offset: usize) -> Option<u32> {
-        let at = self.checksum_at(offset)?;
-        let kept = self.stored.view().word_at::<i32>(at).load_relaxed().cast_unsigned();
-        (kept != 0).then_some(kept)
+    /// What the sidecar has of the checksum of a frame at `offset` of the segment.
+    pub(crate) fn kept(&self, offset: usize, frame: &CommittedFrame<'_>) -> KeptChecksum {
+        let word = |offset| self.checksum_at(offset).map(|at| self.stored.view().word_at::<i32>(at).load_relaxed());
+        let word = |offset| word(offset).map_or(0, i32::cast_unsigned);
+        let has_room = frame.occupied() > FRAME_ALIGNMENT;
+        KeptChecksum { checksum: word(offset), copy: has_room.then(|| word(offset + FRAME_ALIGNMENT)) }
     }
 
-    /// Stores the checksum of the frame at `offset` of the segment.
-    pub(crate) fn set_checksum(&self, offset: usize, checksum: u32) {
-        if let Some(at) = self.checksum_at(offset) {
-            self.stored.view().word_at::<i32>(at).store_relaxed(checksum.cast_signed());
+    /// Stores the checksum of a frame at `offset` of the segment.
+    pub(crate) fn set_checksum(&self, offset: usize, frame: &CommittedFrame<'_>) {
+        let checksum = frame_checksum(frame);
+        let put = |offset, word: u32| {
+            if let Some(at) = self.checksum_at(offset) {
+                self.stored.view().word_at::<i32>(at).store_relaxed(word.cast_signed());
+            }
+        };
+        put(offset, checksum);
+        if frame.occupied() > FRAME_ALIGNMENT {
+            put(offset + FRAME_ALIGNMENT, !checksum);
         }
     }
 
@@ -327,11 +340,13 @@ impl Sidecar {
         descriptor: &RecordingDescriptor,
         position: Position,
     ) -> Result<(), JournalError> {
+        let layout = descriptor.layout();
         let prefix = format!("{}-", descriptor.recording_id);
         for name in storage.names()? {
             let base = name.strip_prefix(&prefix).and_then(|name| name.strip_suffix(".index"));
-            let Some(base) = base.and_then(|base| base.parse().ok()).map(Position::new) else { continue };
-            if base.get() + i64::from(descriptor.segment_length.get()) <= position.get() {
+            let base = base.and_then(parse_number).map(Position::new);
+            let Some(base) = base.filter(|base| layout.is_base(*base)) else { continue };
+            if layout.next_base(base) <= position {
                 continue;
             }
             if let Some(sidecar) = Self::open(storage, descriptor, base, FileAccess::ReadWrite)? {
@@ -342,15 +357,19 @@ impl Sidecar {
         Ok(())
     }
 
-    /// Compares a frame with its checksum. Returns the fault, if there is one. A missing checksum is a fault only if
-    /// `must` is set. With `must`, a checksum with a wrong bit is one, too.
+    /// Compares a frame with its checksum. Returns the fault, if there is one. With `must`, a checksum that is missing or
+    /// damaged is a fault, too.
     pub(crate) fn fault(&self, offset: usize, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
         let found = frame_checksum(frame);
-        match self.checksum(offset) {
-            Some(expected) if !must && is_flipped(found, expected) => None,
-            Some(expected) => (found != expected).then_some(Fault::Checksum { found, expected }),
-            None => must.then_some(Fault::Checksum { found, expected: 0 }),
-        }
+        let kept = self.kept(offset, frame);
+        let is_fault = if must { !kept.proves(found) } else { kept.refutes(found) };
+        is_fault.then_some(Fault::Checksum { found, expected: kept.checksum })
+    }
+
+    /// Whether all frames with room for it have a copy of their checksum. In a file of an earlier version only those have
+    /// that were indexed since.
+    pub(crate) fn has_copies(&self) -> bool {
+        preamble::version(self.stored.view()).minor() >= COPIED_SINCE
     }
 
     /// The offset in the file of the checksum of the frame at `offset` of the segment.
@@ -414,10 +433,35 @@ fn guard(bytes: &[u8]) -> u32 {
     if checksum == 0 { u32::MAX } else { checksum }
 }
 
-/// Whether a stored checksum differs in one bit from that of the frame. Then the bit is wrong, and not the frame: no
-/// wrong bit in a frame changes a single bit of its CRC-32C, and of other damage one in 134 million does.
-pub(crate) fn is_flipped(found: u32, expected: u32) -> bool {
-    (found ^ expected).is_power_of_two()
+/// What a sidecar has of the checksum of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeptChecksum {
+    /// The checksum. 0 if there is none.
+    pub(crate) checksum: u32,
+    /// The checksum, inverted. 0 if there is none. `None` if the frame leaves no room for it.
+    pub(crate) copy: Option<u32>,
+}
+
+impl KeptChecksum {
+    /// Whether a frame with this checksum is as it was written.
+    pub(crate) fn proves(self, found: u32) -> bool {
+        self.checksum == found || self.copied() == Some(found)
+    }
+
+    /// Whether a frame with this checksum is damaged. It is not if there is no checksum, or if that is what is damaged:
+    /// because its copy says otherwise, or without a copy, because it differs in a single bit. No wrong bit in a frame
+    /// changes a single bit of its CRC-32C, and of other damage one in 134 million does.
+    pub(crate) fn refutes(self, found: u32) -> bool {
+        let is_damaged = match self.copied() {
+            Some(copied) => copied != self.checksum,
+            None => self.checksum == 0 || (found ^ self.checksum).is_power_of_two(),
+        };
+        !is_damaged && !self.proves(found)
+    }
+
+    fn copied(self) -> Option<u32> {
+        self.copy.filter(|&copy| copy != 0).map(|copy| !copy)
+    }
 }
 
 /// What the index needs to know about a frame: whether a message begins with it, and when the message was appended.

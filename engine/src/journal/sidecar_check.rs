@@ -11,7 +11,7 @@ use super::first_entry::first_entry;
 use super::indexer::Indexer;
 use super::recovery::last_byte;
 use super::segment::{At, Identity};
-use super::sidecar::{Begins, COVERED_AT, INDEX_SPACING, SEAL_AT, Seal, Sidecar, Slot, frame_checksum, is_flipped};
+use super::sidecar::{Begins, COVERED_AT, INDEX_SPACING, SEAL_AT, Seal, Sidecar, Slot, frame_checksum};
 use super::storage::{Storage, Stored};
 
 /// The maximum number of faults that are listed of one sidecar.
@@ -204,16 +204,18 @@ fn compare_checksum(
     faults: &mut Faults,
 ) -> bool {
     let expected = frame_checksum(frame);
-    let found = sidecar.checksum(offset).unwrap_or(0);
-    if found == expected {
-        return true;
+    let kept = sidecar.kept(offset, frame);
+    if kept.refutes(expected) && !is_sealed {
+        return false;
     }
-    let is_intact = found == 0 || is_sealed || is_flipped(expected, found);
-    if is_intact {
-        let at = sidecar.checksum_offset(offset);
-        faults.note(position, at, "the CRC-32C of a frame", found.into(), expected.into());
+    let at = sidecar.checksum_offset(offset);
+    let copy = kept.copy.filter(|&copy| copy != 0 || sidecar.has_copies());
+    if kept.checksum != expected {
+        faults.note(position, at, "the CRC-32C of a frame", kept.checksum.into(), expected.into());
+    } else if let Some(copy) = copy.filter(|&copy| copy != !expected) {
+        faults.note(position, at + 4, "the inverted CRC-32C of a frame", copy.into(), (!expected).into());
     }
-    is_intact
+    true
 }
 
 /// The faults of one sidecar.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gannet::journal::storage::Directory;
-use gannet::journal::{Fault, JournalError, Recording, Repaired, Start, repair};
+use gannet::journal::{Fault, Journal, JournalError, Recording, Repaired, Retention, Start, repair};
 use gannet::time::EpochNanos;
 use gannet::types::{Position, SemanticVersion};
 
@@ -73,7 +73,7 @@ fn a_flipped_bit_in_an_index_misleads_nobody_and_is_named() {
     let states = [(32, 1, 32), (32, 7, 32), (39, 0, 32), (40, 0, 40), (41, 0, 40), (44, 0, 40), (48, 0, 40)];
     let entries = [0, 1, 3].iter().flat_map(|slot| [0, 3, 8, 9, 16, 24].map(|at| (slot * 32 + at, slot * 32)));
     let entries = entries.map(|(at, told)| (ENTRIES + at, ENTRIES + told));
-    let checksums = [0, 1, 2, 3].map(|at| (CHECKSUMS + frame * 4 + at, CHECKSUMS + frame * 4));
+    let checksums = [0, 1, 2, 3, 4, 7].map(|at| (CHECKSUMS + frame * 4 + at, CHECKSUMS + frame * 4 + at / 4 * 4));
     let places = header.iter().chain(&states).copied();
     let places = places.chain(entries.chain(checksums).map(|(at, told)| (at, (at % 8) as u8, told)));
     for (at, bit, told) in places {
@@ -166,6 +166,73 @@ fn an_intact_segment_is_not_blamed_for_its_index() {
     assert!(all(&Recording::open(dir.path()).unwrap()) == whole);
 }
 
+/// As above, in the last segment, which is not full and has no checksum of its own. Each frame's checksum is there twice.
+#[test]
+fn a_frame_is_not_blamed_for_its_checksum() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let last = whole.last().unwrap().0.get() as usize / SEGMENT * SEGMENT;
+    let (index, segment) = (dir.path().join(format!("0-{last}.index")), dir.path().join(format!("0-{last}.rec")));
+    let before = std::fs::read(&index).unwrap();
+    let position = whole.iter().map(|(position, _)| *position).find(|position| position.get() as usize > last + 5_000);
+    let position = position.unwrap();
+    let at = CHECKSUMS + (position.get() as usize - last) / 8;
+    // All of it, the copy, both to nothing, and what another file's block would leave there.
+    for (from, to, with) in [(at, at + 4, 0x5A), (at + 4, at + 8, 0x5A), (at, at + 8, 0), (at & !511, at + 512, 0xA5)] {
+        let mut bytes = before.clone();
+        bytes[from..to]
+            .iter_mut()
+            .enumerate()
+            .for_each(|(index, byte)| *byte = if with == 0 { 0 } else { *byte ^ with ^ index as u8 });
+        std::fs::write(&index, bytes).unwrap();
+        let what = format!("bytes {from} to {to}");
+        assert!(all(&Recording::open(dir.path()).unwrap()) == whole, "{what}");
+        let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+        assert_eq!(found.messages, TOTAL as u64, "{what}");
+        assert!(
+            !found.damages.is_empty() && found.damages.iter().all(|damage| damage.path == index),
+            "{what}: {found:?}"
+        );
+        let done = run(dir.path(), false);
+        assert_eq!((done.quarantined.len(), done.unindexed), (0, 1), "{what}: {:?}", done.quarantined.first());
+        assert!(std::fs::read(&index).unwrap() == before, "{what}");
+    }
+    // A damaged frame is still found, whatever its damage.
+    let bytes = std::fs::read(&segment).unwrap();
+    for flips in 1..5 {
+        let mut damaged = bytes.clone();
+        (0..flips).for_each(|flip| damaged[position.get() as usize - last + 40 + flip] ^= 1 << flip);
+        std::fs::write(&segment, damaged).unwrap();
+        let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+        let [damage] = &found.damages[..] else { panic!("{:?}", found.damages) };
+        assert!(damage.path == segment && damage.position == position, "{damage}");
+    }
+}
+
+/// Checksums without copies, as versions before had them: a single wrong bit is told from a damaged frame.
+#[test]
+fn checksums_of_the_versions_before_are_compared() {
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("0-262144.index");
+    let copied = std::fs::read(&path).unwrap();
+    let mut bytes = copied.clone();
+    bytes[..4].copy_from_slice(&SemanticVersion::new(1, 1, 0).bits().to_le_bytes());
+    let begins = whole.iter().map(|(position, _)| position.get() as usize);
+    let begins: Vec<_> =
+        begins.filter(|begin| (SEGMENT..2 * SEGMENT).contains(begin)).map(|begin| begin - SEGMENT).collect();
+    begins.iter().for_each(|begin| bytes[CHECKSUMS + begin / 8 + 4..][..4].fill(0));
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(
+        Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole() && run(dir.path(), true).was_whole()
+    );
+    flip(&path, CHECKSUMS + begins[7] / 8 + 2, 5);
+    let found = Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap();
+    assert!(found.damages.len() == 1 && found.damages[0].path == path, "{:?}", found.damages);
+    assert_eq!(run(dir.path(), false).quarantined, []);
+    assert!(std::fs::read(&path).unwrap() == copied, "it has the copies then");
+}
+
 /// Every byte of a cursor, and of the header of the file.
 #[test]
 fn a_flipped_bit_in_a_cursor_moves_no_consumer() {
@@ -239,6 +306,69 @@ fn a_consumer_goes_on_with_a_position_of_its_own() {
     assert_eq!(cursor.position(), messages[500].0);
     cursor.move_to(messages[501].0).unwrap();
     assert_eq!(recording.cursor("billing").unwrap().position(), messages[501].0);
+}
+
+/// Also if what is left of its name cannot be typed: a name is removed as the error shows it.
+#[test]
+fn a_damaged_cursor_is_removed_by_the_name_that_is_shown() {
+    let dir = closed();
+    let recording = Recording::open(dir.path()).unwrap();
+    recording.cursor("end of day").unwrap();
+    let path = dir.path().join("0.cursors");
+    // The first space.
+    flip(&path, 256 + 32 + 3, 5);
+    let error = recording.cursor("other").unwrap_err().to_string();
+    let shown = error.split("cursors rm \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(shown, r"end\0of day");
+    recording.remove_cursor(shown).unwrap();
+    recording.cursor("other").unwrap();
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+}
+
+/// Every bit of the retention file's header, and a file that is cut short. The policy is as it was set, or an error.
+#[test]
+fn a_flipped_bit_in_the_header_of_the_policy_does_not_lose_it() {
+    let dir = closed();
+    let policy = Retention::new().max_bytes(1 << 40);
+    Journal::open(dir.path()).unwrap().set_retention(&policy).unwrap();
+    let recording = Recording::open(dir.path()).unwrap();
+    let whole = all(&recording);
+    let path = dir.path().join("0.retention");
+    let before = std::fs::read(&path).unwrap();
+    let flips = (0..16).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    let mut told = 0;
+    for harm in flips.map(Some).chain([None]) {
+        let what = format!("{harm:?}");
+        std::fs::write(&path, &before).unwrap();
+        match harm {
+            Some((at, bit)) => flip(&path, at, bit),
+            None => std::fs::write(&path, &before[..100]).unwrap(),
+        }
+        let damaged = std::fs::read(&path).unwrap();
+        let verified = recording.verify(|_| {}).unwrap();
+        match recording.retention() {
+            Ok(found) => assert_eq!((found, verified.is_whole()), (policy, true), "{what}"),
+            Err(JournalError::Malformed { path: named, .. }) => {
+                told += 1;
+                let damages: Vec<_> = verified.damages.iter().map(|damage| &damage.path).collect();
+                assert_eq!((named, damages), (path.clone(), vec![&path]), "{what}");
+            }
+            Err(error) => panic!("{what}: {error}"),
+        }
+        // Whoever opens it leaves it alone, and appends all the same.
+        if told % 16 == 1 {
+            let journal = Journal::open(dir.path()).unwrap();
+            assert!(all(&journal.recording().unwrap()) == whole, "{what}");
+            journal.close().unwrap();
+            assert!(std::fs::read(&path).unwrap() == damaged, "{what}");
+        }
+    }
+    assert!(told > 100, "{told}");
+    // Setting it again mends it.
+    let journal = Journal::open(dir.path()).unwrap();
+    journal.set_retention(&policy).unwrap();
+    assert_eq!(recording.retention().unwrap(), policy);
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
 }
 
 /// The words of the other files that a journal adds: readers get the same messages, or are told which file it is.
