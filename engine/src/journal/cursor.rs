@@ -284,7 +284,10 @@ impl Recording {
         let unknown = || unknown(self.descriptor().recording_id, name);
         self.look_again()?;
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
-        let found = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| found.info.name == name);
+        // A damaged name may contain what nobody can type, so it may also be given as errors show it.
+        let is_shown =
+            |found: &Found| found.info.name == name || format!("{:?}", found.info.name) == format!("\"{name}\"");
+        let found = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| is_shown(&found));
         let is_intact = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| found.is_named(name));
         let slot = slots().find(is_intact).or_else(|| slots().find(found)).ok_or_else(unknown)?;
         Ok(Cursor::new(stored, slot, name, self.descriptor()))
@@ -320,8 +323,9 @@ impl Cursor {
     /// that this handle has seen.
     pub fn position(&self) -> Position {
         let found = place(self.stored.view(), self.slot);
-        // The file is untrusted. Of a damaged position nothing is known, and the next move mends it.
-        let position = found.filter(|_| self.is_there()).unwrap_or(self.seen);
+        // The file is untrusted. Of a damaged position nothing is known, and the next move mends it. Nor is anything known of
+        // a file that was cut short.
+        let position = found.filter(|_| self.is_there() && self.stored.is_intact()).unwrap_or(self.seen);
         position.clamp(Position::new(0), self.end)
     }
 

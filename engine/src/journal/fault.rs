@@ -79,7 +79,7 @@ pub enum Fault {
     #[error("{0}")]
     Cursors(String),
     /// The recording times of a segment are not as they were written.
-    #[error("{0} has a wrong bit; no message is lost, but the messages from there to the next time have none")]
+    #[error("{0} is not as it was written; no message is lost, but the messages from there to the next time have none")]
     Times(&'static str),
     /// The retention policy is not as it was set.
     #[error("{0}")]

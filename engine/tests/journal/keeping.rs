@@ -43,6 +43,21 @@ fn cursors_stay_where_they_were_moved() {
     assert!(error.to_string().contains("255 cursors"), "{error}");
 }
 
+/// A file that is cut short under a consumer does not send it back to the beginning.
+#[test]
+fn a_cursor_stays_though_its_file_is_cut_short() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let third = (0..3).map(|number| appender.append(&message(0, number)).unwrap()).last().unwrap();
+    let mut cursor = journal.recording().unwrap().cursor("billing").unwrap();
+    cursor.move_to(third).unwrap();
+    std::fs::OpenOptions::new().write(true).open(dir.path().join("0.cursors")).unwrap().set_len(0).unwrap();
+    assert_eq!(cursor.position(), third);
+    let error = cursor.move_to(third).unwrap_err();
+    assert!(matches!(error, JournalError::Malformed { .. }), "{error}");
+    assert_eq!(cursor.position(), third);
+}
+
 #[test]
 fn a_cursor_that_was_removed_moves_no_other() {
     let (_dir, journal) = journal(&small());

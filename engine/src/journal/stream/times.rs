@@ -120,7 +120,13 @@ impl TimesFile {
         let (word, time_ns) = self.words(index);
         let (position, found) = (word & !CHECK, word & CHECK);
         // An entry of the version before has no check.
-        (found == 0 || found == check(position, time_ns)).then_some((position, time_ns))
+        let is_as_written = (found == 0 && !self.is_blank(index)) || found == check(position, time_ns);
+        is_as_written.then_some((position, time_ns))
+    }
+
+    /// Whether nothing is where an entry should be. A loss of power may take the entries and leave their number.
+    fn is_blank(&self, index: usize) -> bool {
+        self.words(index) == (0, 0)
     }
 
     /// The first entry that is as it was written.
@@ -179,11 +185,16 @@ pub(crate) fn times_faults(recording: &Recording, base: Position) -> Result<Vec<
             note(base.get(), ENTRIES.start(), "the number of recording times");
         }
         let mut position = base.get();
+        let mut was_blank = false;
         for index in 0..entries {
+            let is_blank = file.is_blank(index);
             match file.entry(index) {
                 Some((next, _)) => position = next,
+                // A page that was lost is one damage.
+                None if is_blank && was_blank => {}
                 None => note(position, HEADER_LENGTH + index * ENTRY_LENGTH, "a recording time"),
             }
+            was_blank = is_blank;
         }
     }
     Ok(found)
@@ -240,13 +251,19 @@ impl TimesWriter {
         Ok(())
     }
 
-    /// The last file of a segment in which the recording continues at `position`. Removes entries of lost frames.
+    /// The last file of a segment in which the recording continues at `position`. Removes entries of lost frames, and
+    /// files with nothing else.
     fn last(storage: &dyn Storage, id: RecordingId, base: Position, position: Position) -> Option<TimesFile> {
         let files = (0..).map_while(|number| TimesFile::open(storage, id, base, number, FileAccess::ReadWrite));
         let is_before = |entry: Option<(i64, i64)>| entry.is_none_or(|entry| entry.0 < position.get());
         let file = files.take_while(|file| file.number == 0 || is_before(file.first_intact())).last()?;
         let entries = (0..file.entries()).take_while(|&index| is_before(file.entry(index))).count();
         file.set_entries(entries);
+        for number in file.number + 1.. {
+            if !storage.remove(&name(id, base, number)).is_ok_and(|is_removed| is_removed) {
+                break;
+            }
+        }
         Some(file)
     }
 }
@@ -349,7 +366,8 @@ impl Times {
         let path = self.storage.path(&name(self.descriptor.recording_id, base, number));
         let offset = (HEADER_LENGTH + index * ENTRY_LENGTH) as u64;
         let found =
-            "a recording time has a wrong bit, and the time may be there; choose by position or number".to_owned();
+            "a recording time is not as it was written, and the time may be there; choose by position or number"
+                .to_owned();
         JournalError::Malformed { path, offset, found }
     }
 
@@ -389,7 +407,7 @@ pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::storage::MemoryStorage;
+    use crate::journal::storage::{Crash, MemoryStorage};
     use crate::journal::{Journal, JournalOptions, Stamps, Start};
     use crate::memory::RawAccess;
 
@@ -487,5 +505,68 @@ mod tests {
         assert_eq!(file.entry(MESSAGES as usize), Some((end.get(), time(MESSAGES))));
         assert!(PREAMBLE.is_in(view, id) && recording.verify(|_| {}).unwrap().is_whole());
         assert_eq!(times(), expected);
+    }
+
+    /// Nobody syncs the times of a recording that is active, and pages of a file reach the disk in any order.
+    #[test]
+    fn times_that_were_lost_with_the_power_are_no_times() {
+        const MANY: i64 = 600;
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10).stamps(Stamps::None);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        let mut writer = TimesWriter::new(Arc::new(storage.clone()), journal.descriptor().recording_id);
+        for number in 0..MANY {
+            writer.note(Position::new(0), Position::new(journal.tail().get()), time(number));
+            appender.append(&number.to_le_bytes()).unwrap();
+        }
+        drop(appender);
+        journal.close().unwrap();
+        let lost = |name: &str, at: usize| name.ends_with(".times") && at == 4096;
+        let choose = |name: &str, at| if lost(name, at) { Crash::Lost } else { Crash::Kept };
+        let storage = storage.after_power_loss(choose, Crash::Kept);
+        let recording = Recording::open_in(Arc::new(storage), None).unwrap();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let mut times = Times::new(&recording);
+        let mut before = 0;
+        let mut known = 0;
+        for number in 0..MANY {
+            let record = tailer.next().unwrap().unwrap();
+            assert!(record.time().is_none_or(|found| found.get() == time(number)), "message {number}");
+            known += i64::from(record.time().is_some());
+            // The last known time, for the pace of a replay.
+            let paced = times.at(record.position()).unwrap().get();
+            assert!(paced >= before && paced <= time(number), "message {number}: {paced}");
+            before = paced;
+        }
+        let held = (4096 / ENTRY_LENGTH) as i64;
+        assert!((MANY - held - 2..MANY - held + 1).contains(&known), "{known}");
+        let verified = recording.verify(|_| {}).unwrap();
+        assert_eq!(verified.damages.iter().map(|damage| damage.offset).collect::<Vec<_>>(), [4096], "once for all");
+    }
+
+    /// What a loss of power took from the end of a recording had times, too, in more files than it has now.
+    #[test]
+    fn times_of_lost_frames_are_gone() {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().segment_length(16 << 20).stamps(Stamps::None);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let (base, id) = (Position::new(0), journal.descriptor().recording_id);
+        let note = |writer: &mut TimesWriter, frames: std::ops::Range<i64>, late: i64| {
+            frames.for_each(|frame| writer.note(base, Position::new(frame * 64), time(frame) + late));
+        };
+        let full = CAPACITY as i64;
+        note(&mut TimesWriter::new(Arc::clone(&storage), id), 0..2 * full + 10, 0);
+        // It continues behind the hundredth frame, with one that is as long as thousands, and fills the first file.
+        let late = 3_600_000_000_000;
+        let mut writer = TimesWriter::new(Arc::clone(&storage), id);
+        note(&mut writer, 100..101, late);
+        note(&mut writer, full..2 * full - 101, late);
+        assert_eq!(TimesFile::open(&*storage, id, base, 0, FileAccess::ReadOnly).unwrap().entries(), CAPACITY);
+        let mut times = Times::new(&journal.recording().unwrap());
+        let last = 2 * full - 102;
+        let found = times.at(Position::new((last + 50) * 64)).unwrap().get();
+        assert_eq!(found, time(last) + late, "that of the last entry");
+        assert!(!storage.names().unwrap().iter().any(|name| name.contains(".times.")));
     }
 }
