@@ -50,10 +50,9 @@ pub(crate) fn begin(
         catalog.make_room(storage, &descriptor)?;
     }
     Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
-    // A file left by a killed process has no meaning.
-    storage.remove(&RetentionFile::name(recording_id))?;
-    // Made in any case, because pruning is what helps when there is no space for it any more.
-    let file = RetentionFile::open_or_create(storage, recording_id)?;
+    // Made in any case, because pruning is what helps when there is no space for it any more. A file left by a killed
+    // process has no meaning.
+    let file = RetentionFile::create(storage, recording_id)?;
     if !retention.keeps_everything() {
         file.set_policy(storage, retention)?;
     }

@@ -15,7 +15,11 @@ pub(crate) fn first_entry(
     descriptor: &RecordingDescriptor,
     start: Position,
 ) -> Result<IndexEntry, JournalError> {
-    let kept = RetentionFile::open(storage, descriptor.recording_id, FileAccess::ReadOnly)?;
+    let kept = match RetentionFile::open(storage, descriptor.recording_id, FileAccess::ReadOnly) {
+        // It does not keep anybody from reading.
+        Err(JournalError::Malformed { .. }) => None,
+        kept => kept?,
+    };
     if let Some(first) = kept.and_then(|file| file.first(start)) {
         return Ok(first);
     }

@@ -335,7 +335,12 @@ impl Journal {
     pub fn set_retention(&self, policy: &Retention) -> Result<(), JournalError> {
         let (storage, id) = (&*self.writer.storage, self.writer.descriptor.recording_id);
         let _lock = wait_for_lock(storage, &prune_lock_name(id))?;
-        RetentionFile::open_or_create(storage, id)?.set_policy(storage, policy)
+        let file = match RetentionFile::open_or_create(storage, id) {
+            // The policy in it is lost, and this is the next one.
+            Err(JournalError::Malformed { .. }) => RetentionFile::create(storage, id),
+            file => file,
+        };
+        file?.set_policy(storage, policy)
     }
 
     /// The helper thread's last failure since the previous call, for example a failed sync, or a segment that could not

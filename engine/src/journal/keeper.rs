@@ -197,7 +197,8 @@ impl Keeper {
         self.next_prune = now.saturating_add_ns(PRUNE_INTERVAL_NS);
         let id = self.writer.descriptor.recording_id;
         let file = RetentionFile::open(&*self.writer.storage, id, FileAccess::ReadOnly)?;
-        let policy = file.map_or(Ok(Retention::new()), |file| file.policy(&*self.writer.storage))?;
+        let policy = file.map_or(Ok(Some(Retention::new())), |file| file.policy_at_once(&*self.writer.storage))?;
+        let Some(policy) = policy else { return Ok(0) };
         if policy.keeps_everything() {
             return Ok(0);
         }

@@ -33,6 +33,7 @@ use super::prune::left_over;
 use super::recording::Recording;
 use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
+use super::retention::RetentionFile;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::Sidecar;
 use super::sidecar_check::{Segment, SidecarCheck};
@@ -177,9 +178,10 @@ pub fn repair(
         // The journal's helper thread rebuilds the sidecars from where they end.
         let mut idle = idle_strategy();
         while journal.indexed() < done.end {
-            // A cursor that holds back pruning does not concern the repair.
+            // What keeps the helper thread from pruning does not concern the repair: a cursor, or a damaged policy.
             match journal.trouble() {
                 Some(JournalError::HeldBack { .. }) | None => {}
+                Some(JournalError::Malformed { path, .. }) if path == storage.path(&RetentionFile::name(id)) => {}
                 Some(error) => return Err(error),
             }
             idle.idle_once();

@@ -22,9 +22,10 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::checksum::crc32c;
 use super::error::JournalError;
+use super::locks::{prune_lock_name, unless_forbidden, wait_for_lock};
 use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::sidecar::IndexEntry;
-use super::storage::{Storage, Stored};
+use super::storage::{Share, Storage, Stored};
 
 /// The version of the retention file's layout.
 pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
@@ -123,6 +124,12 @@ impl Retention {
         self.min_free
     }
 
+    /// The policy of the words in a file.
+    fn of(limits: [i64; 3]) -> Self {
+        let [age, bytes, free] = limits.map(|limit| u64::try_from(limit).ok().filter(|&limit| limit > 0));
+        Self { max_age: age.map(Duration::from_nanos), max_bytes: bytes, min_free: free }
+    }
+
     /// Whether the policy has no limits.
     pub fn keeps_everything(&self) -> bool {
         *self == Self::default()
@@ -145,6 +152,7 @@ pub struct PruneTotals {
 pub(crate) struct RetentionFile {
     stored: Stored,
     name: String,
+    recording_id: RecordingId,
 }
 
 impl RetentionFile {
@@ -153,44 +161,77 @@ impl RetentionFile {
         format!("{recording_id}.retention")
     }
 
-    /// Maps the file of a recording. `None` if there is no file, or if it belongs to another recording.
+    /// Maps the file of a recording. `None` if there is no file. An error if it is not the file of this recording, because
+    /// it cannot be rebuilt.
     pub(crate) fn open(
         storage: &dyn Storage,
         recording_id: RecordingId,
         access: FileAccess,
     ) -> Result<Option<Self>, JournalError> {
         let name = Self::name(recording_id);
-        let Some(stored) = storage.find_whole(&name, FILE_LENGTH as u64, access)? else { return Ok(None) };
-        Ok(PREAMBLE.is_in(stored.view(), recording_id).then_some(Self { stored, name }))
+        let Some(stored) = storage.find(&name, 1, access)? else { return Ok(None) };
+        let length = stored.view().len();
+        let found = if length < FILE_LENGTH {
+            format!("it has {length} bytes of {FILE_LENGTH}")
+        } else if PREAMBLE.is_in(stored.view(), recording_id) {
+            return Ok(Some(Self { stored, name, recording_id }));
+        } else {
+            let version = preamble::version(stored.view());
+            format!("it has version {version}, and is not the retention policy of this recording in version 1")
+        };
+        let found = format!(
+            "{found}; it cannot be made again, so it is left alone, and nothing is pruned until the policy is set again, with \
+             `Journal::set_retention`, or the file removed"
+        );
+        Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found })
     }
 
     /// As [`Self::open`], but creates a missing file.
     pub(crate) fn open_or_create(storage: &dyn Storage, recording_id: RecordingId) -> Result<Self, JournalError> {
-        if let Some(file) = Self::open(storage, recording_id, FileAccess::ReadWrite)? {
-            return Ok(file);
+        match Self::open(storage, recording_id, FileAccess::ReadWrite)? {
+            Some(file) => Ok(file),
+            None => Self::create(storage, recording_id),
         }
+    }
+
+    /// Creates a file without a policy, and replaces an existing one.
+    pub(crate) fn create(storage: &dyn Storage, recording_id: RecordingId) -> Result<Self, JournalError> {
         let name = Self::name(recording_id);
         let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
             PREAMBLE.write(stored.view(), recording_id);
-            Self { stored: stored.clone(), name: name.clone() }.sync(storage)
+            Self { stored: stored.clone(), name: name.clone(), recording_id }.sync(storage)
         })?;
         storage.sync_names()?;
-        Ok(Self { stored, name })
+        Ok(Self { stored, name, recording_id })
     }
 
     /// The policy that the helper threads apply. An error if it is not as it was set.
     pub(crate) fn policy(&self, storage: &dyn Storage) -> Result<Retention, JournalError> {
-        // It may be set between the two looks.
+        let limits = self.limits().or_else(|_| {
+            // It may just be set. Whoever sets it holds this lock. Without permission to lock, the second look tells.
+            let lock = wait_for_lock(storage, &prune_lock_name(self.recording_id));
+            let _lock = unless_forbidden(lock, true)?;
+            self.limits().map_err(|found| self.damaged(storage, found))
+        })?;
+        Ok(Retention::of(limits))
+    }
+
+    /// As [`Self::policy`], for the helper thread, which does not wait. `None` if the policy may just be set.
+    pub(crate) fn policy_at_once(&self, storage: &dyn Storage) -> Result<Option<Retention>, JournalError> {
         let limits = match self.limits() {
             Ok(limits) => limits,
-            Err(_) => self.limits().map_err(|found| JournalError::Malformed {
-                path: storage.path(&self.name),
-                offset: MAX_AGE.start() as u64,
-                found,
-            })?,
+            Err(_) => {
+                let Some(_lock) = storage.try_lock(&prune_lock_name(self.recording_id), Share::Exclusive)? else {
+                    return Ok(None);
+                };
+                self.limits().map_err(|found| self.damaged(storage, found))?
+            }
         };
-        let [age, bytes, free] = limits.map(|limit| u64::try_from(limit).ok().filter(|&limit| limit > 0));
-        Ok(Retention { max_age: age.map(Duration::from_nanos), max_bytes: bytes, min_free: free })
+        Ok(Some(Retention::of(limits)))
+    }
+
+    fn damaged(&self, storage: &dyn Storage, found: String) -> JournalError {
+        JournalError::Malformed { path: storage.path(&self.name), offset: MAX_AGE.start() as u64, found }
     }
 
     /// The words of the policy, or what is wrong with them.
@@ -209,7 +250,8 @@ impl RetentionFile {
         ))
     }
 
-    /// Sets the policy. A limit of zero is stored as the smallest limit.
+    /// Sets the policy. A limit of zero is stored as the smallest limit. The caller holds the prune lock, unless nobody
+    /// else knows the file.
     pub(crate) fn set_policy(&self, storage: &dyn Storage, policy: &Retention) -> Result<(), JournalError> {
         let put = |field: Field<i64>, limit: Option<u64>| {
             let limit = limit.map_or(0, |limit| i64::try_from(limit).unwrap_or(i64::MAX).max(1));
@@ -324,6 +366,9 @@ mod tests {
         file.view().word(SLOT_SEQUENCE.from(SLOTS[0])).store_relaxed(1);
         assert_eq!(file.first(327_680.into()), None, "torn");
         assert!(RetentionFile::open(&storage, RecordingId::new(4), FileAccess::ReadOnly).unwrap().is_none());
+        storage.rename("3.retention", "4.retention").unwrap();
+        let error = RetentionFile::open(&storage, RecordingId::new(4), FileAccess::ReadOnly).unwrap_err();
+        assert!(error.to_string().contains("not the retention policy of this recording"), "{error}");
     }
 
     #[test]

@@ -381,7 +381,7 @@ fn what_is_pruned_before_a_repair_begins_stays_pruned() {
     let pruned = storage.clone();
     let prune_first = move || {
         let request = Prune::by(&Retention::new()).before_position(Position::new(600_000));
-        let done = gannet::journal::prune(Arc::new(pruned), None, &request).unwrap();
+        let done = gannet::journal::prune(Arc::new(pruned), None, &request, |_| {}).unwrap();
         assert_eq!(done.start.get(), 524_288);
     };
     let outrun = Watched::outrun(&storage, prune_first);
@@ -393,4 +393,33 @@ fn what_is_pruned_before_a_repair_begins_stays_pruned() {
     let mut tailer = recording.tailer(Start::Begin).unwrap();
     let first = tailer.next().unwrap().unwrap();
     assert_eq!(first.sequence(), read(first.payload()).map(|(_, number)| number as i64));
+}
+
+/// Who was killed left a recording to recover. That its policy is damaged, too, is no reason not to.
+#[test]
+fn a_damaged_policy_does_not_keep_anybody_from_repairing() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    journal.set_retention(&Retention::new().max_bytes(1 << 40)).unwrap();
+    let mut appender = journal.appender().unwrap();
+    (0..TOTAL).for_each(|number| _ = appender.append(&message(0, number)).unwrap());
+    // The limits, and the mark of the file.
+    for at in [24, 2] {
+        let killed = storage.after_kill();
+        let file = killed.open("0.retention", 1, FileAccess::ReadWrite).unwrap();
+        let mut byte = [0];
+        file.bytes(RAW).get_bytes(at, &mut byte);
+        file.bytes(RAW).put_bytes(at, &[byte[0] ^ 8]);
+        // None of it is indexed yet, so that the helper thread has something to do.
+        let names = killed.names().unwrap();
+        names.iter().filter(|name| name.ends_with(".index")).for_each(|name| _ = killed.remove(name).unwrap());
+        let page = killed.open("0.control", 1, FileAccess::ReadWrite).unwrap();
+        page.bytes(RAW).put_bytes(392, &[0; 8]);
+        let storage: Arc<dyn Storage> = Arc::new(killed);
+        let done = repair(Arc::clone(&storage), None, false, |_| {}).unwrap();
+        assert_eq!((done.left_by, done.end), (LeftBy::Kill, journal.tail()), "byte {at}");
+        let recording = Recording::open_in(Arc::clone(&storage), None).unwrap();
+        assert_eq!(all(&recording).len() as u64, TOTAL);
+        assert!(matches!(recording.retention(), Err(JournalError::Malformed { .. })), "byte {at}: it is still told");
+    }
 }
