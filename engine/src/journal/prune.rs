@@ -33,7 +33,7 @@ use super::options::SyncPolicy;
 use super::pruned::{HeldBack, KeepReason, KeptSegment, PruneReason, Pruned, PrunedSegment};
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
-use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
+use super::segment::{SegmentKind, SegmentLayout, parse_number, parse_segment_name, segment_name};
 use super::sidecar::{IndexEntry, Sidecar};
 use super::storage::{Share, Storage};
 use super::tailer::Start;
@@ -112,7 +112,8 @@ impl Prune {
     }
 }
 
-/// Prunes a recording: the one with this id, or the last of the storage. Processes may be using it.
+/// Prunes a recording: the one with this id, or the last of the storage. Processes may be using it. Calls `progress` with
+/// the position after each segment that was examined, and again when the files of a segment are removed.
 ///
 /// # Errors
 ///
@@ -123,9 +124,10 @@ pub fn prune(
     storage: Arc<dyn Storage>,
     recording_id: Option<RecordingId>,
     request: &Prune,
+    mut progress: impl FnMut(Position),
 ) -> Result<Pruned, JournalError> {
     let recording = Recording::open_in(Arc::clone(&storage), recording_id)?;
-    let pruning = Pruning { storage: &*storage, recording: &recording };
+    let mut pruning = Pruning { storage: &*storage, recording: &recording, progress: &mut progress };
     if request.dry_run {
         return pruning.plan(request);
     }
@@ -156,7 +158,7 @@ pub fn prune(
 
 /// As [`prune`], for a journal that is open. It cannot be recovered meanwhile.
 pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Pruned, JournalError> {
-    let pruning = Pruning { storage: &*recording.storage, recording };
+    let mut pruning = Pruning { storage: &*recording.storage, recording, progress: &mut |_| {} };
     if request.dry_run {
         return pruning.plan(request);
     }
@@ -166,7 +168,7 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
 
 /// As [`prune_open`], for the helper thread, which does not wait. `None` if another process is pruning.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
-    let pruning = Pruning { storage: &*recording.storage, recording };
+    let mut pruning = Pruning { storage: &*recording.storage, recording, progress: &mut |_| {} };
     let name = prune_lock_name(recording.descriptor().recording_id);
     let Some(_lock) = pruning.storage.try_lock(&name, Share::Exclusive)? else { return Ok(None) };
     pruning.run(request).map(Some)
@@ -190,7 +192,11 @@ pub(crate) fn left_over(
     layout: &SegmentLayout,
 ) -> Result<Vec<(Position, String)>, JournalError> {
     let start = layout.start_position;
-    let file = RetentionFile::open(storage, id, FileAccess::ReadOnly)?;
+    let file = match RetentionFile::open(storage, id, FileAccess::ReadOnly) {
+        // It does not keep anybody from opening the recording.
+        Err(JournalError::Malformed { .. }) => None,
+        file => file?,
+    };
     if file.is_none_or(|file| file.first(start).is_none()) {
         return Ok(Vec::new());
     }
@@ -201,10 +207,10 @@ pub(crate) fn left_over(
             None => {
                 let (base, kind) = name.strip_prefix(&prefix)?.split_once('.')?;
                 let is_sidecar = kind == "index" || kind == "times" || kind.starts_with("times.");
-                is_sidecar.then(|| base.parse().ok())?.map(Position::new)
+                is_sidecar.then(|| parse_number(base))?.map(Position::new)
             }
         }?;
-        (base.get() + i64::from(layout.segment_length.get()) <= start.get()).then_some((base, name))
+        (base.get() <= start.get() - i64::from(layout.segment_length.get())).then_some((base, name))
     };
     let mut left: Vec<_> = storage.names()?.into_iter().filter_map(parse).collect();
     // The sidecar of a segment is removed last, so that an existing segment has its index.
@@ -235,6 +241,8 @@ impl Recording {
 struct Pruning<'a> {
     storage: &'a dyn Storage,
     recording: &'a Recording,
+    /// Is told how far it is.
+    progress: &'a mut dyn FnMut(Position),
 }
 
 /// What remains of the limits while segments are selected.
@@ -247,7 +255,7 @@ struct Limits {
 
 impl Pruning<'_> {
     /// Prunes. The caller holds the prune lock.
-    fn run(&self, request: &Prune) -> Result<Pruned, JournalError> {
+    fn run(&mut self, request: &Prune) -> Result<Pruned, JournalError> {
         let descriptor = self.recording.descriptor();
         let id = descriptor.recording_id;
         // The lock prevents that a cursor is created at the old start, or removed, between the check and the pruning.
@@ -270,8 +278,9 @@ impl Pruning<'_> {
         drop(cursors);
         let layout = SegmentLayout { start_position: plan.start, ..descriptor.layout() };
         let left = left_over(self.storage, id, &layout)?;
-        for (_, name) in &left {
+        for (base, name) in &left {
             self.storage.remove(name)?;
+            (self.progress)(layout.next_base(*base));
         }
         if !left.is_empty() {
             self.storage.sync_names()?;
@@ -279,7 +288,7 @@ impl Pruning<'_> {
         Ok(plan)
     }
 
-    fn plan(&self, request: &Prune) -> Result<Pruned, JournalError> {
+    fn plan(&mut self, request: &Prune) -> Result<Pruned, JournalError> {
         let descriptor = self.recording.descriptor();
         let start = self.recording.start_position();
         let layout = SegmentLayout { start_position: start, ..descriptor.layout() };
@@ -309,6 +318,7 @@ impl Pruning<'_> {
                 break;
             }
             let newest = limits.age.newest(self.recording, base, next)?;
+            (self.progress)(next);
             let Some(reason) = limits.reason(request, next, newest) else {
                 let is_undated = newest.is_none() && limits.age.kept_from.is_some();
                 let reason = if is_undated { KeepReason::Undated } else { KeepReason::Limits };

@@ -521,10 +521,10 @@ mod tests {
         let (storage, _) = after_power_loss(|name, at| lost.contains(&(name, at)));
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let all = Prune::by(&Retention::new().max_bytes(1));
-        let error = prune(Arc::clone(&storage), None, &all).unwrap_err();
+        let error = prune(Arc::clone(&storage), None, &all, |_| ()).unwrap_err();
         assert!(matches!(error, JournalError::NotRecovered { .. }), "{error}");
         let end = repair(Arc::clone(&storage), None, false, |_| ()).unwrap().end;
-        let pruned = prune(Arc::clone(&storage), None, &all).unwrap();
+        let pruned = prune(Arc::clone(&storage), None, &all, |_| ()).unwrap();
         assert!(pruned.start.get() == SEGMENT && end.get() > SEGMENT, "{pruned:?}, {end}");
     }
 

@@ -550,7 +550,7 @@ fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     let refused = [
         Journal::open_in(Arc::new(storage.clone()), None).map(drop),
         Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).map(drop),
-        gannet::journal::prune(Arc::new(storage.clone()), None, &request).map(drop),
+        gannet::journal::prune(Arc::new(storage.clone()), None, &request, |_| {}).map(drop),
         gannet::journal::repair(Arc::new(storage.clone()), None, false, |_| {}).map(drop),
     ];
     for outcome in refused {

@@ -118,10 +118,10 @@ fn prune(storage: &Arc<dyn Storage>, is_pruning: &AtomicBool, say: &impl Fn(u64)
     let request = Prune::by(&Retention::new().max_bytes(KEPT));
     let mut start = Position::new(0);
     loop {
-        let would = gannet::journal::prune(Arc::clone(storage), None, &request.dry_run());
+        let would = gannet::journal::prune(Arc::clone(storage), None, &request.dry_run(), |_| {});
         let done = match would {
             Ok(would) if would.segments.is_empty() => Ok(would),
-            Ok(_) => gannet::journal::prune(Arc::clone(storage), None, &request),
+            Ok(_) => gannet::journal::prune(Arc::clone(storage), None, &request, |_| {}),
             Err(error) => Err(error),
         };
         is_pruning.store(false, Ordering::Relaxed);

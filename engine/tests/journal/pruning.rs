@@ -4,10 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use gannet::journal::storage::{Directory, MemoryStorage, Storage};
+use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{
-    Journal, JournalError, KeepReason, Prune, PruneReason, Recording, Retention, Start, prune, reindex,
+    Journal, JournalError, KeepReason, Prune, PruneReason, Recording, Retention, Start, prune, reindex, repair,
 };
+use gannet::memory::Reserve;
 use gannet::time::{EpochNanos, SystemClock};
 use gannet::types::Position;
 
@@ -138,7 +139,7 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     fill(&journal, 0..6_000);
     let recording = journal.recording().unwrap();
     let storage = || Arc::new(Directory::at(dir.path()));
-    let plan = |request: Prune| prune(storage(), None, &request.dry_run()).unwrap();
+    let plan = |request: Prune| prune(storage(), None, &request.dry_run(), |_| {}).unwrap();
     // Times are near 1970.
     let age = plan(Prune::by(&Retention::new().max_age(core::time::Duration::from_secs(3600))));
     assert!(age.segments.len() >= 4 && age.segments.iter().all(|segment| segment.reason == PruneReason::Age));
@@ -425,13 +426,13 @@ fn pruning_can_be_killed_anywhere() {
     let everything = numbers(&journal.recording().unwrap());
     journal.close().unwrap();
     let request = Prune::by(&Retention::new().max_bytes(1));
-    let expected = prune(Arc::new(storage.after_kill()), None, &request.dry_run()).unwrap();
+    let expected = prune(Arc::new(storage.after_kill()), None, &request.dry_run(), |_| {}).unwrap();
     assert!(expected.segments.len() >= 2);
     let mut outcomes = [0; 2];
     for calls in 0.. {
         let killed = storage.after_kill();
         let failing = Watched::failing(&killed, calls);
-        let is_done = prune(Arc::new(failing), None, &request).is_ok();
+        let is_done = prune(Arc::new(failing), None, &request, |_| {}).is_ok();
         let left = killed.after_kill();
         let recording = Recording::open_in(Arc::new(left.clone()), None).unwrap();
         let start = recording.start_position();
@@ -442,7 +443,7 @@ fn pruning_can_be_killed_anywhere() {
         let first = recording.tailer(Start::Begin).unwrap().sequence();
         assert_eq!(first, Some((everything.len() - kept.len()) as i64), "killed at call {calls}");
         if calls % 2 == 0 {
-            assert_eq!(prune(Arc::new(left.clone()), None, &request).unwrap().start, expected.start);
+            assert_eq!(prune(Arc::new(left.clone()), None, &request, |_| {}).unwrap().start, expected.start);
         } else {
             let journal = Journal::open_in(Arc::new(left.clone()), None).unwrap();
             assert_eq!(numbers(&journal.recording().unwrap()), kept);
@@ -466,11 +467,11 @@ fn what_was_not_closed_is_not_pruned() {
     fill(&journal, 0..3_000);
     let killed = storage.after_kill();
     let request = Prune::by(&Retention::new().max_bytes(1));
-    let error = prune(Arc::new(killed.clone()), None, &request).unwrap_err();
+    let error = prune(Arc::new(killed.clone()), None, &request, |_| {}).unwrap_err();
     assert!(matches!(error, JournalError::Recover { .. }), "{error}");
     let journal = Journal::open_in(Arc::new(killed.clone()), None).unwrap();
     eventually("it is indexed", || journal.indexed() == journal.tail());
-    assert!(!prune(Arc::new(killed), None, &request).unwrap().segments.is_empty());
+    assert!(!prune(Arc::new(killed), None, &request, |_| {}).unwrap().segments.is_empty());
 }
 
 /// It is what helps when the disk is full. Also if another version, or an archive, has made the recording.
@@ -485,7 +486,7 @@ fn pruning_needs_no_space() {
     for (before, start) in [(300_000, 262_144), (600_000, 524_288)] {
         storage.limit_space(0);
         let request = Prune::by(&Retention::new()).before_position(Position::new(before));
-        let done = prune(Arc::new(storage.clone()), None, &request).unwrap();
+        let done = prune(Arc::new(storage.clone()), None, &request, |_| {}).unwrap();
         assert_eq!((done.start.get(), done.segments.len()), (start, 1));
         let recording = Recording::open_in(Arc::new(storage.clone()), None).unwrap();
         let mut tailer = recording.tailer(Start::Begin).unwrap();
@@ -495,4 +496,58 @@ fn pruning_needs_no_space() {
         assert!(storage.remove("0.retention").unwrap());
         Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
     }
+}
+
+/// Other files can have any name. None of them is a segment that was pruned.
+#[test]
+fn files_with_the_names_of_segments_that_cannot_be_are_left_alone() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    fill(&journal, 0..4_000);
+    journal.close().unwrap();
+    let end = i64::MAX - 31;
+    let names = ["rec", "next", "times", "index", "times.1"].map(|kind| format!("0-{end}.{kind}"));
+    let others = ["0-+0.times", "0--32.times", "0-00.index"].map(str::to_owned);
+    let names = [&names[..], &others].concat();
+    for name in &names {
+        storage.create(name, 64, Reserve::Space).unwrap();
+    }
+    let request = Prune::by(&Retention::new().max_bytes(1));
+    let mut progress = Vec::new();
+    let done = prune(Arc::new(storage.clone()), None, &request, |position| progress.push(position)).unwrap();
+    assert!(done.segments.len() >= 2);
+    let examined: Vec<_> = done.segments.iter().map(|segment| Position::new(segment.base.get() + SEGMENT)).collect();
+    assert!(progress.starts_with(&examined) && progress.last() == Some(&done.start), "{progress:?}");
+    // As after a restart, when it takes back what sidecars cover.
+    let storage = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
+    Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
+    repair(Arc::new(storage.clone()), None, false, |_| {}).unwrap();
+    let left = storage.names().unwrap();
+    assert!(names.iter().filter(|name| !name.ends_with("next")).all(|name| left.contains(name)), "{left:?}");
+}
+
+/// Whoever asks for the policy while it is set gets the old one or the new one.
+#[test]
+fn a_policy_that_is_being_set_is_not_damaged() {
+    let (dir, journal) = journal(&small());
+    let recording = Recording::open(dir.path()).unwrap();
+    let policies = [1, 2].map(|number| Retention::new().max_bytes(number << 40).min_free_bytes(number));
+    journal.set_retention(&policies[0]).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asker = scope.spawn(|| {
+            let mut seen = [0; 2];
+            while !is_over.load(Ordering::Relaxed) {
+                let found = recording.retention().unwrap();
+                seen[policies.iter().position(|policy| *policy == found).unwrap()] += 1;
+            }
+            seen
+        });
+        for number in 0..2_000 {
+            journal.set_retention(&policies[number % 2]).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(asker.join().unwrap().iter().all(|&seen| seen > 0));
+    });
+    assert!(journal.trouble().is_none());
 }

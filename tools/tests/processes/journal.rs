@@ -382,6 +382,7 @@ fn progress_is_shown_on_a_terminal_and_nowhere_else() {
         (&["verify"][..], "verified up to "),
         (&export, "exported up to "),
         (&["find", "--text", "y"], "searched up to "),
+        (&["prune", "--larger-than", "1", "--dry-run"], "processed up to "),
     ] {
         let arguments = [&["journal"], arguments, &["--dir", path]].concat();
         let piped = Process::spawn(&mut gannet(&arguments), None).end();

@@ -11,7 +11,9 @@ use gannet::types::Position;
 use serde::Serialize;
 
 use super::Source;
-use crate::cli::{Outcome, Output, Usage, bytes, moment, position, positive_duration, show_moment, with_separators};
+use crate::cli::{
+    Outcome, Output, Progress, Usage, bytes, moment, position, positive_duration, show_moment, with_separators,
+};
 use crate::commands::recorded::existing;
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
@@ -139,7 +141,10 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if args.dry_run {
         request = request.dry_run();
     }
-    let done = prune(Arc::new(Directory::at(&args.source.dir)), args.source.id(), &request)?;
+    let mut progress = Progress::new("processed");
+    let storage = Arc::new(Directory::at(&args.source.dir));
+    let done = prune(storage, args.source.id(), &request, |position| progress.at(position))?;
+    drop(progress);
     let line = Line {
         dry_run: args.dry_run,
         start_position_before: done.start_before.get(),
