@@ -1,7 +1,7 @@
 //! The time for which the conductor has watched others: from tick to tick, but for each tick at most one interval. A
 //! process that was stopped, or a machine that stood still, has watched nobody meanwhile. So a claim that was made just
-//! before is not taken for abandoned at the first tick after it. Claims and commands that are never finished are judged by
-//! this time.
+//! before is not taken for abandoned at the first tick after it, nor a subscriber left behind that could not read on.
+//! Claims and commands that are never finished are judged by this time, and subscribers that fall behind.
 
 use gannet::time::MonotonicNanos;
 

@@ -41,10 +41,11 @@ pub(super) trait Readable: Named {
     fn subscribers(&self) -> &Subscribers;
     /// Adds a subscriber. Its position counter has the join position.
     fn add_subscriber(&mut self, subscriber: Subscriber);
-    /// The next step that is due for a subscriber, given its index.
-    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)>;
+    /// The next step that is due for a subscriber, given its index. `attended` is the time for which the conductor has
+    /// watched the subscribers.
+    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)>;
     /// Records that the step was executed.
-    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos);
+    fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos);
 }
 
 /// The parts of the conductor that linking changes besides the linked objects.
@@ -74,7 +75,7 @@ impl Linker<'_> {
             },
         )?;
         let position_id = position.id;
-        let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(self.now.monotonic, link.rejoin) };
+        let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(self.now.attended, link.rejoin) };
         what.add_subscriber(Subscriber { link: link.id, position, tether });
         self.send_available(what, link, position_id);
         Ok(())
@@ -122,7 +123,7 @@ impl Linker<'_> {
     /// Executes the steps that are due for untethered subscribers.
     pub(super) fn check_untethered(&mut self, what: &mut impl Readable, links: &SubscriptionRegistry) {
         for place in 0..what.subscribers().len() {
-            let Some((turn, link, position)) = what.due_turn(place, self.now.monotonic) else { continue };
+            let Some((turn, link, position)) = what.due_turn(place, self.now.attended) else { continue };
             let link = links.get(link);
             match turn {
                 Turn::LoseImage => {
@@ -139,7 +140,7 @@ impl Linker<'_> {
                     }
                 }
             }
-            what.take_turn(place, turn, self.now.monotonic);
+            what.take_turn(place, turn, self.now.attended);
         }
     }
 
@@ -222,12 +223,12 @@ impl Readable for IpcPublication {
         self.add_subscriber(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
-        self.due_turn(place, now)
+    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+        self.due_turn(place, attended)
     }
 
-    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        self.take_turn(place, turn, now);
+    fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {
+        self.take_turn(place, turn, attended);
     }
 }
 

@@ -99,7 +99,7 @@ struct Core {
     config: ConductorConfig,
     /// The time of this duty cycle.
     now: Now,
-    /// The time for which publishers and clients were watched.
+    /// Counts the time for which publishers, subscribers and clients are watched.
     attended: Attended,
     events: Events,
     counters: Counters,
@@ -123,11 +123,13 @@ struct Core {
     termination_requested: bool,
 }
 
-/// The present time on both clocks.
+/// The present time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Now {
     monotonic: MonotonicNanos,
     epoch: EpochMillis,
+    /// The time for which publishers, subscribers and clients were watched.
+    attended: MonotonicNanos,
 }
 
 impl Conductor {
@@ -184,7 +186,8 @@ impl Conductor {
 
     /// Runs one duty cycle. Returns the work count.
     pub fn do_work(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
-        self.core.begin_cycle(Now { monotonic: now, epoch: now_ms });
+        let attended = self.core.attended.time();
+        self.core.begin_cycle(Now { monotonic: now, epoch: now_ms, attended });
         let mut work = 0;
         if now >= self.next_tick {
             self.next_tick = now.saturating_add_ns(self.core.config.timer_interval_ns);
@@ -303,10 +306,12 @@ impl Conductor {
         // Trap 66: only on timer ticks, which is often enough for clients that wait ten seconds.
         self.commands.ring().set_consumer_heartbeat(now.epoch);
         self.core.attended.on_tick(now.monotonic);
+        let attended = self.core.attended.time();
+        self.core.now.attended = attended;
         self.core.on_tick();
         let (head, tail) = (self.commands.position(), self.commands.ring().producer_position());
         // An impossible tail counts as one that is ahead.
-        if self.blocked_commands.is_overdue(self.core.attended.time(), head, tail != head) && self.commands.unblock() {
+        if self.blocked_commands.is_overdue(attended, head, tail != head) && self.commands.unblock() {
             self.core.counters.on_unblocked_commands();
         }
     }

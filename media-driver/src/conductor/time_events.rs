@@ -69,7 +69,7 @@ impl Core {
             self.check_untethered(index);
             let Some(publication) = self.publications.at_mut(index) else { return };
             let registration_id = publication.registration_id();
-            let tick = publication.on_tick(self.now.monotonic, self.attended.time());
+            let tick = publication.on_tick(self.now.monotonic, self.now.attended);
             if tick.unblocked {
                 self.counters.on_unblocked_publication();
             }

@@ -287,8 +287,8 @@ impl IpcPublication {
     }
 
     /// The next step that is due for a subscriber, given its index. The conductor executes it, then calls
-    /// [`IpcPublication::take_turn`].
-    pub fn due_turn(&mut self, index: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    /// [`IpcPublication::take_turn`]. `attended` is the time for which the conductor has watched the subscribers.
+    pub fn due_turn(&mut self, index: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
         if self.state != State::Active || self.revoked {
             return None;
         }
@@ -297,12 +297,12 @@ impl IpcPublication {
         let window = self.limits.window();
         let line = consumer - window + window / 4;
         let within_window = |found| self.limits.bound_subscriber(found, producer) > line;
-        self.subscribers.due_turn(index, now, &self.made_of.untethered, within_window)
+        self.subscribers.due_turn(index, attended, &self.made_of.untethered, within_window)
     }
 
     /// Records that the step was executed.
-    pub fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
-        self.subscribers.take_turn(index, turn, now);
+    pub fn take_turn(&mut self, index: usize, turn: Turn, attended: MonotonicNanos) {
+        self.subscribers.take_turn(index, turn, attended);
     }
 
     /// Handles a timer tick, after the steps of the subscribers. `attended` is the time for which the conductor has

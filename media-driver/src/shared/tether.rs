@@ -1,6 +1,7 @@
 //! The states of a subscriber that falls behind. A tethered subscriber holds the stream back for as long as it takes.
 //! An untethered one loses its image, is waited for a little longer, rests, and then gets the image again at the
-//! position of the others. Pure state: the conductor passes the time in on each timer tick and does what this answers.
+//! position of the others. Pure state: the conductor passes in the time for which it has watched, on each timer tick, and
+//! does what this answers.
 
 use gannet::time::MonotonicNanos;
 

@@ -65,6 +65,40 @@ fn trap_61_only_a_resting_subscriber_lets_the_publisher_go() {
     assert!(publisher.offer(&[0; 992]).is_ok());
 }
 
+/// Nor may a subscriber have run meanwhile. It is waited for as if nobody had stood still, and no range is given away that it
+/// may read.
+#[test]
+fn a_driver_that_stood_still_leaves_nobody_behind_for_that() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    let client = driver.client();
+    let publication = driver.add_publication(client, &format!("{IPC}|{TIMEOUTS}"));
+    let (_, fast) = driver.add_subscription(client, "aeron:ipc");
+    driver.add_subscription(client, "aeron:ipc?tether=false");
+    let publisher = driver.publisher(&publication);
+    fill(&publisher, 992);
+    drain(&mut driver.reader(&fast[0]));
+    let limit = driver.value(publication.limit);
+    driver.events();
+    let stand_still = |driver: &mut Driver| {
+        driver.beat(client);
+        driver.pass_briefly_ms(60_000);
+        driver.settle();
+    };
+    assert_eq!(story(&mut driver, client, 200), []);
+    stand_still(&mut driver);
+    assert_eq!(driver.events(), Vec::<String>::new(), "it has its image");
+    let lost = story(&mut driver, client, 600);
+    assert!(lost.len() == 1 && lost[0].1.starts_with("unavailable image"), "{lost:?}");
+    stand_still(&mut driver);
+    assert_eq!(driver.value(publication.limit), limit, "it lingers");
+    story(&mut driver, client, 800);
+    assert!(driver.value(publication.limit) > limit, "it rests");
+    stand_still(&mut driver);
+    assert_eq!(driver.events(), Vec::<String>::new(), "still");
+    let back = story(&mut driver, client, 1_000);
+    assert!(back.len() == 1 && back[0].1.starts_with("available image"), "{back:?}");
+}
+
 #[test]
 fn a_tethered_subscriber_holds_the_publisher_for_ever() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);

@@ -244,7 +244,7 @@ impl Readable for Image {
         self.subscribers.add(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
         if self.state != State::Active {
             return None;
         }
@@ -254,11 +254,11 @@ impl Readable for Image {
         // CUBIC window, a subscriber that leaves less than that would hold the stream up for ever.
         let room = (window / 4).max(longest_datagram(&self.made_of.log, window) - 1);
         let line = fastest - window + room;
-        self.subscribers.due_turn(place, now, &self.made_of.untethered, |found| found.min(fastest) > line)
+        self.subscribers.due_turn(place, attended, &self.made_of.untethered, |found| found.min(fastest) > line)
     }
 
-    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        self.subscribers.take_turn(place, turn, now);
+    fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {
+        self.subscribers.take_turn(place, turn, attended);
     }
 }
 

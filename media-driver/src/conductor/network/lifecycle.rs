@@ -34,7 +34,7 @@ impl Core {
         for publication in network.publications.iter_mut() {
             let registration_id = publication.made_of.registration_id;
             linker.check_untethered(publication, &self.subscriptions);
-            let tick = publication.on_tick(now, self.attended.time());
+            let tick = publication.on_tick(now, self.now.attended);
             if tick.lose_spies {
                 linker.take_from_all(publication, &self.subscriptions);
                 for spy in publication.take_spies() {

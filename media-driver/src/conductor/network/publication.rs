@@ -379,16 +379,16 @@ impl Readable for NetworkPublication {
         self.spies.add(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
         if self.state != State::Active || self.revoked {
             return None;
         }
         let window = i64::from(self.made_of.window);
         let line = self.made_of.words.sender_position() - window + window / 4;
-        self.spies.due_turn(place, now, &self.made_of.untethered, |position| position > line)
+        self.spies.due_turn(place, attended, &self.made_of.untethered, |position| position > line)
     }
 
-    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
-        self.spies.take_turn(place, turn, now);
+    fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {
+        self.spies.take_turn(place, turn, attended);
     }
 }
