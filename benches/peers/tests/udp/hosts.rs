@@ -43,10 +43,19 @@ impl Host {
     }
 }
 
+/// Timeouts that no pause of a busy machine comes near, but for tests of timeouts: a stream that begins anew, or a group
+/// that goes on without a receiver, is not what the others are about.
+const PATIENT: [(&str, &str); 4] = [
+    ("aeron.timer.interval", "50ms"),
+    ("aeron.image.liveness.timeout", "60s"),
+    ("aeron.publication.connection.timeout", "60s"),
+    ("aeron.flow.control.receiver.timeout", "60s"),
+];
+
 /// A driver with these settings besides those of every test here, and its directory.
 pub(crate) fn start_driver(kind: DriverKind, settings: &[(&str, &str)]) -> (DriverProcess, AeronDir) {
     let dir = AeronDir::unique("udp");
-    let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
+    let options = PATIENT.iter().fold(DriverOptions::patient(), |options, (name, value)| options.with(name, value));
     let options = settings.iter().fold(options, |options, (name, value)| options.with(name, value));
     (DriverProcess::start(kind, dir.path(), &options).expect("the driver starts"), dir)
 }

@@ -2,7 +2,7 @@
 //! to several destinations.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port};
-use crate::relay::{GroupRelay, Relay};
+use crate::relay::{GroupRelay, Relay, receivers_groups, senders_group};
 use gannet::counters::SystemCounter;
 use gannet_peers::driver::DriverKind;
 use std::net::SocketAddr;
@@ -61,10 +61,10 @@ fn what_a_group_loses_is_made_up_for() {
             let hosts = BOTH.map(Host::start);
             let port = free_port();
             let relay = GroupRelay::start(port, percent, 1);
-            let [first, second] = GroupRelay::receivers(port);
+            let [first, second] = receivers_groups(port);
             let mut subscriptions = [(&hosts[0], first), (&hosts[1], second)]
                 .map(|(host, channel)| host.client.add_subscription(&channel, STREAM).unwrap());
-            let channel = format!("{}|{PACED}", GroupRelay::sender(port));
+            let channel = format!("{}|{PACED}", senders_group(port));
             let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
             deliver(&mut publication, &mut subscriptions, &lengths());
             let (lost, naks) = (relay.lost(), naks(&hosts));

@@ -31,9 +31,14 @@ impl Way {
     }
 }
 
+/// Hears every datagram that goes one way, and says which of them do not arrive.
+pub(crate) trait Tap: FnMut(&[u8]) -> bool + Send + 'static {}
+
+impl<F: FnMut(&[u8]) -> bool + Send + 'static> Tap for F {}
+
 /// Threads that forward what arrives at sockets. They end when this is dropped.
 #[derive(Default)]
-struct Forwarders {
+pub(crate) struct Forwarders {
     stops: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -62,7 +67,32 @@ impl Drop for Forwarders {
     }
 }
 
-/// A relay at an address of its own. It forwards to one other address, and answers back to who sent last.
+/// Forwards what arrives at the address that is returned to another one, and answers back to who sent last.
+pub(crate) fn tapped(to: SocketAddr, mut forth: impl Tap, mut back: impl Tap) -> (SocketAddr, Forwarders) {
+    let (front, through) = (local_socket(), local_socket());
+    let address = front.local_addr().expect("an address");
+    let sender = Arc::new(Mutex::new(None));
+    let mut forwarders = Forwarders::default();
+    let (asker, answers) = (Arc::clone(&sender), clone(&through));
+    forwarders.run(clone(&front), move |datagram, source| {
+        *asker.lock().expect("nobody panics with it") = Some(source);
+        if !forth(datagram) {
+            // An error because the receiver is gone is ignored, as in a network.
+            let _ = through.send_to(datagram, to);
+        }
+    });
+    forwarders.run(answers, move |datagram, _| {
+        let to = *sender.lock().expect("nobody panics with it");
+        if let Some(to) = to
+            && !back(datagram)
+        {
+            let _ = front.send_to(datagram, to);
+        }
+    });
+    (address, forwarders)
+}
+
+/// A relay at an address of its own.
 pub(crate) struct Relay {
     address: SocketAddr,
     lost: [Arc<AtomicU64>; 2],
@@ -74,37 +104,8 @@ impl Relay {
     pub(crate) fn start(to: SocketAddr, percent: u64, seed: u64) -> Self {
         let (mut forth, mut back) = (Way::new(percent, seed), Way::new(percent, seed + 1));
         let lost = [Arc::clone(&forth.lost), Arc::clone(&back.lost)];
-        Self { lost, ..Self::tapped(to, move |_| forth.takes(), move |_| back.takes()) }
-    }
-
-    /// Forwards the datagrams that arrive at its address, except for those that `forth` and `back` take, which hear all
-    /// of them.
-    pub(crate) fn tapped(
-        to: SocketAddr,
-        mut forth: impl FnMut(&[u8]) -> bool + Send + 'static,
-        mut back: impl FnMut(&[u8]) -> bool + Send + 'static,
-    ) -> Self {
-        let (front, through) = (local_socket(), local_socket());
-        let address = front.local_addr().expect("an address");
-        let sender = Arc::new(Mutex::new(None));
-        let mut forwarders = Forwarders::default();
-        let (asker, answers) = (Arc::clone(&sender), clone(&through));
-        forwarders.run(clone(&front), move |datagram, source| {
-            *asker.lock().expect("nobody panics with it") = Some(source);
-            if !forth(datagram) {
-                // An error because the receiver is gone is ignored, as in a network.
-                let _ = through.send_to(datagram, to);
-            }
-        });
-        forwarders.run(answers, move |datagram, _| {
-            let to = *sender.lock().expect("nobody panics with it");
-            if let Some(to) = to
-                && !back(datagram)
-            {
-                let _ = front.send_to(datagram, to);
-            }
-        });
-        Self { address, lost: Default::default(), _forwarders: forwarders }
+        let (address, forwarders) = tapped(to, move |_| forth.takes(), move |_| back.takes());
+        Self { address, lost, _forwarders: forwarders }
     }
 
     /// The address of the relay.
@@ -118,53 +119,59 @@ impl Relay {
     }
 }
 
-/// A relay from a sender's multicast group to another group for each of two receivers, each of which loses different
-/// datagrams, and from those groups' control addresses to that of the sender.
+/// The groups of sender and receivers. Their control addresses are the next ones.
+const SENDERS_GROUP: Ipv4Addr = Ipv4Addr::new(224, 20, 30, 51);
+const RECEIVERS_GROUPS: [Ipv4Addr; 2] = [Ipv4Addr::new(224, 20, 30, 61), Ipv4Addr::new(224, 20, 30, 71)];
+
+/// Forwards from a sender's multicast group on this port to another group for each receiver, and from the control
+/// addresses of those groups to that of the sender.
+pub(crate) fn tapped_groups<const N: usize>(port: u16, ways: [(impl Tap, impl Tap); N]) -> Forwarders {
+    let mut forwarders = Forwarders::default();
+    // From the loopback address, hence to groups on the loopback interface.
+    let out = local_socket();
+    let mut forth = Vec::new();
+    for (group, (there, mut back)) in RECEIVERS_GROUPS.into_iter().zip(ways) {
+        forth.push((group, there));
+        let through = clone(&out);
+        forwarders.run(group_socket(control_of(group), port), move |datagram, _| {
+            if !back(datagram) {
+                let _ = through.send_to(datagram, (control_of(SENDERS_GROUP), port));
+            }
+        });
+    }
+    forwarders.run(group_socket(SENDERS_GROUP, port), move |datagram, _| {
+        for (group, takes) in &mut forth {
+            if !takes(datagram) {
+                let _ = out.send_to(datagram, (*group, port));
+            }
+        }
+    });
+    forwarders
+}
+
+/// The channel of the sender.
+pub(crate) fn senders_group(port: u16) -> String {
+    format!("aeron:udp?endpoint={SENDERS_GROUP}:{port}|interface={LOOPBACK}")
+}
+
+/// The channels of the receivers.
+pub(crate) fn receivers_groups(port: u16) -> [String; 2] {
+    RECEIVERS_GROUPS.map(|group| format!("aeron:udp?endpoint={group}:{port}|interface={LOOPBACK}"))
+}
+
+/// A relay between groups, from which each of two receivers gets different datagrams.
 pub(crate) struct GroupRelay {
     lost: [[Arc<AtomicU64>; 2]; 2],
     _forwarders: Forwarders,
 }
 
-/// The groups of sender and receivers. Their control addresses are the next ones.
-const SENDERS_GROUP: Ipv4Addr = Ipv4Addr::new(224, 20, 30, 51);
-const RECEIVERS_GROUPS: [Ipv4Addr; 2] = [Ipv4Addr::new(224, 20, 30, 61), Ipv4Addr::new(224, 20, 30, 71)];
-
 impl GroupRelay {
     /// Forwards between the groups on this port, except for `percent` of the datagrams each way.
     pub(crate) fn start(port: u16, percent: u64, seed: u64) -> Self {
-        let mut forwarders = Forwarders::default();
-        let mut ways = [0, 2].map(|more| Way::new(percent, seed + more));
-        let answers = [1, 3].map(|more| Way::new(percent, seed + more));
-        let lost = [0, 1].map(|index| [Arc::clone(&ways[index].lost), Arc::clone(&answers[index].lost)]);
-        // From the loopback address, hence to groups on the loopback interface.
-        let out = local_socket();
-        let through = clone(&out);
-        forwarders.run(group_socket(SENDERS_GROUP, port), move |datagram, _| {
-            for (way, group) in ways.iter_mut().zip(RECEIVERS_GROUPS) {
-                if !way.takes() {
-                    let _ = through.send_to(datagram, (group, port));
-                }
-            }
-        });
-        for (group, mut way) in RECEIVERS_GROUPS.into_iter().zip(answers) {
-            let through = clone(&out);
-            forwarders.run(group_socket(control_of(group), port), move |datagram, _| {
-                if !way.takes() {
-                    let _ = through.send_to(datagram, (control_of(SENDERS_GROUP), port));
-                }
-            });
-        }
-        Self { lost, _forwarders: forwarders }
-    }
-
-    /// The channel of the sender.
-    pub(crate) fn sender(port: u16) -> String {
-        format!("aeron:udp?endpoint={SENDERS_GROUP}:{port}|interface={LOOPBACK}")
-    }
-
-    /// The channels of the receivers.
-    pub(crate) fn receivers(port: u16) -> [String; 2] {
-        RECEIVERS_GROUPS.map(|group| format!("aeron:udp?endpoint={group}:{port}|interface={LOOPBACK}"))
+        let ways = [0, 2].map(|more| [0, 1].map(|back| Way::new(percent, seed + more + back)));
+        let lost = ways.each_ref().map(|both| both.each_ref().map(|way| Arc::clone(&way.lost)));
+        let taps = ways.map(|[mut forth, mut back]| (move |_: &[u8]| forth.takes(), move |_: &[u8]| back.takes()));
+        Self { lost, _forwarders: tapped_groups(port, taps) }
     }
 
     /// For each receiver, the numbers of datagrams dropped: of those for it, and of those from it.
