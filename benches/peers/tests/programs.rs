@@ -63,7 +63,8 @@ fn a_second_driver_leaves_the_first_ones_directory_alone() {
     assert_eq!(second.wait(PATIENCE).unwrap().code(), Some(1));
     let errors = second.errors();
     assert!(errors.contains("Active media driver detected"), "{errors}");
-    Client::connect(dir.path()).expect("the first driver still serves");
+    let options = ClientOptions { driver_timeout: Some(PATIENCE), ..Default::default() };
+    Client::connect_with(dir.path(), &options).expect("the first driver still serves");
     assert!(first.stop().unwrap().success());
     assert!(dir.path().join("cnc.dat").is_file(), "a driver leaves its files behind");
 }

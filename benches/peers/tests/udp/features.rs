@@ -32,14 +32,19 @@ fn a_spy_alone_keeps_a_publication_going() {
         let mut spy = [spy];
         deliver(&mut publication, &mut spy, &[1_000; 400]);
         let [spy] = spy;
+        let counters = from.client.counters();
+        let of_sender = |type_id| {
+            let counter = counters.find(type_id, publication.registration_id());
+            counter.and_then(|id| counters.value(id)).expect("a counter of the publication")
+        };
+        let position = publication.position().unwrap().get();
+        // Where the sender says it is, the receiver joins.
+        wait_for("the sender's following the spy", || of_sender(type_id::SENDER_POSITION) == position);
         let receiver = to.client.add_subscription(&channel, STREAM).unwrap();
         wait_for("the receiver's image", || receiver.is_connected());
         // The stream driven by the spy must not advance too far before the sender knows the receiver: half a term later
         // would be too late.
-        let position = publication.position().unwrap().get();
-        let counters = from.client.counters();
-        let limit = counters.find(type_id::SENDER_LIMIT, publication.registration_id()).unwrap();
-        wait_for("the sender's word of it", || counters.value(limit).is_some_and(|limit| limit > position));
+        wait_for("the sender's word of it", || of_sender(type_id::SENDER_LIMIT) > position);
         deliver(&mut publication, &mut [spy, receiver], &[1_000; 400]);
     }
 }
