@@ -28,7 +28,9 @@ const SPIED: [u64; 2] = [228, 132];
 /// A seed whose groups have receivers without their tag that do not read.
 const TAGGED: u64 = 204;
 /// Seeds whose term ids wrap: without and with spies.
-const WRAPPING: [u64; 2] = [244, 316];
+const WRAPPING: [u64; 2] = [276, 316];
+/// A seed with logs that end before everything is published.
+const ENDING: u64 = 244;
 /// Fewer messages than usual, since unoptimised builds are slow.
 const MESSAGES: u32 = 40;
 
@@ -81,6 +83,13 @@ fn streams_go_on_where_term_ids_wrap() {
     for summary in WRAPPING.map(played) {
         assert!(summary.wrapped > 0, "{summary:?}");
     }
+}
+
+/// What is published up to the last position of a log arrives, and then the publication can be closed like any other.
+#[test]
+fn streams_end_where_positions_do() {
+    let summary = played(ENDING);
+    assert!(summary.ended > 0, "{summary:?}");
 }
 
 /// The same seed gives the same run, to the nanosecond.

@@ -31,9 +31,9 @@ const HOSTILE_NS: i64 = 8_000_000_000;
 const RECOVERY_NS: i64 = 40_000_000_000;
 /// The same if no fault was long enough for an image to be lost.
 const SHORT_RECOVERY_NS: i64 = 10_000_000_000;
-/// The same for members of a tagged group. It is less than the time after which a silent receiver is forgotten, so that
-/// nobody else can hold them up.
-const TAGGED_RECOVERY_NS: i64 = 4_000_000_000;
+/// The same for members of a group. It is less than the time after which a group forgets a silent receiver, so that nobody
+/// who is not there can hold them up.
+const GROUP_RECOVERY_NS: i64 = 4_000_000_000;
 /// The time after closing within which everything must be freed, in nanoseconds. Lingers and liveness timeouts are
 /// seconds.
 const RECLAIM_NS: i64 = 60_000_000_000;
@@ -59,6 +59,8 @@ pub struct Summary {
     pub spied: u64,
     /// The number of subscribers that were still behind when all had arrived at those for which streams wait.
     pub left_behind: usize,
+    /// The number of logs that ended before everything was published.
+    pub ended: usize,
 }
 
 /// Runs a seed: sends about `messages` messages over the network, shared among the streams, and then closes everything.
@@ -70,7 +72,7 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     let mut world = World::new(seed, messages);
     open(&mut world)?;
     carry(&mut world)?;
-    let (abandoned, left_behind) = (world.abandoned(), world.left_behind());
+    let (abandoned, left_behind, ended) = (world.abandoned(), world.left_behind(), world.ended());
     close(&mut world)?;
     let sum = |counter| world.hosts.iter().map(|host| host.driver.system(counter)).sum::<i64>();
     let naks = sum(SystemCounter::NaksSent);
@@ -92,6 +94,7 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
         wrapped: world.checks.wrapped,
         spied: world.checks.heard_by_spies,
         left_behind,
+        ended,
     })
 }
 
@@ -165,10 +168,13 @@ fn carry(world: &mut World) -> Result<(), Failure> {
             continue;
         }
         let patience_ns = |subscriber: &world::Subscriber| {
+            let stream = &world.plan.streams[subscriber.stream];
+            // Abandoned claims in a row, and clients that come and go, hold up members as well.
+            let is_steady = stream.has_group() && !stream.abandons && !world.plan.kind.is_lively;
             if world.plan.may_lose || subscriber.may_be_outrun {
                 RECOVERY_NS
-            } else if world.plan.streams[subscriber.stream].is_tagged {
-                TAGGED_RECOVERY_NS
+            } else if is_steady {
+                GROUP_RECOVERY_NS
             } else {
                 SHORT_RECOVERY_NS
             }

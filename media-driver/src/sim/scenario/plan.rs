@@ -56,8 +56,8 @@ pub(super) struct StreamPlan {
     pub(super) term_length: i32,
     /// Whether spies simulate that the publication is connected, so that it does not wait for receivers.
     pub(super) is_spied: bool,
-    /// Whether the publication waits only for those receivers that have its group's tag.
-    pub(super) is_tagged: bool,
+    /// Whether its log may end before all messages are published.
+    pub(super) may_end: bool,
     /// Whether the publications are concurrent.
     pub(super) is_shared: bool,
     /// Whether holders of concurrent publications abandon claims.
@@ -71,6 +71,13 @@ pub(super) struct StreamPlan {
     pub(super) destinations: Vec<String>,
     /// Whether publishers leave after their last message, even if it has not arrived.
     pub(super) leaves_early: bool,
+}
+
+impl StreamPlan {
+    /// Whether its publications wait for a group of receivers.
+    pub(super) fn has_group(&self) -> bool {
+        self.publication.contains("|fc=")
+    }
 }
 
 /// A publisher: those that publish into one log, all on one host.

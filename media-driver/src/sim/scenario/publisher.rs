@@ -39,6 +39,8 @@ pub(super) struct Holder {
     pub(super) has_left: bool,
     /// The position after its last message.
     last: i64,
+    /// Whether the log has no position for its next message.
+    pub(super) is_at_the_end: bool,
 }
 
 impl Publisher {
@@ -56,7 +58,12 @@ impl Publisher {
 
 impl Holder {
     pub(super) fn new(place: Place, number: usize, correlation_id: CorrelationId) -> Self {
-        Self { place, number, correlation_id, said: 0, abandoned: 0, has_left: false, last: 0 }
+        Self { place, number, correlation_id, said: 0, abandoned: 0, has_left: false, last: 0, is_at_the_end: false }
+    }
+
+    /// Whether it has published everything, or as much as the log can have.
+    pub(super) fn is_done(&self, stream: &StreamPlan) -> bool {
+        self.said == stream.messages || self.is_at_the_end
     }
 
     /// The position after its last message.
@@ -73,7 +80,7 @@ impl Holder {
         publication: &mut SimPublication,
     ) -> Result<u32, OfferError> {
         let before = self.said;
-        while self.said < stream.messages && random.u8(..) < 160 {
+        while !self.is_done(stream) && random.u8(..) < 160 {
             let message = message(publisher, self.number, self.said, stream.longest);
             let result = match &mut publication.appender {
                 SimAppender::Concurrent(appender) => self.speak_among_others(&message, stream, random, appender),
@@ -85,6 +92,7 @@ impl Holder {
                     self.last = position.get();
                 }
                 Err(OfferError::AdminAction) => {}
+                Err(OfferError::MaxPositionExceeded) if stream.may_end => self.is_at_the_end = true,
                 Err(OfferError::BackPressured | OfferError::NotConnected) => break,
                 Err(error) => return Err(error),
             }

@@ -10,7 +10,6 @@ const SELDOM_NS: i64 = 10_000_000_000;
 
 /// Tags the receivers of a stream with a group, and adds some without its tag.
 pub(super) fn tag(stream: &mut StreamPlan, hosts: &[HostPlan], random: &mut Rng) {
-    stream.is_tagged = true;
     stream.publication = stream.publication.replace("fc=min,g:/", "fc=tagged,g:77/");
     let known = stream.subscribers[0].clone();
     let is_free = |host: &usize| stream.subscribers.iter().all(|subscriber| subscriber.place.host != *host);

@@ -379,8 +379,10 @@ impl World {
         let Some(publication) = all.find(|known| known.correlation_id == wanted) else { return Ok(()) };
         let session = publication.session_id;
         let said = holder.speak(publisher, stream, random, publication);
+        // Subscribers that read seldom may ask for it only after the publisher has left.
+        self.checks.session(publisher, Some(session));
         self.was_busy |= *said.as_ref().unwrap_or(&0) > 0;
-        if holder.said == stream.messages && holders[holder.number].leaves_early {
+        if holder.is_done(stream) && holders[holder.number].leaves_early {
             holder.has_left = true;
             client.inner.remove_publication(wanted.registration(), false);
         }
@@ -403,7 +405,7 @@ impl World {
         let stream = &plan.streams[publisher.stream];
         let are_all_there = publisher.holders.len() == stream.publishers[publisher.number].holders.len();
         let is_dead = |holder: &Holder| hosts[holder.place.host].clients[holder.place.client].is_dead;
-        let is_done = |holder: &Holder| holder.said == stream.messages;
+        let is_done = |holder: &Holder| holder.is_done(stream);
         if publisher.end.is_none()
             && are_all_there
             && publisher.holders.iter().all(|holder| is_done(holder) || is_dead(holder))
@@ -539,10 +541,17 @@ impl World {
         let image = client.images.iter().find(|image| {
             image.subscription == subscriber.registration_id && !image.is_gone && Some(image.session_id) == session
         });
-        let has_left = |holder: &Holder| holder.has_left || self.is_dead(holder.place);
+        // Nor can a stream be joined at the last position of its log.
+        let has_left = |holder: &Holder| holder.has_left || holder.is_at_the_end || self.is_dead(holder.place);
         excused
             && image
                 .map_or_else(|| publisher.holders.iter().all(has_left), |image| image.reader.position().get() >= end)
+    }
+
+    /// The number of logs that ended before everything was published.
+    pub(super) fn ended(&self) -> usize {
+        let has_ended = |one: &&Publisher| one.holders.iter().any(|holder| holder.is_at_the_end);
+        self.publishers.iter().filter(has_ended).count()
     }
 
     /// The number of subscribers that are behind, or were, and for which streams do not wait.
