@@ -267,9 +267,9 @@ impl Sidecar {
         preamble::version(self.stored.view()).minor() >= GUARDED_SINCE
     }
 
-    /// Whether the sidecar has an entry near its beginning.
-    pub(crate) fn has_entries(&self) -> bool {
-        (0..self.slots().min(MOST_BROKEN)).any(|slot| matches!(self.slot(slot), Slot::Entry(_)))
+    /// The first entry, if there is one near the beginning.
+    pub(crate) fn first_entry(&self) -> Option<IndexEntry> {
+        (0..self.slots().min(MOST_BROKEN)).find_map(|slot| self.entry(slot))
     }
 
     /// The number of entries that a sidecar can have.

@@ -1,10 +1,10 @@
-//! Tests with files that another process damaged on purpose. Opening, reading, seeking, checking and appending succeed
-//! or return an error. They never panic, and always terminate.
+//! Tests with files that another process damaged on purpose. Opening, reading, seeking, checking, appending, pruning and
+//! repairing succeed or return an error. They never panic, and always terminate.
 
 use std::sync::Arc;
 
 use gannet::journal::storage::{MemoryStorage, Storage};
-use gannet::journal::{Journal, JournalError, Recording, Start};
+use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start, prune, repair};
 use gannet::memory::FileAccess;
 use gannet::time::EpochNanos;
 use gannet::types::Position;
@@ -138,6 +138,11 @@ fn use_it(storage: &MemoryStorage) -> Result<(), JournalError> {
         }
     }
     let _ = journal.recorded();
+    drop(journal);
+    let storage: Arc<dyn Storage> = Arc::new(storage.clone());
+    let _ = prune(Arc::clone(&storage), None, &Prune::by(&Retention::new().max_bytes(300_000)), |_| {});
+    repair(Arc::clone(&storage), None, true, |_| {})?;
+    repair(storage, None, false, |_| {})?;
     Ok(())
 }
 

@@ -223,22 +223,24 @@ impl Tailer {
             let middle = below + (above - below) / 2;
             // A segment without an index says nothing, but those before it do.
             let mut told = middle;
-            let sidecar = loop {
-                let sidecar = self.sidecar(self.bases[told])?.filter(Sidecar::has_entries);
-                if sidecar.is_some() || told == below {
-                    break sidecar;
+            let begins = loop {
+                let sidecar = self.sidecar(self.bases[told])?;
+                let begins = sidecar.and_then(|sidecar| Some((sidecar.first_entry()?, sidecar)));
+                if begins.is_some() || told == below {
+                    break begins;
                 }
                 told -= 1;
             };
-            match sidecar.and_then(|sidecar| sidecar.last_entry(holds)) {
-                Some(entry) => {
-                    found = Some(entry);
+            match begins.filter(|(first, _)| holds(first)) {
+                Some(begins) => {
+                    found = Some(begins);
                     below = middle + 1;
                 }
                 None => above = told,
             }
         }
-        Ok(found)
+        // Only one segment is searched, because each look at an entry takes its checksum.
+        Ok(found.map(|(first, sidecar)| sidecar.last_entry(holds).unwrap_or(first)))
     }
 
     /// Whether an index entry has a checksum. An entry of an earlier version has none, and is believed if a frame begins
