@@ -23,6 +23,18 @@
 //! assert_eq!(greetings, [b"hello"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | to | use |
+//! | --- | --- |
+//! | publish | [`Publication`], which threads can share, or [`ExclusivePublication`], which is faster |
+//! | subscribe | [`Subscription`], whose `poll` hands over [`Fragment`]s; [`FragmentAssembler`] for messages longer than one |
+//! | pace a loop | [`IdleStrategy`], or [`Subscription::poll_wait`]; [`agent::AgentRunner`] for a thread that runs one |
+//! | learn of a lost driver, of images, of errors | the handlers of [`Context`] |
+//! | write a channel, or take one apart | [`channel_uri`] |
+//! | keep messages, record streams and replay them | [`journal`] |
+//! | look at a driver from outside | [`cnc::CncFile`], [`counters`], [`reports`] |
+//!
+//! The other modules are the parts of which client and driver are made.
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("Gannet's files and frames are little-endian, and so must the machine be");

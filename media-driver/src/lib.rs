@@ -1,6 +1,19 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application. [`MediaDriver`] starts it,
 //! [`config`] says how.
 //!
+//! ```
+//! use gannet::{Client, Context};
+//! use gannet_driver::MediaDriver;
+//! use gannet_driver::config::{DriverConfig, Profile};
+//!
+//! let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+//! let client = Client::connect(Context::new().dir(driver.dir()))?;
+//! // Publish and subscribe. Other processes use this driver by its directory.
+//! drop(client);
+//! driver.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Features: `cli`, on by default, is for the programs (their command line, signals and log). Of it, the library has
 //! only [`signals`], which is also a feature by itself. `sim` has the simulation.
 

@@ -12,16 +12,16 @@ pub(super) fn check(split: &Split<'_>) -> Result<(), ChannelUriError> {
         return Ok(());
     }
     let value = |key| Winner::Last.of(key, &split.pairs);
-    // A missing key is often a misspelt one.
-    let unknown_key = || split.pairs.iter().find_map(|(key, _)| unknown(key)).map(|key| key.to_string());
+    // What is missing is often misspelt.
+    let unknown = || split.pairs.iter().find_map(|(key, value)| unknown(key, value)).map(|it| it.to_string());
     let control_mode = value("control-mode");
     if control_mode == Some("dynamic") && value("control").is_none() {
-        return Err(ChannelUriError::DynamicWithoutControl { unknown_key: unknown_key() });
+        return Err(ChannelUriError::DynamicWithoutControl { unknown: unknown() });
     }
     let has_channel_tag = value("tags").is_some_and(|tags| !tags.starts_with(','));
     let has_address = value("endpoint").is_some() || value("control").is_some() || has_channel_tag;
     if !has_address && !matches!(control_mode, Some("manual" | "response")) {
-        return Err(ChannelUriError::NoAddress { unknown_key: unknown_key() });
+        return Err(ChannelUriError::NoAddress { unknown: unknown() });
     }
     Ok(())
 }

@@ -62,20 +62,20 @@ pub enum ChannelUriError {
     /// A UDP channel without an address.
     #[error(
         "a UDP channel must state endpoint, control or tags, or control-mode=manual or control-mode=response{}",
-        after_semicolon(.unknown_key.as_deref())
+        after_semicolon(.unknown.as_deref())
     )]
     NoAddress {
-        /// A note about the first unknown key, if there is one.
-        unknown_key: Option<String>,
+        /// A note about the first unknown key or control mode, if there is one.
+        unknown: Option<String>,
     },
     /// `control-mode=dynamic` without a control address.
     #[error(
         "control-mode=dynamic must state control, the address that receivers register with{}",
-        after_semicolon(.unknown_key.as_deref())
+        after_semicolon(.unknown.as_deref())
     )]
     DynamicWithoutControl {
-        /// A note about the first unknown key, if there is one.
-        unknown_key: Option<String>,
+        /// A note about the first unknown key or control mode, if there is one.
+        unknown: Option<String>,
     },
     /// The channel tag is not a number.
     #[error("tags={found}: the channel tag must be a whole number other than -1")]

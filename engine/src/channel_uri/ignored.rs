@@ -3,8 +3,10 @@
 
 use core::fmt;
 
+use super::form::Form as _;
 use super::params::TABLE;
 use super::parse;
+use super::values::{ControlMode, ControlModeForm};
 use crate::nearest::nearest;
 
 /// A part of a channel that has no effect. Its display text is part of a sentence.
@@ -26,6 +28,11 @@ pub enum Ignored<'a> {
         /// The most similar known key, if there is one.
         nearest: Option<&'static str>,
     },
+    /// A control mode that is none.
+    UnknownControlMode {
+        /// The value of `control-mode`.
+        value: &'a str,
+    },
     /// An incomplete pair at the end.
     Unfinished {
         /// The text.
@@ -40,6 +47,9 @@ impl fmt::Display for Ignored<'_> {
                 write!(f, "the key {key} is not known; did you mean {nearest}?")
             }
             Self::UnknownKey { key, nearest: None } => write!(f, "the key {key} is not known"),
+            Self::UnknownControlMode { value } => {
+                write!(f, "control-mode={value} is not known; expected {}", ControlModeForm::EXPECTED)
+            }
             Self::Unfinished { text } => write!(f, "{text} at its end has no value"),
         }
     }
@@ -48,17 +58,18 @@ impl fmt::Display for Ignored<'_> {
 /// The parts of a valid channel that have no effect, in order.
 pub(super) fn ignored(text: &str) -> impl Iterator<Item = Ignored<'_>> {
     parse::params(text).split('|').filter_map(|part| match part.split_once('=') {
-        Some((key, _)) => unknown(key),
+        Some((key, value)) => unknown(key, value),
         // Everywhere else it would have been an error.
         None => (!part.is_empty()).then_some(Ignored::Unfinished { text: part }),
     })
 }
 
-/// The unknown key. `None` if the key is known.
-pub(super) fn unknown(key: &str) -> Option<Ignored<'_>> {
+/// The unknown key or control mode of a pair. `None` if both are known. No other key has values that are ignored.
+pub(super) fn unknown<'a>(key: &'a str, value: &'a str) -> Option<Ignored<'a>> {
     let mut known = TABLE.iter().map(|(known, _)| *known);
     if known.clone().any(|known| known == key) {
-        return None;
+        let is_no_mode = || matches!(ControlModeForm::read(value), Some(ControlMode::Other(_)));
+        return (key == "control-mode" && is_no_mode()).then_some(Ignored::UnknownControlMode { value });
     }
     let nearest = nearest(key, &mut known).map(|(known, _)| known);
     Some(Ignored::UnknownKey { key, nearest })

@@ -112,7 +112,8 @@ impl ChannelUri {
         parse::effective_pairs(&self.text)
     }
 
-    /// The parts without effect in the order of the text: unknown keys, and a key without a value at the very end.
+    /// The parts without effect in the order of the text: unknown keys, an unknown control mode, and a key without a
+    /// value at the very end.
     pub fn ignored(&self) -> impl Iterator<Item = Ignored<'_>> {
         ignored::ignored(&self.text)
     }

@@ -4,6 +4,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::error::AddError;
 use crate::command::ErrorCode;
@@ -24,20 +25,17 @@ use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};
 /// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
 ///
 /// let (events, told) = channel();
-/// let context = Context::new().dir(driver.dir()).on_event(move |event| {
-///     if let ClientEvent::DriverLost { cause, .. } = event {
-///         let _ = events.send(*cause);
-///     }
-/// });
+/// // The client's thread calls the handler. What takes longer is for another thread.
+/// let context = Context::new().dir(driver.dir()).on_event(move |event| drop(events.send(event.clone())));
 /// let client = Client::connect(context)?;
 /// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
 ///
 /// driver.close()?;
-/// assert_eq!(told.recv()?, DriverLoss::ShutDown);
+/// assert!(matches!(told.recv()?, ClientEvent::DriverLost { cause: DriverLoss::ShutDown, .. }));
 /// assert_eq!(publication.offer(b"to nobody"), Err(OfferError::Closed));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// The client itself did not run: its process was stopped, or nobody invoked its conductor. The driver has timed
@@ -84,7 +82,7 @@ pub enum ClientEvent {
         /// The registration id in the previous epoch. For a destination, the id that it was added under.
         was: RegistrationId,
         /// Why it could not be added.
-        error: AddError,
+        error: Arc<AddError>,
     },
     /// The client is closed for good.
     Closed,

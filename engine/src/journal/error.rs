@@ -50,7 +50,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// The catalog does not have the recording.
-    #[error("{} has no recording {recording_id}", path.display())]
+    #[error("{} has no recording {recording_id}: `gannet journal ls` lists those that it has", path.display())]
     UnknownRecording {
         /// The directory.
         path: PathBuf,

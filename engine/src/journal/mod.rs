@@ -1,5 +1,31 @@
 //! The journal: a persisted log of the same frames as the log buffers, in the files of an Aeron archive.
 //!
+//! | to | use |
+//! | --- | --- |
+//! | append messages | [`Journal`], and an [`Appender`] for each thread |
+//! | read them, also while they are appended | [`Recording`] and its [`Tailer`]s |
+//! | go on after a restart where one has stopped | a [`Cursor`], or [`consumer::Consumer`], which also tries again |
+//! | keep a stream | [`Recorder`] |
+//! | publish a recording again | [`Replayer`] |
+//! | read a recording, and then the live stream | [`ReplayMerge`] |
+//! | find damage and mend it, make room | [`Recording::verify`], [`repair()`], [`Retention`] and [`prune()`] |
+//!
+//! ```
+//! use gannet::journal::{Journal, JournalOptions, Start};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path();
+//! let options = JournalOptions::new().segment_length(1 << 20).term_length(1 << 20);
+//! let journal = Journal::open_or_create(dir, &options)?;
+//! journal.appender()?.append(b"hello")?;
+//!
+//! let mut tailer = journal.recording()?.tailer(Start::Begin)?;
+//! assert_eq!(tailer.next()?.map(|record| record.payload().to_vec()), Some(b"hello".to_vec()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it works
+//!
 //! ```text
 //!  Appender ─ claim ─ frame ─ commit ──▶ segment files, mapped ──▶ Tailer
 //!                │                            ▲        │

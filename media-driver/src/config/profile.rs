@@ -60,6 +60,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_read_as_they_are_shown() {
+        for profile in Profile::ALL {
+            assert_eq!(profile.to_string().parse(), Ok(*profile));
+        }
+        assert_eq!("shared".parse(), Ok(ThreadingMode::Shared));
+        let error = "Frugal".parse::<Profile>().unwrap_err();
+        assert_eq!(error.to_string(), "expected one of low-latency, balanced, frugal");
+    }
+
+    #[test]
     fn profiles_state_known_settings_with_allowed_values() {
         for profile in [Profile::LowLatency, Profile::Balanced, Profile::Frugal] {
             for (name, text) in profile.settings() {

@@ -2,8 +2,17 @@
 //! the one that is shown.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::value::{Form, Value};
+
+/// A text that is none of a setting's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}", .expected.join(", "))]
+pub struct UnknownWord {
+    /// The words.
+    pub expected: &'static [&'static str],
+}
 
 /// Defines an enum of words, which are all parsed.
 macro_rules! words {
@@ -25,6 +34,14 @@ macro_rules! words {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                <Self as Value>::parse(text).ok_or(UnknownWord { expected: &[$($word),+] })
             }
         }
 

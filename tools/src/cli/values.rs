@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use gannet::types::Mtu;
-use gannet_driver::config::Profile;
 
 /// The longest duration accepted, a hundred years. Deadlines computed from it do not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -149,13 +148,6 @@ fn from_zero(text: &str, expected: &str) -> Result<i64, String> {
     text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| expected.to_owned())
 }
 
-/// Parses the name of a driver profile.
-pub(crate) fn profile(text: &str) -> Result<Profile, String> {
-    let found = Profile::ALL.iter().find(|profile| profile.as_str() == text);
-    let names = || Profile::ALL.iter().map(|profile| profile.as_str()).collect::<Vec<_>>().join(", ");
-    found.copied().ok_or_else(|| format!("expected one of {}", names()))
-}
-
 /// How many times to read an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -247,12 +239,6 @@ mod tests {
         assert!(session_id("3000000000").is_err() && counter_type("x").is_err());
         assert_eq!((recording_id("0"), position("64"), sequence("3")), (Ok(0), Ok(64), Ok(3)));
         assert!(recording_id("-1").is_err() && position("x").is_err() && sequence("-1").is_err());
-    }
-
-    #[test]
-    fn profiles_are_named_as_the_driver_names_them() {
-        assert_eq!(profile("frugal"), Ok(Profile::Frugal));
-        assert_eq!(profile("Frugal"), Err("expected one of low-latency, balanced, frugal".to_owned()));
     }
 
     #[test]

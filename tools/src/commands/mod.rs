@@ -27,6 +27,9 @@ use crate::cli::{Outcome, Output};
 /// Publish, subscribe, record and replay; inspect a media driver; work with journals and SBE schemas.
 ///
 /// Exit codes: 0 for success, 1 for failure, 2 for a command line that was not understood.
+///
+/// Durations have a unit, as in 500ms, 1.5s or 2m; a number without one means seconds. Numbers of bytes may have k, m, g
+/// or t for powers of 1024, other numbers k, m or g for powers of 1000.
 #[derive(Debug, Parser)]
 #[command(name = "gannet", version = gannet_driver::VERSION, max_term_width = 110)]
 struct Cli {

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID", value_parser = recording_id)]
     extend: Option<i64>,
     /// The length of a segment's file in bytes: a power of two, at least a term's
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = power_of_two::<i64>)]
+    #[arg(long, value_name = "BYTES", default_value = "64m", value_parser = power_of_two::<i64>)]
     segment_length: i64,
     /// When to put what is recorded on stable storage: 'none' for never, 'every' for after every block, or an interval
     /// such as 10ms

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Show only which driver this is, without counters, and fail unless it is alive. With --json, prints one object:
-    /// dir, state (starting, alive, silent or shut_down), pid, heartbeat_age_ms, started_ms, cnc_version, and, if the
+    /// dir, state (starting, alive, ahead, silent or shut_down), pid, heartbeat_age_ms, started_ms, cnc_version, and, if the
     /// driver publishes them, version, commit, profile and transport
     #[arg(long, conflicts_with_all = ["watch", "types", "stream", "session", "label"])]
     check: bool,

@@ -13,7 +13,10 @@ use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
-    /// Print one JSON object per stream, with `kind` either "publication" or "image"
+    /// Print one JSON object per stream: kind ("publication" or "image"), session_id, stream_id, channel, position,
+    /// subscribers (each with registration_id, client_id, client_name, counter_id, channel, position, behind); of a
+    /// publication also registration_id, mode, client_id, client_name, limit, and, on the network, sender_position,
+    /// sender_limit, sender_back_pressure, naks_received, receivers, held_by; of an image image_id, received, naks_sent
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -26,7 +26,7 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 /// message of the schema is reported on standard error; the exit code is then 1.
 ///
 /// With --from-journal, first prints what was recorded of the stream, and then the stream itself, without gaps or
-/// duplicates.
+/// duplicates. Ends when the recorded publication has ended.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -163,16 +163,19 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             is_waiting = true;
             tell(format_args!("{awaited}"));
         }
-        if args.until_end && has_ended {
+        if has_ended && (args.until_end || feed.ends_for_good()) {
             if feed.was_cut_off()
                 && let Some(lost) = connection.loss_behind_an_end()
             {
                 bail!("{lost}; {} messages until then", printer.printed);
             }
-            return match args.count {
-                Some(count) => bail!("the stream ended after {} of {count} messages", printer.printed),
-                None => Ok(()),
-            };
+            if let Some(count) = args.count {
+                bail!("the stream ended after {} of {count} messages", printer.printed);
+            }
+            if let (false, Feed::Merged(merge)) = (args.until_end, &feed) {
+                tell(format_args!("{}", end_of(merge)));
+            }
+            return Ok(());
         }
         if let Some(lost) = connection.lost() {
             bail!("{lost}; {} messages until then", printer.printed);
@@ -275,6 +278,12 @@ impl Feed {
         })
     }
 
+    /// Whether nothing can follow an end. A subscription gets the stream's next publication; a merge joins only the
+    /// one that was recorded.
+    fn ends_for_good(&self) -> bool {
+        matches!(self, Self::Merged(_))
+    }
+
     /// Whether every publication seen so far has ended.
     fn has_ended(&self) -> bool {
         match self {
@@ -295,6 +304,15 @@ impl Feed {
             Self::Merged(_) => false,
         }
     }
+}
+
+/// Why a merge that was to go on until stopped has ended.
+fn end_of(merge: &ReplayMerge) -> String {
+    format!(
+        "the publication that was recorded, session {}, has ended, at {}; run `gannet sub` again for another one",
+        merge.session_id().get(),
+        merge.position().get()
+    )
 }
 
 fn lock(publications: &Mutex<Publications>) -> MutexGuard<'_, Publications> {

@@ -43,6 +43,15 @@ fn publish(publication: &mut ExclusivePublication, numbers: std::ops::Range<u32>
     }
 }
 
+/// Waits until a journal has this many messages.
+fn await_recorded(journal: &Path, messages: usize) {
+    eventually("it is recorded", || {
+        let mut cat = gannet(&["journal", "cat", "--count", &messages.to_string(), "--dir"]);
+        let ended = Process::spawn(cat.arg(journal), None).end();
+        (ended.stdout.iter().filter(|&&byte| byte == b'\n').count() == messages).then_some(())
+    });
+}
+
 fn lines(numbers: std::ops::Range<u32>) -> String {
     numbers.map(|number| format!("line {number}\n")).collect()
 }
@@ -214,11 +223,7 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     publish(&mut publication, 0..1000);
-    eventually("it is recorded in part", || {
-        let mut cat = gannet(&["journal", "cat", "--count", "20"]);
-        let ended = Process::spawn(cat.arg("--dir").arg(dir.path()), None).end();
-        (ended.stdout.split(|&byte| byte == b'\n').count() > 20).then_some(())
-    });
+    await_recorded(dir.path(), 20);
     let journal = dir.path().to_str().expect("a plain path");
     let late = |from: &str, count: &str| {
         let arguments = ["sub", "--channel", CHANNEL, "--from-journal", journal, "--from", from, "--count", count];
@@ -241,6 +246,42 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
 }
 
+/// A merge does not join the stream's next publication, so its end is the end of the command.
+#[test]
+fn a_late_subscriber_ends_with_the_publication_that_it_joined() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let recorder = record(&driver, dir.path(), &["--until-end"]);
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    publish(&mut publication, 0..10);
+    await_recorded(dir.path(), 10);
+    let journal = dir.path().to_str().expect("a plain path");
+    let late = ["sub", "--channel", CHANNEL, "--from-journal", journal];
+    let (unasked, asked) = (driver.gannet(&late), driver.gannet(&[&late[..], &["--count", "30"]].concat()));
+    eventually("both have joined", || {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let subscribers = |line: &serde_json::Value| line["subscribers"].as_array().map_or(0, Vec::len);
+        streams.iter().any(|line| line["stream_id"] == 1001 && subscribers(line) == 3).then_some(())
+    });
+    publish(&mut publication, 10..20);
+    let session = publication.session_id().get();
+    drop(publication);
+
+    let ended = unasked.end();
+    assert_eq!(
+        (ended.code(), String::from_utf8_lossy(&ended.stdout).as_ref()),
+        (Some(0), &lines(0..20)[..]),
+        "{ended:?}"
+    );
+    let told = format!("the publication that was recorded, session {session}, has ended, at ");
+    assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
+    let ended = asked.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("the stream ended after 20 of 30 messages"), "{}", ended.stderr);
+    recorder.end().success();
+}
+
 fn udp() -> String {
     format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port().expect("a port"))
 }
@@ -257,11 +298,7 @@ fn what_is_recorded_over_the_network_is_replayed_over_it() {
         let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
         let mut publication = client.add_exclusive_publication(&live, 1001).expect("added");
         publish(&mut publication, 0..1000);
-        eventually("it is recorded in part", || {
-            let mut cat = gannet(&["journal", "cat", "--count", "20"]);
-            let ended = Process::spawn(cat.arg("--dir").arg(dir.path()), None).end();
-            (ended.stdout.split(|&byte| byte == b'\n').count() > 20).then_some(())
-        });
+        await_recorded(dir.path(), 20);
         let journal = dir.path().to_str().expect("a plain path");
         let late = ["sub", "--channel", &live, "--from-journal", journal, "--from", "seq:10", "--count", "2990"];
         let late = driver.gannet(&[&late[..], &["--timeout", "170s"]].concat());
@@ -456,11 +493,7 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let session_id = publication.session_id().get();
     let recorder = record(&driver, &journal, &[]);
     publish(&mut publication, 0..10);
-    eventually("it is recorded", || {
-        let mut cat = gannet(&["journal", "cat", "--count", "10"]);
-        let ended = Process::spawn(cat.arg("--dir").arg(&journal), None).end();
-        (ended.stdout.iter().filter(|&&byte| byte == b'\n').count() == 10).then_some(())
-    });
+    await_recorded(&journal, 10);
 
     let path = journal.to_str().expect("a plain path");
     let subscriber = driver.gannet(&["sub", "--channel", CHANNEL]);

@@ -1,5 +1,7 @@
 //! Changes the destinations of publications and subscriptions at the driver, and adds them again after a reconnection.
 
+use std::sync::Arc;
+
 use super::destinations::{DestinationChange, State};
 use super::resource::{Phase, ResourceKey, Wanted};
 use super::restoring::RETRY_NS;
@@ -186,7 +188,7 @@ impl Conductor {
     fn destination_lost(&mut self, key: ResourceKey, id: RegistrationId, error: AddError) {
         let Some(resource) = self.resources.get_mut(&key) else { return };
         resource.destinations.give_up(id);
-        self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was: id, error }));
+        self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was: id, error: Arc::new(error) }));
         self.restored(false);
     }
 }

@@ -1,6 +1,8 @@
 //! Requests of handles and the client. Each call takes effect at once, or sends a command to the driver, whose answer
 //! the duty cycle receives.
 
+use std::sync::Arc;
+
 use super::destinations::Destinations;
 use super::resource::{Gone, Phase, Resource, ResourceKey, Undo, Wanted};
 use super::{Answer, Conductor, Purpose, Question, State};
@@ -174,7 +176,7 @@ impl Conductor {
             None => resource.phase = Phase::Failed(Some(error)),
             Some(was) => {
                 resource.phase = Phase::Failed(None);
-                self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was, error }));
+                self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was, error: Arc::new(error) }));
                 self.restored(false);
             }
         }

@@ -19,7 +19,8 @@ pub enum DirectoryError {
     /// A driver is running in it.
     #[error(
         "an active media driver has {}: process {pid}, started {}, last heartbeat {heartbeat_age_ms} ms ago; stop it, or \
-         choose another directory with --dir", path.display(), utc(*started)
+         choose another directory with --dir; if it was killed, wait until that is longer ago than aeron.driver.timeout, or \
+         start with --delete-dir-on-start", path.display(), utc(*started)
     )]
     Active {
         /// The directory.

@@ -11,7 +11,7 @@ use gannet_benches::scenarios::idle;
 use gannet_driver::config::Profile;
 
 use super::{Reporting, on_round};
-use crate::cli::{Outcome, Output, Stop, positive_duration, profile};
+use crate::cli::{Outcome, Output, Stop, positive_duration};
 
 /// The CPU time of a driver process that has nothing to do
 ///
@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     driver: Option<PathBuf>,
     /// Profile of the driver
-    #[arg(long, value_name = "PROFILE", value_parser = profile, default_value_t = Profile::Frugal)]
+    #[arg(long, value_name = "PROFILE", default_value_t = Profile::Frugal)]
     profile: Profile,
     /// How long to watch, once without and once with a client
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration, default_value = "10s")]

@@ -10,7 +10,7 @@ use gannet_benches::scenarios::stall;
 use gannet_driver::config::Profile;
 
 use super::{Reporting, latencies, on_round};
-use crate::cli::{Outcome, Output, Stop, count_in, duration, power_of_two, profile};
+use crate::cli::{Outcome, Output, Stop, count_in, duration, power_of_two};
 
 /// The latency of a stream while publications with large terms are added and removed beside it
 ///
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long = "every", value_name = "DURATION", value_parser = duration, default_value = "250ms")]
     add_interval: Duration,
     /// Profile of the driver
-    #[arg(long, value_name = "PROFILE", value_parser = profile, default_value_t = stall::Options::default().profile)]
+    #[arg(long, value_name = "PROFILE", default_value_t = stall::Options::default().profile)]
     profile: Profile,
 }
 

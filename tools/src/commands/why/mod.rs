@@ -21,7 +21,9 @@ use crate::inspect::{Driver, Streams};
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
-    /// Print one JSON object per publication
+    /// Print one JSON object per publication: registration_id, session_id, stream_id, channel, state (flowing, held or
+    /// not_connected), position, limit, holder (null, or an object whose kind is subscriber, receivers or sender), samples,
+    /// samples_at_limit, watched_ms, held_for_ms, not_connected_for_ms, holder_still_for_ms
     #[arg(long)]
     json: bool,
     /// How long to watch before saying anything
