@@ -7,6 +7,7 @@ use gannet_peers::endpoint::{CStack, ClaimEnd, EndpointSettings, GannetStack, Ki
 use gannet_peers::process::Process;
 use rustix::process::Signal;
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ impl Victim {
         let mut command = Command::new(env::current_exe().expect("the path of this program"));
         command.args(["--exact", "victim::take_part", "--nocapture", "--test-threads=1"]);
         command.env(PART, format!("{part:?}")).env(LIBRARY, library.name()).env(DIR, dir);
+        // In a group of its own, only this test has a stopped victim continue: the system does it to a whole group, too,
+        // when the shell ends that started the tests in the background.
+        command.process_group(0);
         Self(Process::start_command(command).expect("this program can be started again"))
     }
 
