@@ -40,13 +40,18 @@ pub(super) struct Holder {
     /// The position after its last message.
     last: i64,
     /// Whether the log has no position for its next message.
-    pub(super) is_at_the_end: bool,
+    is_at_the_end: bool,
 }
 
 impl Publisher {
     /// The number of messages that each holder has published.
     pub(super) fn said(&self) -> Vec<u32> {
         self.holders.iter().map(|holder| holder.said).collect()
+    }
+
+    /// Whether its log ended before everything was published. That of one holder is that of all.
+    pub(super) fn has_log_ended(&self) -> bool {
+        self.holders.iter().any(|holder| holder.is_at_the_end)
     }
 
     /// Whether a subscriber that waits for these messages, one of each holder, has received all that was published.

@@ -541,17 +541,15 @@ impl World {
         let image = client.images.iter().find(|image| {
             image.subscription == subscriber.registration_id && !image.is_gone && Some(image.session_id) == session
         });
-        // Nor can a stream be joined at the last position of its log.
-        let has_left = |holder: &Holder| holder.has_left || holder.is_at_the_end || self.is_dead(holder.place);
-        excused
-            && image
-                .map_or_else(|| publisher.holders.iter().all(has_left), |image| image.reader.position().get() >= end)
+        // Nothing comes to one without an image if all have left, or if the log is at its last position, where nobody can join.
+        let has_left = |holder: &Holder| holder.has_left || self.is_dead(holder.place);
+        let is_over = || publisher.holders.iter().all(has_left) || publisher.has_log_ended();
+        excused && image.map_or_else(is_over, |image| image.reader.position().get() >= end)
     }
 
     /// The number of logs that ended before everything was published.
     pub(super) fn ended(&self) -> usize {
-        let has_ended = |one: &&Publisher| one.holders.iter().any(|holder| holder.is_at_the_end);
-        self.publishers.iter().filter(has_ended).count()
+        self.publishers.iter().filter(|one| one.has_log_ended()).count()
     }
 
     /// The number of subscribers that are behind, or were, and for which streams do not wait.
