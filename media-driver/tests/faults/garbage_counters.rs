@@ -40,8 +40,11 @@ fn nobody_else_notices() {
     // A new client each time, since a broken heartbeat ends a client.
     for round in 0..6 {
         let hostile = Client::connect(context(&driver.dir).on_error(|_| {})).unwrap();
-        let publication = hostile.add_publication("aeron:ipc", 55).unwrap();
-        let mut subscription = hostile.add_subscription("aeron:ipc", 55).unwrap();
+        // A stream of its own: the client of the round before may have lost itself, and then keeps its publication until
+        // the driver gives it up.
+        let stream = 55 + round;
+        let publication = hostile.add_publication("aeron:ipc", stream).unwrap();
+        let mut subscription = hostile.add_subscription("aeron:ipc", stream).unwrap();
         let _counter = hostile.add_counter(1001, b"key", "hostile").unwrap();
         let id = hostile.client_id();
         let mut ours = Vec::new();
