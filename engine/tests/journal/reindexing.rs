@@ -1,6 +1,5 @@
 //! Tests of sidecars that are rebuilt from segments: after kills, around damage, and while others read.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +7,7 @@ use gannet::journal::storage::{Crash, MemoryStorage, Share, Storage};
 use gannet::journal::{Fault, Journal, Recording, Start, reindex};
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, eventually, journal, message, read, small};
+use crate::support::{Watched, all, copy_files, eventually, journal, message, read, small};
 
 const SEGMENT: i64 = 256 << 10;
 
@@ -22,17 +21,6 @@ fn closed(total: u64) -> tempfile::TempDir {
     drop(appender);
     journal.close().unwrap();
     dir
-}
-
-/// The files as they are now, as those of a process that is killed now.
-fn killed(dir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        // What is being made just now may be gone.
-        let _ = std::fs::copy(entry.path(), copy.path().join(entry.file_name()));
-    }
-    copy
 }
 
 /// A range that an appender has claimed is no damage if the appender is dead, and nobody has made padding of it yet.
@@ -51,7 +39,8 @@ fn what_dead_appenders_have_claimed_is_no_damage() {
     let recorded = journal.recorded().unwrap();
     eventually("it is indexed", || journal.indexed() == recorded);
     assert!(journal.tail().get() > recorded.get() + 2 * SEGMENT);
-    let copy = killed(dir.path());
+    let copy = tempfile::tempdir().unwrap();
+    copy_files(dir.path(), copy.path());
     claim.commit().unwrap();
 
     let done = reindex(copy.path(), None, |_| {}).unwrap();

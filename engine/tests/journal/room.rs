@@ -13,7 +13,7 @@ use std::sync::Arc;
 use gannet::journal::{Journal, LeftBy, Recording, Start};
 
 use crate::skip;
-use crate::support::{all, eventually, message, read, rest, small};
+use crate::support::{all, copy_files, eventually, message, read, rest, small};
 
 /// The child's file system.
 const MOUNT: &str = "GANNET_TEST_JOURNAL_MOUNT";
@@ -197,10 +197,7 @@ fn recovery_on_a_full_disk_cuts_nothing_before_it_can_keep_it() {
     std::mem::forget(journal);
     let left = mount.join("left");
     fs::create_dir(&left).unwrap();
-    for entry in fs::read_dir(&dir).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), left.join(entry.file_name())).unwrap();
-    }
+    copy_files(&dir, &left);
     let control = OpenOptions::new().write(true).open(left.join("0.control")).unwrap();
     control.write_all_at(&1_i64.to_le_bytes(), 40).unwrap();
     let segment = OpenOptions::new().write(true).open(left.join("0-0.rec")).unwrap();

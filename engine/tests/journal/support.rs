@@ -1,7 +1,8 @@
 //! Shared by the journal's tests: small journals, messages that identify themselves, and waiting.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -63,6 +64,24 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(SystemClock.monotonic() < deadline, "{what}, even after three minutes");
         idle.idle_once();
     }
+}
+
+/// Copies the files of a journal to which nobody appends, as if all of its processes were killed now. Its helper may
+/// still be at work, and gives files other names.
+pub(crate) fn copy_files(from: &Path, to: &Path) {
+    let names = || {
+        let entries = std::fs::read_dir(from).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
+    };
+    eventually("no file gets another name while all are copied", || {
+        let before = names();
+        let is_copied = |name: &OsString| std::fs::copy(from.join(name), to.join(name)).is_ok();
+        let is_whole = before.iter().all(is_copied) && names() == before;
+        if !is_whole {
+            std::fs::read_dir(to).unwrap().for_each(|entry| std::fs::remove_file(entry.unwrap().path()).unwrap());
+        }
+        is_whole
+    });
 }
 
 /// A storage that records which files were opened. Its calls fail from a certain one on, as if the process had been
