@@ -69,6 +69,8 @@ fn little_room_is_warned_about_unless_storage_is_not_to_be_checked() {
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let client = Client::connect(context(driver.dir())).unwrap();
         client.add_publication("aeron:ipc", 1001).unwrap();
+        // The driver answers before it warns, but warns before it answers again.
+        client.add_subscription("aeron:ipc", 1001).unwrap();
         let cnc = CncFile::open(driver.dir(), FileAccess::ReadOnly).unwrap();
         let mut warnings = Vec::new();
         cnc.errors().for_each(EpochMillis::new(0), |entry| warnings.push(entry.text.clone())).unwrap();
