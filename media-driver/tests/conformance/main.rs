@@ -1,6 +1,9 @@
 //! One suite for every transport, run over the loopback interface and for the simulated transport.
 
 mod host;
+#[expect(unreachable_pub, clippy::disallowed_types, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/ports.rs"]
+mod ports;
 #[path = "../support/raw_access.rs"]
 mod raw_access;
 #[expect(unreachable_pub, clippy::disallowed_methods, reason = "shared with tests of other crates")]

@@ -9,6 +9,7 @@ use gannet_driver::io::transport::{Fault, Transport};
 use gannet_driver::mailbox::{Content, EndpointSpec, Group, LocalInterface, Transmit, TransmitTag};
 
 use crate::host::{Arrived, Host, Station, control, id, loopback, number, own_loopback, tagged};
+use crate::ports::free_port;
 use crate::raw_access::RAW;
 use crate::skip;
 
@@ -303,14 +304,13 @@ pub(crate) fn ipv6(host: &impl Host) {
 /// arrived at the images of another on the same port.
 pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut station = Station::new(host);
-    let port = station.open(1, &EndpointSpec::unicast(loopback())).port();
+    let port = free_port().unwrap();
     let group = |last| Group {
         address: SocketAddr::from(([239, 255, 20, last], port)),
         interface: LocalInterface { address: Ipv4Addr::LOCALHOST.into(), index: 0 },
         ttl: 0,
     };
     let subscription = |last| EndpointSpec { group: Some(group(last)), ..EndpointSpec::unicast(loopback()) };
-    station.transport.close(id(1));
     station.open(2, &subscription(11));
     station.open(3, &subscription(13));
     station.open(4, &subscription(11));
@@ -340,8 +340,7 @@ pub(crate) fn groups_of_both_families_on_one_port_do_not_mix(host: &impl Host) {
     };
     let mut station = Station::new(host);
     let local = SocketAddr::new(interface.address, 0);
-    let port = station.open(1, &EndpointSpec::unicast(local)).port();
-    station.transport.close(id(1));
+    let port = free_port().unwrap();
     let group = |last: u16| Group {
         address: (Ipv6Addr::from([0xFF11, 0, 0, 0, 0, 0, 20, last]), port).into(),
         interface,

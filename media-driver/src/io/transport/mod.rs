@@ -16,6 +16,10 @@ mod choice;
 mod error;
 mod lossy;
 mod open;
+#[cfg(test)]
+#[expect(unreachable_pub, clippy::disallowed_types, reason = "shared with tests of other crates")]
+#[path = "../../../../engine/tests/support/ports.rs"]
+mod ports;
 mod run;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]

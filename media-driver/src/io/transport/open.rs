@@ -171,7 +171,7 @@ fn prepare(socket: &Socket, spec: &EndpointSpec) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::io::interfaces::network_interfaces;
-    use crate::io::transport::skip;
+    use crate::io::transport::{ports, skip};
     use crate::mailbox::LocalInterface;
 
     fn loopback(port: u16) -> SocketAddr {
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn multicast_shares_its_port_and_a_connected_sender_has_a_socket_of_its_own() {
-        let port = open(&EndpointSpec::unicast(loopback(0))).unwrap().opened().local.port();
+        let port = ports::free_port().unwrap();
         let group = Group {
             address: SocketAddr::from(([224, 20, 30, 39], port)),
             interface: LocalInterface { address: Ipv4Addr::LOCALHOST.into(), index: 0 },
