@@ -10,7 +10,7 @@ use crate::driver_process::{DriverProcess, await_that};
 
 /// A driver with a client timeout that is short, but long enough for a client that a busy machine does not run for a
 /// while.
-const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=8s", "-Daeron.publication.unblock.timeout=9s"];
+const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=12s", "-Daeron.publication.unblock.timeout=13s"];
 
 /// Stops a client until its driver has timed it out, and long enough for the client to detect it by its own clock.
 fn pause(client: &ClientProcess, driver: &DriverProcess) {
@@ -25,7 +25,7 @@ fn pause(client: &ClientProcess, driver: &DriverProcess) {
 /// driver.
 fn assert_is_told(client: &ClientProcess) {
     let told = client.await_line("event: ");
-    let by_itself = told.contains("the client did not run for") && told.contains("the driver allows 8s");
+    let by_itself = told.contains("the client did not run for") && told.contains("the driver allows 12s");
     assert!(by_itself || told.contains("the driver has given up client"), "{told}");
 }
 

@@ -16,7 +16,7 @@ use crate::helper::{Helper, context};
 use crate::messages::{Received, message};
 
 /// A client timeout that is short enough for a test, but long enough for a live client on a busy machine.
-const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
+const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=12s", "-Daeron.ipc.term.buffer.length=64k"];
 
 /// The number of processes that are killed, each of which is a client.
 const DEATHS: usize = 1_000;

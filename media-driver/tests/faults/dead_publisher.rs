@@ -17,8 +17,8 @@ use crate::roles::send;
 
 /// Timeouts that are short enough for a test, but long enough for a live client on a busy machine.
 const IMPATIENT: &[&str] = &[
-    "-Daeron.client.liveness.timeout=10s",
-    "-Daeron.publication.unblock.timeout=10100ms",
+    "-Daeron.client.liveness.timeout=12s",
+    "-Daeron.publication.unblock.timeout=12100ms",
     "-Daeron.ipc.term.buffer.length=64k",
 ];
 

@@ -22,11 +22,12 @@ use crate::random::seeded;
 use crate::raw;
 use crate::raw_access::RAW;
 
-/// A ring for commands of 2 MiB, and a timeout that is short enough for a test.
+/// A ring for commands of 2 MiB, and a timeout that is short enough for a test, but long enough for a live client on a busy
+/// machine.
 const DRIVER: &[&str] = &[
     "-Daeron.conductor.buffer.length=16777984",
-    "-Daeron.client.liveness.timeout=5s",
-    "-Daeron.publication.unblock.timeout=5100ms",
+    "-Daeron.client.liveness.timeout=12s",
+    "-Daeron.publication.unblock.timeout=12100ms",
 ];
 const MIB: usize = 1 << 20;
 
@@ -36,9 +37,14 @@ pub(crate) fn serves_others(dir: &Path) {
     loop {
         // Commands in the ring may be lost when it is broken: a client gets no answer, or an error that the ring is
         // broken, and tries again.
-        let client = Client::connect(context(dir).driver_timeout(Duration::from_secs(4))).unwrap();
-        let outcome = client.add_counter(1001, b"key", "probe").map(drop);
-        match outcome.and_then(|()| client.add_publication("aeron:ipc", 1_001).map(drop)) {
+        let served = Client::connect(context(dir).driver_timeout(Duration::from_secs(4)))
+            .map_err(|error| error.to_string())
+            .and_then(|client| {
+                let added = client.add_counter(1001, b"key", "probe").map(drop);
+                let added = added.and_then(|()| client.add_publication("aeron:ipc", 1_001).map(drop));
+                added.map_err(|error| error.to_string())
+            });
+        match served {
             Ok(()) => return,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }

@@ -16,7 +16,7 @@ use crate::helper::context;
 use crate::random::seeded;
 use crate::raw_access::RAW;
 
-const DRIVER: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
+const DRIVER: &[&str] = &["-Daeron.client.liveness.timeout=12s", "-Daeron.ipc.term.buffer.length=64k"];
 
 const METADATA_LENGTH: usize = 512;
 const VALUE_LENGTH: usize = 128;

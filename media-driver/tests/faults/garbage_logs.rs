@@ -16,8 +16,8 @@ use crate::random::seeded;
 use crate::raw;
 
 const DRIVER: &[&str] = &[
-    "-Daeron.client.liveness.timeout=10s",
-    "-Daeron.publication.unblock.timeout=10100ms",
+    "-Daeron.client.liveness.timeout=12s",
+    "-Daeron.publication.unblock.timeout=12100ms",
     "-Daeron.timer.interval=10ms",
     "-Daeron.ipc.term.buffer.length=64k",
 ];

@@ -15,7 +15,7 @@ const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300", "-Daeron.ipc.term.buf
 fn a_driver_that_stays_away_is_lost_until_another_comes() {
     let temp = tempfile::tempdir().unwrap();
     let first = DriverProcess::start(temp.path(), IMPATIENT);
-    let echo = Helper::start("echo", temp.path(), 10);
+    let echo = Helper::start("echo", temp.path(), 12);
     {
         let client = Client::connect(context(temp.path())).unwrap();
         RoundTrip::new(&client).completes();

@@ -8,8 +8,8 @@ use crate::helper::Helper;
 use crate::random::seeded;
 
 const IMPATIENT: &[&str] = &[
-    "-Daeron.client.liveness.timeout=10s",
-    "-Daeron.publication.unblock.timeout=10100ms",
+    "-Daeron.client.liveness.timeout=12s",
+    "-Daeron.publication.unblock.timeout=12100ms",
     "-Daeron.ipc.term.buffer.length=64k",
 ];
 

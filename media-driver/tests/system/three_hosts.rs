@@ -155,7 +155,7 @@ fn a_group_with_one_slow_and_one_killed(transport: &str) {
     let mut readers = vec![Reader::new(&slow, &group(&network, 2)), Reader::new(&dies, &group(&network, 3))];
     readers[0].appetite = 1;
     // The receiver timeout is longer than a busy machine keeps a process waiting.
-    let mut stream = Stream::new(&from, &format!("{}|fc=min,t:10s", group(&network, 1)), readers);
+    let mut stream = Stream::new(&from, &format!("{}|fc=min,t:12s", group(&network, 1)), readers);
     stream.deliver(400);
 
     dies.kill();
@@ -220,8 +220,9 @@ fn links_that_come_back_at_once(transport: &str) {
 /// A link that is down for so long that both sides time out: they report it, and begin again when it is up.
 fn a_link_that_stays_down(transport: &str) {
     let Some(network) = network("a_link_that_stays_down", transport) else { return };
-    // The defaults: 10 s and 5 s.
-    let [from, to] = [1, 2].map(|number| Host::start(&network, number, transport, &[]));
+    // Longer than a busy machine keeps a process waiting.
+    let timeouts = ["-Daeron.image.liveness.timeout=12s", "-Daeron.publication.connection.timeout=12s"];
+    let [from, to] = [1, 2].map(|number| Host::start(&network, number, transport, &timeouts));
     let channel = second_host(&network);
     let mut stream = Stream::new(&from, &channel, vec![Reader::new(&to, &channel)]);
     stream.deliver(100);
