@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::driver_process::DriverProcess;
+use crate::driver_process::{DriverProcess, await_that};
 
 /// The hosts on one switch, numbered from 1.
 pub(crate) struct Network {
@@ -43,6 +43,8 @@ impl Network {
         let mut network = Self { name, hosts, without_ipv6: None };
         {
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            // Those of a process with the same id that was killed.
+            network.remove();
             let made = run("ip", &format!("netns add {}", network.switch()));
             if !made.status.success() {
                 let reason = String::from_utf8_lossy(&made.stderr).trim().to_owned();
@@ -68,6 +70,7 @@ impl Network {
             must("ip", &format!("-n {host} link set lo up"));
             must("ip", &format!("-n {host} link set eth0 up"));
         }
+        (1..=hosts).for_each(|number| network.await_interface(number));
         Ok(network)
     }
 
@@ -133,6 +136,27 @@ impl Network {
         must("tc", &format!("-n {namespace} qdisc add dev eth0 root tbf rate {rate} burst 32kb limit 1mb"));
     }
 
+    /// Waits until a host can send to the others: the kernel completes an interface's start on a thread of its own.
+    fn await_interface(&self, host: usize) {
+        let host = self.host(host);
+        let says = |words: &str, what: &str| {
+            let output = run("ip", &format!("-n {host} {words}"));
+            output.status.success() && String::from_utf8_lossy(&output.stdout).contains(what)
+        };
+        await_that("the interface is up", || says("link show eth0", "state UP"));
+        if self.without_ipv6.is_none() {
+            await_that("there is a way over IPv6", || says("-6 route show", "fd77::/64 dev eth0"));
+        }
+    }
+
+    /// Removes its namespaces, with cables and addresses. Some may not have been created.
+    fn remove(&self) {
+        for host in 1..=self.hosts {
+            run("ip", &format!("netns delete {}", self.host(host)));
+        }
+        run("ip", &format!("netns delete {}", self.switch()));
+    }
+
     fn switch(&self) -> String {
         format!("{}-switch", self.name)
     }
@@ -144,11 +168,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Cables and addresses are removed with their namespaces. Some may not have been created.
-        for host in 1..=self.hosts {
-            run("ip", &format!("netns delete {}", self.host(host)));
-        }
-        run("ip", &format!("netns delete {}", self.switch()));
+        self.remove();
     }
 }
 
