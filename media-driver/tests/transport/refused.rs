@@ -54,9 +54,13 @@ fn an_mtu_that_the_path_refuses_is_in_the_error_log() {
         }
         let said = said.unwrap_or_default();
         assert!(said.contains(&to) && said.contains("set a smaller mtu on the channel"), "{said}");
+        // An error is counted after it was recorded.
         let counters = client.counters();
-        assert!(counters.value(SystemCounter::ShortSends.id()) > Some(0));
-        assert!(counters.value(SystemCounter::Errors.id()) > Some(0));
+        let is_counted = |counter: SystemCounter| counters.value(counter.id()) > Some(0);
+        while !is_counted(SystemCounter::ShortSends) || !is_counted(SystemCounter::Errors) {
+            assert!(Instant::now() < deadline, "it is not counted");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     });
     confined.join().expect("the thread's own assertions");
 }
