@@ -1,11 +1,9 @@
 //! A driver that is killed or stopped, and restarted while its clients run.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
 use crate::client_process::ClientProcess;
-use crate::driver_process::DriverProcess;
+use crate::driver_process::{DriverProcess, await_that, heartbeat_age_ms};
 
 /// The next driver soon considers a silent one dead.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=1000"];
@@ -20,7 +18,7 @@ fn restart_after(signal: Signal, told: &str) {
     drop(driver.ended());
     if signal == Signal::KILL {
         // A directory is not taken over while its driver may be alive.
-        std::thread::sleep(Duration::from_millis(1_200));
+        await_that("the heartbeat grows old", || heartbeat_age_ms(temp.path()) > 1_000);
     }
     let driver = DriverProcess::start(temp.path(), IMPATIENT);
     for client in [&subscriber, &publisher] {

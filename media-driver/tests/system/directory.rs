@@ -9,11 +9,10 @@ use std::path::Path;
 use gannet::Client;
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
-use gannet::time::{Clock, SystemClock};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 
-use crate::driver_process::{DriverProcess, await_that, context, driver, run};
+use crate::driver_process::{DriverProcess, await_that, context, driver, heartbeat_age_ms, run};
 
 /// A short driver timeout, so that a driver soon counts as dead.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300"];
@@ -51,11 +50,6 @@ fn a_killed_driver_s_directory_is_taken_over() {
     let ended = second.ended();
     let expected = format!("took the directory over from a driver that died: process {pid}, whose last heartbeat was");
     assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
-}
-
-fn heartbeat_age_ms(dir: &Path) -> i64 {
-    let cnc = CncFile::open(dir, FileAccess::ReadOnly).unwrap();
-    SystemClock.epoch().since(cnc.commands().consumer_heartbeat())
 }
 
 #[test]

@@ -147,6 +147,12 @@ impl Drop for DriverProcess {
     }
 }
 
+/// How long ago the driver in `dir` has shown that it lives, by the wall clock.
+pub(crate) fn heartbeat_age_ms(dir: &Path) -> i64 {
+    let cnc = CncFile::open(dir, FileAccess::ReadOnly).unwrap();
+    SystemClock.epoch().since(cnc.commands().consumer_heartbeat())
+}
+
 /// Waits until `condition` holds.
 pub(crate) fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
