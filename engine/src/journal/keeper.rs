@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::agent::{Agent, Finished};
-use crate::memory::{FileAccess, Frames};
+use crate::memory::{FileAccess, Frames, MapError};
 use crate::time::{Clock, EpochNanos, MonotonicNanos, SystemClock};
 use crate::types::Position;
 
@@ -137,11 +137,15 @@ impl Keeper {
         self.named = named;
         let mut work = 0;
         let mut recorded = self.writer.control.recorded_position();
+        let mut indexed = Ok(0);
         if self.is_due(now, recorded) {
             self.next_look = now.saturating_add_ns(LOOK_INTERVAL_NS);
             let before = recorded;
             recorded = self.writer.advance()?;
-            work = usize::from(recorded > before) + self.index(recorded)?;
+            work = usize::from(recorded > before);
+            // The tail may have reached further segments since. What is indexed is in segments with their final names.
+            // A failure is returned below: while a full disk has no room for an index, pruning makes some.
+            indexed = self.index(recorded.min(named));
         }
         work += self.sync(now, recorded)?;
         self.tidy(now)?;
@@ -151,7 +155,7 @@ impl Keeper {
         if !self.is_closing {
             work += usize::from(roll_if_due(&self.writer)?);
         }
-        Ok(work)
+        Ok(work + indexed?)
     }
 
     /// Whether it is time to look at new appends.
@@ -324,10 +328,12 @@ impl Agent for Keeper {
         if now < self.retry {
             return Ok(0);
         }
-        let done = self.writer.prepare().and_then(|()| {
-            let work = self.pages.advance(&self.writer)?;
-            self.keep(now).map(|done| work + done)
-        });
+        let prepared = self.writer.prepare().and_then(|()| self.pages.advance(&self.writer));
+        let done = match prepared {
+            // Pruning makes room for the next segment.
+            Err(error @ JournalError::Map(MapError::NoSpace { .. })) => self.keep(now).and(Err(error)),
+            prepared => prepared.and_then(|work| Ok(work + self.keep(now)?)),
+        };
         self.writer.let_go(self.needed_from());
         Ok(done.unwrap_or_else(|error| {
             self.retry = now.saturating_add_ns(RETRY_NS);

@@ -33,7 +33,7 @@ use super::options::SyncPolicy;
 use super::pruned::{HeldBack, KeepReason, KeptSegment, PruneReason, Pruned, PrunedSegment};
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
-use super::segment::{SegmentKind, SegmentLayout, parse_number, parse_segment_name, segment_name};
+use super::segment::{SegmentKind, SegmentLayout, ahead_name, parse_number, parse_segment_name, segment_name};
 use super::sidecar::{IndexEntry, Sidecar};
 use super::storage::{Share, Storage};
 use super::tailer::Start;
@@ -52,7 +52,8 @@ use super::tailer::Start;
 ///     appender.append(&[7; 500])?;
 /// }
 /// # let end = journal.recorded()?;
-/// # while journal.indexed() < end { std::thread::yield_now(); }
+/// # // The next segment counts as well.
+/// # while journal.indexed() < end || journal.prepared().get() - end.get() <= 64 << 10 { std::thread::yield_now(); }
 /// let keep = Prune::by(&Retention::new().max_bytes(200_000));
 /// let would = journal.prune(&keep.dry_run())?;
 /// let done = journal.prune(&keep)?;
@@ -301,9 +302,11 @@ impl Pruning<'_> {
                 plan.segments.push(PrunedSegment { name, base, bytes, newest: None, reason });
             }
         }
+        // Listed before the segments: one that gets its final name in between is in both lists, and counts once.
+        let names = if request.retention.max_bytes.is_some() { self.storage.names()? } else { Vec::new() };
         let bases = self.recording.segment_bases()?;
         let end = self.prunable_end(&layout, &bases)?;
-        let mut limits = self.limits(request, &layout, &bases)?;
+        let mut limits = self.limits(request, &layout, &bases, &names)?;
         limits.free = limits.free.map(|free| free.saturating_add(plan.bytes));
         let cursor = self.slowest_cursor(start)?;
         let mut held = 0;
@@ -358,7 +361,13 @@ impl Pruning<'_> {
         Ok(bases.last().map_or(layout.start_position, |&last| last.min(layout.base(end))))
     }
 
-    fn limits(&self, request: &Prune, layout: &SegmentLayout, bases: &[Position]) -> Result<Limits, JournalError> {
+    fn limits(
+        &self,
+        request: &Prune,
+        layout: &SegmentLayout,
+        bases: &[Position],
+        names: &[String],
+    ) -> Result<Limits, JournalError> {
         let now = SystemClock.epoch_nanos().get();
         let age = request.retention.max_age.map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
         let mut bytes = 0;
@@ -367,22 +376,18 @@ impl Pruning<'_> {
             for &base in bases {
                 bytes += self.bytes_of(&segment_name(id, base))? + self.bytes_of(&Sidecar::name(id, base))?;
             }
-            let names = self.storage.names()?;
             let mut there: BTreeSet<Position> = bases.iter().copied().collect();
-            for name in &names {
-                let ahead = parse_segment_name(name);
-                if let Some((_, base, _)) = ahead
-                    .filter(|&(found, base, kind)| found == id && kind == SegmentKind::Ahead && layout.is_base(base))
-                {
-                    bytes += self.bytes_of(name)?;
-                    there.insert(base);
-                }
-            }
-            // Several makers may be creating the same segment. One file will stay, so only one counts: nothing is pruned
-            // for the sake of the others.
-            for name in &names {
-                if being_made(name, id).is_some_and(|base| layout.is_base(base) && there.insert(base)) {
-                    bytes += self.bytes_of(name)?;
+            let ahead = |name: &String| match parse_segment_name(name) {
+                Some((found, base, SegmentKind::Ahead)) if found == id => Some(base),
+                _ => None,
+            };
+            // Several makers may be creating the same segment, also beside one that is there already. One file will stay, so
+            // only one counts: nothing is pruned for the sake of the others.
+            let made = names.iter().filter_map(|name| Some((ahead(name)?, name)));
+            let being_made = names.iter().filter_map(|name| Some((being_made(name, id)?, name)));
+            for (base, name) in made.chain(being_made) {
+                if layout.is_base(base) && there.insert(base) {
+                    bytes += self.bytes_ahead(id, base, name)?;
                 }
             }
         }
@@ -390,6 +395,17 @@ impl Pruning<'_> {
         let oldest_kept = age.map(|age| now.saturating_sub(age));
         let kept_from = oldest_kept.max(request.before_time.map(EpochNanos::get)).map(EpochNanos::new);
         Ok(Limits { oldest_kept, age: Age { now: EpochNanos::new(now), kept_from }, bytes, free })
+    }
+
+    /// The number of bytes of a segment that is not recorded yet. It may have another name than when it was listed.
+    fn bytes_ahead(&self, id: RecordingId, base: Position, listed: &str) -> Result<u64, JournalError> {
+        for name in [listed, &ahead_name(id, base), &segment_name(id, base)] {
+            let bytes = self.bytes_of(name)?;
+            if bytes > 0 {
+                return Ok(bytes);
+            }
+        }
+        Ok(0)
     }
 
     fn bytes_of(&self, name: &str) -> Result<u64, JournalError> {

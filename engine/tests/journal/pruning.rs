@@ -1,7 +1,7 @@
 //! Tests of pruning: what is removed and what stays, what prevents it, who is informed, and what a crash in the middle
 //! leaves.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
@@ -13,17 +13,18 @@ use gannet::time::{EpochNanos, SystemClock};
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, eventually, journal, message, read, rest, small};
+use crate::support::{Watched, all, eventually, journal, message, read, rest, settled, small};
 
 const SEGMENT: i64 = 256 << 10;
 
-/// Appends messages whose times are their numbers in microseconds, and waits until they are indexed.
+/// Appends messages whose times are their numbers in microseconds, and waits until they are indexed and the next segment,
+/// which counts towards the size of the recording, is there.
 fn fill(journal: &Journal, numbers: std::ops::Range<u64>) {
     let mut appender = journal.appender().unwrap();
     for number in numbers {
         appender.append_with(&message(0, number), 1_000 + number as i64 * 1_000).unwrap();
     }
-    eventually("it is indexed", || journal.indexed() == journal.tail());
+    settled(journal);
 }
 
 fn numbers(recording: &Recording) -> Vec<u64> {
@@ -286,8 +287,10 @@ fn the_helper_thread_keeps_to_a_policy() {
     assert!((&*held.cursor, held.position.get()) == ("slow", 0) && held.segments > 2, "{held:?}");
     assert_eq!(cursor_of.retention().unwrap().bytes(), Some(4 * 300_000));
     cursor.move_to(journal.recorded().unwrap()).unwrap();
-    eventually("it is pruned", || segments() <= 4);
     let recording = journal.recording().unwrap();
+    let due = Prune::by(&recording.retention().unwrap()).dry_run();
+    eventually("it is pruned", || journal.prune(&due).unwrap().segments.is_empty());
+    assert!(segments() <= 4);
     let kept = numbers(&recording);
     assert!(kept.len() > 1_000 && kept.last() == Some(&11_999) && kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
     assert!(journal.trouble().is_none(), "it is told once");
@@ -498,6 +501,63 @@ fn pruning_needs_no_space() {
     }
 }
 
+/// A segment counts once, whichever name it has and whenever that changes.
+#[test]
+fn a_segment_that_is_being_named_counts_once() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    fill(&journal, 0..4_000);
+    let next = journal.tail().get() / SEGMENT * SEGMENT + SEGMENT;
+    journal.close().unwrap();
+    let names = [".next.making-1-0x1", ".next", ".rec"].map(|kind| format!("0-{next}{kind}"));
+    storage.create(&names[0], SEGMENT as u64, Reserve::Space).unwrap();
+    let files = storage.names().unwrap();
+    let is_counted = |name: &&String| name.contains(".next") || name.ends_with(".rec") || name.ends_with(".index");
+    let bytes: u64 = files.iter().filter(is_counted).map(|name| storage.info(name).unwrap().unwrap().bytes).sum();
+    for (most, expected) in [(bytes, 0), (bytes - 1, 1)] {
+        let request = Prune::by(&Retention::new().max_bytes(most)).dry_run();
+        for (from, to) in [(0, 1), (1, 2)] {
+            for call in 0.. {
+                let files = storage.after_kill();
+                (0..from).for_each(|name| assert!(files.publish(&names[name], &names[name + 1]).unwrap()));
+                let calls = Arc::new(AtomicUsize::new(0));
+                let (called, inner, names) = (Arc::clone(&calls), files.clone(), names.clone());
+                let watched = Watched::heard(Arc::new(files), move |_, _| {
+                    if called.fetch_add(1, Ordering::Relaxed) == call {
+                        assert!(inner.publish(&names[from], &names[to]).unwrap());
+                    }
+                });
+                let plan = prune(Arc::new(watched), None, &request, |_| {}).unwrap();
+                assert_eq!(plan.segments.len(), expected, "{from} to {to} before call {call}: {most} of {bytes}");
+                if calls.load(Ordering::Relaxed) <= call {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The helper thread keeps to the policy although neither the next segment nor an index can be made, and then they can.
+#[test]
+fn the_helper_thread_prunes_a_full_disk() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    fill(&journal, 0..4_000);
+    storage.limit_space(0);
+    let mut appender = journal.appender().unwrap();
+    let mut number = 4_000;
+    while appender.append(&message(0, number)).is_ok() {
+        number += 1;
+        assert!(number < 10_000, "there is one segment more");
+    }
+    eventually("the helper thread says so", || journal.trouble().is_some());
+    journal.set_retention(&Retention::new().max_bytes(1)).unwrap();
+    eventually("there is room again", || appender.append(&message(0, number)).is_ok());
+    let left = numbers(&journal.recording().unwrap());
+    assert!(left[0] > 0 && left.iter().copied().eq(left[0]..=number), "the last ones, and all of them");
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+}
+
 /// Other files can have any name. None of them is a segment that was pruned.
 #[test]
 fn files_with_the_names_of_segments_that_cannot_be_are_left_alone() {
@@ -533,21 +593,24 @@ fn a_policy_that_is_being_set_is_not_damaged() {
     let recording = Recording::open(dir.path()).unwrap();
     let policies = [1, 2].map(|number| Retention::new().max_bytes(number << 40).min_free_bytes(number));
     journal.set_retention(&policies[0]).unwrap();
-    let is_over = AtomicBool::new(false);
+    let (is_over, seen) = (AtomicBool::new(false), [const { AtomicBool::new(false) }; 2]);
     std::thread::scope(|scope| {
         let asker = scope.spawn(|| {
-            let mut seen = [0; 2];
             while !is_over.load(Ordering::Relaxed) {
                 let found = recording.retention().unwrap();
-                seen[policies.iter().position(|policy| *policy == found).unwrap()] += 1;
+                let which = policies.iter().position(|policy| *policy == found).unwrap();
+                seen[which].store(true, Ordering::Relaxed);
             }
-            seen
         });
-        for number in 0..2_000 {
-            journal.set_retention(&policies[number % 2]).unwrap();
-        }
+        let set = |number: usize| journal.set_retention(&policies[number % 2]).unwrap();
+        (0..2_000).for_each(set);
+        let mut numbers = 0..;
+        eventually("both are seen", || {
+            set(numbers.next().unwrap());
+            asker.is_finished() || seen.iter().all(|seen| seen.load(Ordering::Relaxed))
+        });
         is_over.store(true, Ordering::Relaxed);
-        assert!(asker.join().unwrap().iter().all(|&seen| seen > 0));
+        asker.join().unwrap();
     });
     assert!(journal.trouble().is_none());
 }

@@ -66,6 +66,16 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until the helper thread of a journal to which nobody appends has nothing left to do: everything is indexed, and
+/// the next segment is made. From then on it neither makes files nor gives them other names.
+pub(crate) fn settled(journal: &Journal) {
+    let segment = i64::from(journal.descriptor().segment_length.get());
+    eventually("it is indexed, and the next segment is made", || {
+        let tail = journal.tail();
+        journal.indexed() == tail && journal.prepared().get() > tail.get() + segment
+    });
+}
+
 /// Copies the files of a journal to which nobody appends, as if all of its processes were killed now. Its helper may
 /// still be at work, and gives files other names.
 pub(crate) fn copy_files(from: &Path, to: &Path) {
