@@ -7,6 +7,8 @@ mod raw_access;
 #[path = "support/skip.rs"]
 mod skip;
 
+use std::time::Duration;
+
 use gannet::logbuffer::{LogBuffers, LogKind, LogParameters, clean_to};
 use gannet::memory::{FileAccess, Reserve};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
@@ -15,6 +17,7 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
 use raw_access::RAW;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const PAGE: i64 = 4096;
 const TERM_LENGTH: i64 = 4 << 20;
 
@@ -35,9 +38,12 @@ fn faults() -> i64 {
 fn a_first_pass_through_a_log_waits_for_few_pages() {
     let Some(dir) = in_memory("a_first_pass_through_a_log_waits_for_few_pages") else { return };
     let mut config = DriverConfig::for_profile(Profile::Frugal);
+    // A busy machine may keep any thread waiting for a while.
+    (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
     config.directory.dir = Some(dir.path().join("driver"));
     let driver = MediaDriver::launch(config).unwrap();
-    let client = Client::connect(Context::new().dir(driver.dir()).use_conductor_invoker()).unwrap();
+    let context = Context::new().dir(driver.dir()).driver_timeout(MINUTE);
+    let client = Client::connect(context.use_conductor_invoker()).unwrap();
     let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
     let channel = format!("aeron:ipc?term-length={TERM_LENGTH}|sparse=false");
     let mut publication = client.add_exclusive_publication(&channel, 1001).unwrap();

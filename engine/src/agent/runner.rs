@@ -143,7 +143,7 @@ mod tests {
     use crate::agent::Finished;
 
     /// Far longer than anything here takes, and far shorter than a hanging build.
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(180);
 
     #[derive(Debug, PartialEq, Eq)]
     enum Call {

@@ -98,12 +98,16 @@ fn refuse_running(storage: &dyn Storage, view: &AtomicBuffer) -> Result<(), Jour
     // ORDERING(mark.activity): Acquire. Pairs with the Release store in `refresh`, and an archive's; the pid belongs to
     // it.
     let activity_ms = long(ACTIVITY);
-    let age_ms = SystemClock.epoch().get().saturating_sub(activity_ms);
-    let is_running = activity_ms == ACTIVATING || (activity_ms > 0 && age_ms < LIVENESS_MS);
-    if version.major() == VERSION_NUMBER.major() && is_running {
+    if version.major() == VERSION_NUMBER.major() && is_running(activity_ms, SystemClock.epoch()) {
         return Err(JournalError::ArchiveRunning { path: storage.path(MARK_NAME), pid: long(PID) });
     }
     Ok(())
+}
+
+/// Whether an archive with this activity counts as alive.
+fn is_running(activity_ms: i64, now: EpochMillis) -> bool {
+    let age_ms = now.get().saturating_sub(activity_ms);
+    activity_ms == ACTIVATING || (activity_ms > 0 && age_ms < LIVENESS_MS)
 }
 
 fn has_header(view: &AtomicBuffer) -> bool {
@@ -287,18 +291,34 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_is_dead_after_ten_seconds_without_activity() {
+        let now = 1_700_000_000_000;
+        for (activity_ms, runs) in [
+            (now, true),
+            (now - LIVENESS_MS + 1, true),
+            (now - LIVENESS_MS, false),
+            (now + 3_600_000, true),
+            (ACTIVATING, true),
+            (ENDED, false),
+            (0, false),
+            (i64::MIN, false),
+        ] {
+            assert_eq!(is_running(activity_ms, EpochMillis::new(now)), runs, "{activity_ms}");
+        }
+    }
+
+    #[test]
     fn an_archive_that_runs_is_told_from_one_that_does_not() {
         let now = SystemClock.epoch().get();
         let version = SemanticVersion::new(3, 1, 0).bits();
         let cases = [
-            (version, now, true),
             (version, now + 3_600_000, true),
             (version, i64::MAX, true),
             (version, -1, false),
             (version, now - 60_000, false),
             (version, 0, false),
-            (0, now, false),
-            (SemanticVersion::new(2, 0, 0).bits(), now, false),
+            (0, now + 3_600_000, false),
+            (SemanticVersion::new(2, 0, 0).bits(), now + 3_600_000, false),
         ];
         for (header, (version, activity, runs)) in [true, false].into_iter().flat_map(|h| cases.map(|case| (h, case))) {
             let storage = MemoryStorage::new(RawAccess::ENGINE);
@@ -357,7 +377,7 @@ mod tests {
             let storage = Directory::make(dir.path().join(number.to_string())).unwrap();
             let file = storage.create(LINK_NAME, link.len() as u64, Reserve::Space).unwrap();
             file.view().put_bytes(0, link.as_bytes());
-            for (activity, runs) in [(i64::MAX, true), (ENDED, false), (SystemClock.epoch().get(), true)] {
+            for (activity, runs) in [(i64::MAX, true), (ENDED, false), (SystemClock.epoch().get() + 3_600_000, true)] {
                 mark.view().word(ACTIVITY).store_relaxed(activity);
                 let outcome = refuse_archive(&storage);
                 let refused = matches!(outcome, Err(JournalError::ArchiveRunning { pid: 4711, .. }));

@@ -8,7 +8,7 @@ use gannet::memory::FileAccess;
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, eventually, message, read, rest, small};
+use crate::support::{Watched, eventually, message, read, rest, settled, small};
 
 /// The control page, and the offsets of its words.
 const CONTROL: &str = "0.control";
@@ -148,6 +148,7 @@ fn a_full_disk_is_an_error_and_what_was_appended_stays() {
     storage.limit_space(u64::MAX);
     appender.append(&message(0, appended)).unwrap();
     assert_eq!(messages(&recording).len() as u64, appended + 1);
+    settled(&journal);
     assert!(storage.names().unwrap().iter().all(|name| !name.contains("making")));
 }
 

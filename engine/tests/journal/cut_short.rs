@@ -8,7 +8,7 @@ use std::path::Path;
 use gannet::journal::{AppendError, Fault, Journal, JournalError, Recording, Start, Tailer};
 use gannet::types::Position;
 
-use crate::support::{eventually, journal, message, read, small};
+use crate::support::{eventually, journal, message, read, settled, small};
 
 const SEGMENT: u64 = 256 << 10;
 /// The offset of the tail in a control page.
@@ -45,7 +45,7 @@ fn three_segments() -> (tempfile::TempDir, Journal, gannet::journal::Appender, u
     while appender.append(&message(0, number)).unwrap().get() < 3 * SEGMENT as i64 + 1000 {
         number += 1;
     }
-    eventually("it is indexed", || journal.indexed() == journal.tail());
+    settled(&journal);
     (dir, journal, appender, number + 1)
 }
 

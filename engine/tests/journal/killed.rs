@@ -366,8 +366,8 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
             };
             let mut pruner = dead.start(dir.path(), Role::Pruner, stop);
             pruner.until("it stops in the middle of pruning", |said| said.is_stopped);
-            let done = appenders[0].work(1);
-            appenders[0].work(done + MEANWHILE);
+            let done = appenders.each_mut().map(|appender| appender.work(1));
+            appenders[0].work(done[0] + MEANWHILE);
             pruner
         } else {
             let mut pruner = dead.start(dir.path(), Role::Pruner, NOWHERE);
