@@ -36,6 +36,8 @@ install_debian_packages() {
     done
     [[ ${#wanted[@]} -eq 0 ]] && return
     command -v apt-get > /dev/null || fail "no apt-get here; please install: ${wanted[*]}"
-    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get update
-    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${wanted[@]}"
+    # Another process may be installing, as a machine does that has just started, and a mirror may fail once.
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5)
+    quietly as_root "${apt[@]}" update
+    quietly as_root "${apt[@]}" install --yes --no-install-recommends "${wanted[@]}"
 }
