@@ -12,13 +12,16 @@ pub struct AeronDir {
 }
 
 impl AeronDir {
-    /// A path that no other test on this machine uses. `purpose` is part of the name.
+    /// A path that no other test on this machine uses, and at which nothing is. `purpose` is part of the name.
     pub fn unique(purpose: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let shared_memory = Path::new("/dev/shm");
         let parent = if shared_memory.is_dir() { shared_memory.to_owned() } else { env::temp_dir() };
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { path: parent.join(format!("gannet-peers-{purpose}-{}-{number}", process::id())) }
+        let path = parent.join(format!("gannet-peers-{purpose}-{}-{number}", process::id()));
+        // A process that had this id before may have been killed. Its driver's files look ready.
+        let _ = fs::remove_dir_all(&path);
+        Self { path }
     }
 
     /// The path of the driver's files.

@@ -11,6 +11,7 @@ use gannet_peers::process::{Process, gannet_program, program};
 use gannet_peers::records::Format;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -60,7 +61,7 @@ fn captures_reach(driver: DriverKind, subscribers: [Subscriber; 2]) {
         arguments.push(capture.to_string_lossy().into_owned());
         // Both kinds of publication are used in turn.
         arguments.extend((round % 2 == 1).then(|| "--exclusive".to_owned()));
-        let mut publisher = Process::start(gannet_program("gannet"), arguments).unwrap();
+        let mut publisher = start_gannet(arguments);
         // Everything is read before the next publisher starts, since two streams at once would be read alternately.
         for subscriber in &subscribers {
             for pass in 0..LOOPS {
@@ -79,6 +80,13 @@ fn captures_reach(driver: DriverKind, subscribers: [Subscriber; 2]) {
     assert!(driver.stop().unwrap().success());
 }
 
+/// Starts `gannet` with a long driver timeout, since a busy machine may not run the driver for a while.
+fn start_gannet(arguments: Vec<String>) -> Process {
+    let mut command = Command::new(gannet_program("gannet"));
+    command.args(arguments).env("AERON_DRIVER_TIMEOUT", "60000");
+    Process::start_command(command).unwrap()
+}
+
 fn on_stream(command: &str, dir: &Path) -> Vec<String> {
     let dir = dir.to_string_lossy();
     [command, "--dir", &dir, "--channel", "aeron:ipc?term-length=64k", "--stream", STREAM].map(String::from).into()
@@ -89,7 +97,7 @@ fn start(subscriber: Subscriber, dir: &Path) -> Process {
         Subscriber::Gannet => {
             let mut arguments = on_stream("sub", dir);
             arguments.extend(["--format", "hex"].map(String::from));
-            Process::start(gannet_program("gannet"), arguments).unwrap()
+            start_gannet(arguments)
         }
         Subscriber::Aeron => {
             let mut arguments = on_stream("", dir).split_off(1);

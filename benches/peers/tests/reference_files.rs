@@ -63,8 +63,7 @@ impl Running {
     }
 
     fn client(&self) -> Client {
-        let options = ClientOptions { driver_timeout: Some(Duration::from_secs(60)), ..Default::default() };
-        Client::connect_with(self.dir.path(), &options).unwrap()
+        Client::connect_with(self.dir.path(), &ClientOptions::patient()).unwrap()
     }
 
     fn log(&self, registration_id: i64) -> Snapshot {

@@ -5,7 +5,7 @@
 //! `gannet_peers::records` for the form), and retries while it is back-pressured. Prints `ready` to standard error once
 //! the driver has answered, and `done COUNT POSITION` to standard output at the end of the input.
 
-use gannet_peers::client::{Client, CounterRecord, OfferError};
+use gannet_peers::client::{Client, ClientOptions, CounterRecord, OfferError};
 use gannet_peers::records::Format;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(u64, i64), Box<dyn std::error::Error>> {
-    let client = Client::connect(&arguments.dir)?;
+    let client = Client::connect_with(&arguments.dir, &ClientOptions::patient())?;
     if arguments.exclusive {
         let publication = client.add_exclusive_publication(&arguments.channel, arguments.stream_id)?;
         publish(&client, arguments, publication.facts().registration_id, |message| publication.offer(message))

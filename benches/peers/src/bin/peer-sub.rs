@@ -5,7 +5,7 @@
 //! writes each whole message in the chosen form (see `gannet_peers::records`) until N messages have arrived, until
 //! standard input ends, or, without `--keep-going yes`, until the first image has ended and is read to its end.
 
-use gannet_peers::client::{Client, FragmentAssembler};
+use gannet_peers::client::{Client, ClientOptions, FragmentAssembler};
 use gannet_peers::records::Format;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let client = Client::connect(&arguments.dir)?;
+    let client = Client::connect_with(&arguments.dir, &ClientOptions::patient())?;
     let subscription = client.add_subscription(&arguments.channel, arguments.stream_id)?;
     eprintln!("ready");
     let stop = stop_when_input_ends();

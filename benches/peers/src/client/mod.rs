@@ -70,6 +70,13 @@ unsafe impl Send for ClientCore {}
 // SAFETY: as for Send.
 unsafe impl Sync for ClientCore {}
 
+impl ClientOptions {
+    /// The default options with a long timeout, for tests: a busy machine may not run the driver for a while.
+    pub fn patient() -> Self {
+        Self { driver_timeout: Some(Duration::from_secs(60)), ..Self::default() }
+    }
+}
+
 impl ClientCore {
     fn lock(&self) -> Option<MutexGuard<'_, ()>> {
         self.invoked.as_ref().map(|mutex| mutex.lock().unwrap_or_else(PoisonError::into_inner))

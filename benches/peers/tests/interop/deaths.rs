@@ -20,8 +20,8 @@ const SUBSCRIBER_POSITION: i32 = 4;
 /// while.
 fn start(setup: &Setup) -> Running {
     let options = DriverOptions::default()
-        .with("aeron.client.liveness.timeout", "10s")
-        .with("aeron.publication.unblock.timeout", "10100ms");
+        .with("aeron.client.liveness.timeout", "15s")
+        .with("aeron.publication.unblock.timeout", "15100ms");
     let settings = EndpointSettings { keepalive_interval: Some(Duration::from_millis(50)), ..PATIENT };
     setup.start_with(options, settings)
 }

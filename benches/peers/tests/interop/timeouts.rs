@@ -14,7 +14,7 @@ const UNBLOCKED_PUBLICATIONS: i32 = 19;
 
 /// Clients with short timeouts.
 const QUICK: EndpointSettings = EndpointSettings {
-    driver_timeout: Some(Duration::from_secs(10)),
+    driver_timeout: Some(Duration::from_secs(15)),
     keepalive_interval: Some(Duration::from_millis(50)),
 };
 
@@ -47,8 +47,8 @@ pub(crate) fn a_stopped_driver_is_noticed_by_both_ends(setup: &Setup) {
 
 pub(crate) fn a_claim_left_behind_is_unblocked(setup: &Setup) {
     let options = DriverOptions::default()
-        .with("aeron.client.liveness.timeout", "10s")
-        .with("aeron.publication.unblock.timeout", "10100ms");
+        .with("aeron.client.liveness.timeout", "15s")
+        .with("aeron.publication.unblock.timeout", "15100ms");
     let settings = EndpointSettings { driver_timeout: PATIENT.driver_timeout, ..QUICK };
     let running = setup.start_with(options, settings);
     let (mut publication, mut subscription) = running.stream(Kind::Concurrent);

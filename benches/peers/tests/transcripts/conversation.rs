@@ -7,6 +7,7 @@
 //! difference between transcripts then proves nothing, and the conversation is repeated with both drivers.
 
 use std::collections::HashMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,6 +48,15 @@ pub(crate) const STREAM: StreamId = StreamId::new(1001);
 
 /// A client id for the sentinel commands. That client never registers.
 const NOBODY: ClientId = ClientId::new(i64::MAX);
+
+/// What a conversation unwinds with when it cannot go on: it stood still for so long that the driver took a client for
+/// dead, and this is missing now.
+struct Abandoned(&'static str);
+
+/// What is there unless the driver has given its client up.
+fn still<T>(found: Option<T>, what: &'static str) -> T {
+    found.unwrap_or_else(|| panic::resume_unwind(Box::new(Abandoned(what))))
+}
 
 /// A conversation with one driver, and its transcript so far.
 pub(crate) struct Conversation {
@@ -239,23 +249,26 @@ impl Conversation {
         self.write(said);
     }
 
-    /// Waits for ticks until an event whose line begins with `start`. Its time is left out of the transcript. The
-    /// clients in `alive` are kept alive.
-    pub(crate) fn until(&mut self, start: &str, alive: &[ClientId]) {
+    /// Waits for ticks until the transcript has `count` events whose lines begin with `start`. Their time is left out of
+    /// it. The clients in `alive` are kept alive. All events count, since some may come before this is called if this
+    /// process stood still.
+    pub(crate) fn until(&mut self, count: usize, start: &str, alive: &[ClientId]) {
         let deadline = Instant::now() + PATIENCE;
+        let awaited = format!("< {start}");
+        let earlier = self.transcript.iter().filter(|line| line.starts_with(&awaited)).count();
         let mut said = Vec::new();
-        while !said.iter().any(|line: &String| line.starts_with(start)) {
-            assert!(Instant::now() < deadline, "{start}: not said, but {said:?}");
+        while earlier + said.iter().filter(|line: &&String| line.starts_with(&awaited)).count() < count {
+            assert!(Instant::now() < deadline, "{start}: not said {count} times, but {said:?}");
             alive.iter().for_each(|&client| self.beat(client));
             self.has_ticked();
             let before = self.beat;
-            self.collect_until_answered(|line| said.push(line));
+            self.collect_until_answered(|line| said.push(format!("< {line}")));
             self.has_ticked();
             // The awaited event may then be more than one tick old, and what the others say be among it.
             self.is_disturbed |= self.has_missed_ticks(before);
         }
         self.write([format!("-- until {start}")]);
-        self.write(said.into_iter().map(|line| format!("< {line}")));
+        self.write(said);
     }
 
     /// Waits, with one client kept alive, until a system counter has this value.
@@ -272,7 +285,7 @@ impl Conversation {
 
     /// Records the headers of frames in the first term of a log.
     pub(crate) fn write_frames(&mut self, publication: &Publication, offset: usize, count: usize) {
-        let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
+        let snapshot = still(Snapshot::of(Path::new(&publication.path)).ok(), "a log file");
         let mut offset = offset;
         for _ in 0..count {
             let length = snapshot.i32(offset);
@@ -316,7 +329,7 @@ impl Conversation {
 
     /// Records the metadata of a publication's log. Its initial term id and session id must be set by the channel.
     pub(crate) fn write_log_metadata(&mut self, publication: &Publication) {
-        let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
+        let snapshot = still(Snapshot::of(Path::new(&publication.path)).ok(), "a log file");
         let start = snapshot.log_metadata_offset();
         self.transcript.push(format!("# log of {} bytes", snapshot.bytes().len()));
         for offset in (0..512).step_by(8) {
@@ -347,21 +360,21 @@ impl Conversation {
         self.publications.last().expect("a publication").clone()
     }
 
-    /// The images that were announced, oldest first.
-    pub(crate) fn images(&self) -> &[Image] {
-        &self.images
+    /// An image by its number, in the order in which they were announced.
+    pub(crate) fn image(&self, number: usize) -> Image {
+        still(self.images.get(number).cloned(), "an image")
     }
 
     /// Records the limit and position of a publication.
     pub(crate) fn write_limit(&mut self, publication: &Publication) {
-        let limit = self.counters.value(publication.limit).expect("a limit");
+        let limit = still(self.counters.value(publication.limit), "a limit");
         self.write([format!("# limit {limit}")]);
     }
 
     pub(crate) fn appender(&self, publication: &Publication) -> ConcurrentAppender {
-        let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite, RAW).expect("a log");
-        ConcurrentAppender::new(&log, self.counters.own_value(publication.limit).expect("a limit"))
-            .expect("an appender")
+        let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite, RAW);
+        let limit = still(self.counters.own_value(publication.limit), "a limit");
+        ConcurrentAppender::new(&still(log.ok(), "a log"), limit).expect("an appender")
     }
 
     /// Publishes messages of `length` bytes. Records the position of the last, and why no more were accepted.
@@ -384,8 +397,8 @@ impl Conversation {
 
     /// Reads at most `limit` fragments and records the position.
     pub(crate) fn poll(&mut self, image: &Image, limit: usize) {
-        let log = LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite, RAW).expect("a log");
-        let position = self.counters.own_value(image.position).expect("a position");
+        let log = still(LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite, RAW).ok(), "a log");
+        let position = still(self.counters.own_value(image.position), "a position");
         let mut reader = ImageReader::new(log, position);
         let read = reader.poll(|_| {}, limit);
         self.write([format!("# read {read} up to {}", reader.position())]);
@@ -393,13 +406,10 @@ impl Conversation {
 
     /// Stores the client's heartbeat, as clients do.
     pub(crate) fn beat(&mut self, client: ClientId) {
-        let Some(heartbeat) = self.counters.find(11, RegistrationId::new(client.get())) else {
-            // This conversation stood still for so long that the driver takes the client for dead.
-            self.is_disturbed = true;
-            return;
-        };
+        let heartbeat = self.counters.find(11, RegistrationId::new(client.get()));
+        let heartbeat = still(heartbeat.and_then(|id| self.counters.own_value(id)), "a heartbeat");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        self.counters.own_value(heartbeat).expect("a heartbeat").store_release(now.as_millis() as i64);
+        heartbeat.store_release(now.as_millis() as i64);
     }
 
     // The commands.
@@ -555,9 +565,14 @@ fn show(event: &Event<'_>, sessions: &mut HashMap<SessionId, usize>) -> String {
 /// Runs the same conversation with both drivers and compares the transcripts.
 #[track_caller]
 pub(crate) fn compare(options: &DriverOptions, conversation: impl Fn(&mut Conversation)) {
+    // An abandoned one ends with a line of its own, so that it is like no other.
     let transcript = |kind, tick| {
         let mut with = Conversation::begin(kind, options.clone(), tick);
-        conversation(&mut with);
+        if let Err(reason) = panic::catch_unwind(AssertUnwindSafe(|| conversation(&mut with))) {
+            let Abandoned(what) = *reason.downcast().unwrap_or_else(|failure| panic::resume_unwind(failure));
+            with.note(&format!("abandoned with {kind:?}'s driver, without {what}"));
+            with.is_disturbed = true;
+        }
         (with.transcript, with.is_disturbed)
     };
     let (mut aeron, mut gannet) = (Vec::new(), Vec::new());

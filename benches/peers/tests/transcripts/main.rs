@@ -91,7 +91,7 @@ fn limits_move_alike() {
         with.ticks(1);
         with.write_limit(&publication);
         with.offer(&publication, 100, 5);
-        let image = with.images()[0].clone();
+        let image = with.image(0);
         with.poll(&image, 3);
         with.ticks(1);
         with.write_limit(&publication);
@@ -101,7 +101,7 @@ fn limits_move_alike() {
         with.write_limit(&publication);
         with.offer(&publication, 100, 1);
         with.add_subscription(client, "aeron:ipc");
-        let image = with.images()[1].clone();
+        let image = with.image(1);
         with.poll(&image, 10);
         with.offer(&publication, 1000, 100);
         with.ticks(1);
@@ -128,7 +128,7 @@ fn streams_drain_and_are_revoked_alike() {
         with.ticks(2);
         with.write_limit(&drained);
         with.add_subscription(client, "aeron:ipc?alias=late");
-        let images = with.images().to_vec();
+        let images = [with.image(0), with.image(1)];
         with.poll(&images[0], 10);
         with.ticks(1);
         with.poll(&images[1], 10);
@@ -158,7 +158,7 @@ fn images_are_rejected_alike() {
         with.add_subscription(client, "aeron:ipc");
         with.ticks(1);
         with.offer(&publication, 100, 3);
-        let image = with.images()[0].clone();
+        let image = with.image(0);
         with.poll(&image, 2);
         with.ticks(1);
         with.reject(publication.original, "because");
@@ -167,7 +167,7 @@ fn images_are_rejected_alike() {
         with.reject(publication.original, &"x".repeat(1024));
         with.add_subscription(client, "aeron:ipc?alias=too-early");
         with.write_counters();
-        with.until("ON_AVAILABLE_IMAGE", &[]);
+        with.until(2, "ON_AVAILABLE_IMAGE", &[]);
         with.write_counters();
         with.write_system_counter(42);
     });
@@ -212,12 +212,12 @@ fn clients_die_alike() {
         with.add_counter(dead, b"", "second");
         with.ticks(1);
         with.offer(&publication, 100, 1);
-        with.until("ON_UNAVAILABLE_COUNTER", &[alive]);
+        with.until(1, "ON_UNAVAILABLE_COUNTER", &[alive]);
         with.beat(alive);
         with.ticks(1);
         with.write_counters();
         with.write_system_counter(24);
-        let image = with.images()[0].clone();
+        let image = with.image(0);
         with.poll(&image, 10);
         with.beat(alive);
         with.ticks(4);
@@ -355,10 +355,10 @@ fn untethered_subscribers_are_left_behind_alike() {
         let slow = with.add_subscription(client, "aeron:ipc?tether=false|alias=slow");
         with.ticks(1);
         with.offer(&publication, 1000, 100);
-        let image = with.images()[0].clone();
+        let image = with.image(0);
         with.poll(&image, 100);
-        with.until("ON_UNAVAILABLE_IMAGE", &[]);
-        with.until("ON_AVAILABLE_IMAGE", &[]);
+        with.until(1, "ON_UNAVAILABLE_IMAGE", &[]);
+        with.until(3, "ON_AVAILABLE_IMAGE", &[]);
         with.write_counters();
         with.beat(client);
         with.remove_subscription(client, slow);
@@ -376,7 +376,7 @@ fn dead_publishers_are_got_past_alike() {
         let publication = with.publication();
         with.add_subscription(client, "aeron:ipc");
         with.ticks(1);
-        let image = with.images()[0].clone();
+        let image = with.image(0);
         // Claimed and not committed, with a message behind it that must not be lost.
         std::mem::forget(with.appender(&publication).try_claim(48).expect("a claim"));
         with.offer(&publication, 10, 1);

@@ -266,8 +266,9 @@ fn the_c_client_answers_on_response_channels() {
 fn a_rejection_by_the_c_client_is_told_to_the_publisher() {
     for (sending, receiving) in PAIRINGS {
         let (from, to) = (Site::start(sending), Site::start(receiving));
-        let channel = format!("aeron:udp?{}", endpoint());
         for kind in Kind::ALL {
+            // One for each: an address that is being closed is refused for a moment.
+            let channel = format!("aeron:udp?{}", endpoint());
             let mut subscriptions = [to.subscribe(&format!("{channel}|rejoin=false"))];
             let mut publication = from.publish(kind, &format!("{channel}|{TERM}"));
             pass(&mut *publication, &mut subscriptions, &[100; 20]);

@@ -6,9 +6,9 @@ use gannet_peers::driver::DriverKind;
 
 const BOTH: [DriverKind; 2] = [DriverKind::Aeron, DriverKind::Gannet];
 const SOON: [(&str, &str); 3] = [
-    ("aeron.image.liveness.timeout", "10s"),
-    ("aeron.publication.connection.timeout", "10s"),
-    ("aeron.flow.control.receiver.timeout", "10s"),
+    ("aeron.image.liveness.timeout", "15s"),
+    ("aeron.publication.connection.timeout", "15s"),
+    ("aeron.flow.control.receiver.timeout", "15s"),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! One publication with receivers of both kinds: multicast, receivers that register, and several destinations.
 
 use crate::hosts::{Host, STREAM, Way, deliver, free_port, wait_for};
+use gannet::counters::type_id;
 use gannet::{ExclusivePublication, Subscription};
 use gannet_peers::driver::DriverKind;
 
@@ -56,6 +57,12 @@ fn late_joiners_join_where_the_stream_is() {
             subscriptions.push(hosts[late].client.add_subscription(&received[1], STREAM).unwrap());
             wait_for("the late one's image", || subscriptions[1].is_connected());
             assert_eq!(Some(subscriptions[1].images()[0].join_position()), publication.position(), "{case}");
+            // Until the sender knows of it, nothing keeps the stream from advancing past its window.
+            wait_for("the sender's word of it", || {
+                let counters = from.client.counters();
+                let receivers = counters.find(type_id::FLOW_CONTROL_RECEIVERS, publication.registration_id());
+                receivers.and_then(|id| counters.value(id)) == Some(2)
+            });
             deliver(&mut publication, &mut subscriptions, &[300; 300]);
             drop(subscriptions);
             wait_for("end of the connection", || !publication.is_connected());

@@ -43,12 +43,14 @@ impl Host {
     }
 }
 
-/// Timeouts that no pause of a busy machine comes near, but for tests of timeouts: a stream that begins anew, or a group
-/// that goes on without a receiver, is not what the others are about.
-const PATIENT: [(&str, &str); 4] = [
+/// Timeouts that no pause of a busy machine comes near, but for tests of timeouts: a stream that begins anew, a group that
+/// goes on without a receiver, or a publication that goes before it could tell of its end, is not what the others are
+/// about.
+const PATIENT: [(&str, &str); 5] = [
     ("aeron.timer.interval", "50ms"),
     ("aeron.image.liveness.timeout", "60s"),
     ("aeron.publication.connection.timeout", "60s"),
+    ("aeron.publication.linger.timeout", "60s"),
     ("aeron.flow.control.receiver.timeout", "60s"),
 ];
 

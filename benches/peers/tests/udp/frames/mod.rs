@@ -164,7 +164,7 @@ fn a_registration_is_told_alike() {
         scene.transcript.wait_for_more(BACK, "SM 80 36 of 0:0 window 0 at 0:0");
         scene.send(100);
         scene.settle();
-        assert_eq!(scene.of_sender(type_id::MDC_DESTINATIONS), Some(1), "{pairing:?}");
+        wait_for("registration", || scene.of_sender(type_id::MDC_DESTINATIONS) == Some(1));
         scene.send_unheard(200);
         scene.settle();
         // It was sent to nobody, so the receiver has to ask for it.
