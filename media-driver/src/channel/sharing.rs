@@ -18,13 +18,8 @@ impl UdpChannel {
     }
 
     fn check_tagged(&self, existing: &Self) -> Result<(), ChannelError> {
-        let mismatch = |difference| {
-            Err(ChannelError::TagMismatch {
-                channel: self.uri().text().to_owned(),
-                existing: existing.uri().text().to_owned(),
-                difference,
-            })
-        };
+        let mismatch =
+            |difference| Err(ChannelError::TagMismatch { existing: existing.uri().text().to_owned(), difference });
         let (mode, other) = (&self.params().control_mode, &existing.params().control_mode);
         if mode.is_some() && mode != other {
             return mismatch("control-mode");

@@ -61,15 +61,14 @@ impl UdpChannel {
     pub fn new(uri: &ChannelUri, usage: Usage, surroundings: &Surroundings<'_>) -> Result<Self, ChannelError> {
         usage.check(uri)?;
         let params = uri.params();
-        let control = params.control.as_ref().map(|address| resolve(uri, address, surroundings)).transpose()?;
-        let endpoint = params.endpoint.as_ref().map(|address| resolve(uri, address, surroundings)).transpose()?;
+        let control = params.control.as_ref().map(|address| resolve(address, surroundings)).transpose()?;
+        let endpoint = params.endpoint.as_ref().map(|address| resolve(address, surroundings)).transpose()?;
         let is_v4 = endpoint.or(control).is_none_or(|address| address.is_ipv4());
         let remote = endpoint.unwrap_or(SocketAddr::new(unspecified(is_v4), 0));
         let is_multicast = remote.ip().is_multicast();
         let (interface, port) = local_interface(uri, is_v4, is_multicast, surroundings)?;
         let remote_control = if is_multicast {
-            control_group(remote)
-                .map_err(|found| ChannelError::EvenMulticast { channel: uri.text().to_owned(), found })?
+            control_group(remote).map_err(|found| ChannelError::EvenMulticast { found })?
         } else {
             remote
         };
@@ -213,16 +212,15 @@ fn unspecified(is_v4: bool) -> IpAddr {
     if is_v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
 }
 
-fn resolve(uri: &ChannelUri, address: &HostAndPort, around: &Surroundings<'_>) -> Result<SocketAddr, ChannelError> {
-    Ok(SocketAddr::new(resolve_host(uri, address.host(), around)?, address.port()))
+fn resolve(address: &HostAndPort, around: &Surroundings<'_>) -> Result<SocketAddr, ChannelError> {
+    Ok(SocketAddr::new(resolve_host(address.host(), around)?, address.port()))
 }
 
-fn resolve_host(uri: &ChannelUri, host: &Host, around: &Surroundings<'_>) -> Result<IpAddr, ChannelError> {
+fn resolve_host(host: &Host, around: &Surroundings<'_>) -> Result<IpAddr, ChannelError> {
     match host {
         Host::V4(address) => Ok((*address).into()),
         Host::V6(address) => Ok((*address).into()),
-        Host::Name(name) => (around.resolve)(name)
-            .ok_or_else(|| ChannelError::UnknownHost { channel: uri.text().to_owned(), name: name.clone() }),
+        Host::Name(name) => (around.resolve)(name).ok_or_else(|| ChannelError::UnknownHost { name: name.clone() }),
     }
 }
 
@@ -234,7 +232,7 @@ fn local_interface(
     around: &Surroundings<'_>,
 ) -> Result<(LocalInterface, u16), ChannelError> {
     let any = unspecified(is_v4);
-    let missing = |wanted: String| ChannelError::NoInterface { channel: uri.text().to_owned(), wanted };
+    let missing = |wanted: String| ChannelError::NoInterface { wanted };
     let local = |one: &NetworkInterface| LocalInterface { address: one.address, index: one.index };
     let Some(stated) = &uri.params().interface else {
         if !is_multicast {
@@ -249,7 +247,7 @@ fn local_interface(
             around.interfaces.iter().find(|one| one.is_up && one.name == *device && one.address.is_ipv4() == is_v4)
         }
         InterfaceName::Address(host) => {
-            let wanted = resolve_host(uri, host, around)?;
+            let wanted = resolve_host(host, around)?;
             if wanted.is_unspecified() && !is_multicast {
                 return Ok((LocalInterface { address: wanted, index: 0 }, stated.port()));
             }

@@ -35,7 +35,7 @@ impl Usage {
 
     pub(super) fn check(self, uri: &ChannelUri) -> Result<(), ChannelError> {
         if uri.media() != Media::Udp {
-            return Err(ChannelError::NotUdp { channel: uri.text().to_owned() });
+            return Err(ChannelError::NotUdp);
         }
         if self.is_destination() {
             self.check_destination(uri)?;
@@ -55,10 +55,7 @@ impl Usage {
             ("control-mode=response", params.control_mode == Some(ControlMode::Response)),
         ];
         match refused.into_iter().find(|(_, is_stated)| *is_stated) {
-            Some((parameter, _)) => {
-                let channel = uri.text().to_owned();
-                Err(ChannelError::NotAllowed { channel, usage: self.name(), parameter })
-            }
+            Some((parameter, _)) => Err(ChannelError::NotAllowed { usage: self.name(), parameter }),
             None => Ok(()),
         }
     }
@@ -66,8 +63,7 @@ impl Usage {
     /// Checks that an address to which datagrams are sent has a port.
     fn check_ports(self, uri: &ChannelUri) -> Result<(), ChannelError> {
         let params = uri.params();
-        let no_port =
-            |parameter| ChannelError::NoPort { channel: uri.text().to_owned(), usage: self.name(), parameter };
+        let no_port = |parameter| ChannelError::NoPort { usage: self.name(), parameter };
         let has_port_0 = |address: &Option<gannet::channel_uri::HostAndPort>| {
             address.as_ref().is_some_and(|address| address.port() == 0)
         };
@@ -77,7 +73,7 @@ impl Usage {
         match self {
             Self::Publication => {
                 if params.endpoint.is_none() && params.control.is_some() && !is_sent_to_others {
-                    return Err(ChannelError::NowhereToSend { channel: uri.text().to_owned() });
+                    return Err(ChannelError::NowhereToSend);
                 }
                 if has_port_0(&params.endpoint) && !is_sent_to_others && !uri.is_spy() {
                     return Err(no_port("endpoint"));

@@ -37,8 +37,8 @@ pub(super) enum CommandError {
     NoPort(#[from] PortsExhausted),
     #[error("nothing can be published to an aeron-spy: channel, which only reads")]
     SpyPublication,
-    #[error("no endpoint has the channel tag of {channel}: state an address, or add the channel that it names first")]
-    UnknownTag { channel: String },
+    #[error("no endpoint has its channel tag: state an address, or add the channel that it names first")]
+    UnknownTag,
     #[error("control-mode=response needs response-correlation-id, the correlation id of the request's image")]
     MissingResponseCorrelation,
     #[error("image {image} did not ask for a response")]
@@ -118,7 +118,7 @@ impl CommandError {
             | Self::NoDestination
             | Self::WildcardPort { .. }
             | Self::NoPort(_)
-            | Self::UnknownTag { .. }
+            | Self::UnknownTag
             | Self::MissingResponseCorrelation
             | Self::NoResponseWanted { .. }
             | Self::UnknownResponseSubscription { .. }

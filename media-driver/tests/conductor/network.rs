@@ -604,10 +604,9 @@ fn names_are_looked_up_again() {
     driver.names = Some([].into());
     driver.conductor.on_sender_event(SenderEvent::Silent(place));
     look_up(&mut driver);
-    assert!(
-        driver.error_texts().iter().any(|text| text.contains("localhost")),
-        "a name that leads nowhere is reported"
-    );
+    let told = driver.error_texts().pop().unwrap();
+    assert_eq!(told.matches(CHANNEL).count(), 1, "a name that leads nowhere is reported: {told}");
+    assert!(told.ends_with("cannot resolve localhost: no address is known for it; it is looked up again"), "{told}");
 }
 
 /// A channel's tag leads to its endpoint also after the endpoint's name has got another address.
@@ -1030,6 +1029,7 @@ fn channels_are_refused_with_the_references_codes() {
         let events = driver.run(&command);
         let expected = format!("error {code} for {}: ", command.correlation_id());
         assert!(events.len() == 1 && events[0].starts_with(&expected), "{channel}: {events:?}, not {code}");
+        reported_with_its_channel(driver, channel);
     };
     for (channel, code) in [
         ("aeron:udp", 1),
@@ -1110,5 +1110,16 @@ fn destinations_are_refused_with_the_references_codes() {
         let events = driver.run(&command);
         let expected = format!("error {code} for {}: ", body.correlation_id);
         assert!(events.len() == 1 && events[0].starts_with(&expected), "{channel}: {events:?}, not {code}");
+        if channel.contains('?') {
+            reported_with_its_channel(&driver, channel);
+        }
     }
+}
+
+/// The newest entry of the error log names the channel, and names it once. The client's error does not, since the client
+/// knows its channel.
+fn reported_with_its_channel(driver: &Driver, channel: &str) {
+    let text = driver.error_texts().pop().unwrap();
+    let after = text.split_once(&format!(" {channel}: ")).map(|(_, after)| after);
+    assert!(after.is_some_and(|error| !error.contains(&format!("{channel}:"))), "{channel}: {text}");
 }

@@ -7,11 +7,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
+use gannet::command::ErrorCode;
 use gannet::time::MonotonicNanos;
 
 use super::Network;
 use crate::channel::{UdpChannel, Usage, names};
 use crate::conductor::Core;
+use crate::conductor::events::clip;
+use crate::conductor::reporting::MAX_REPORTED_CHANNEL;
 use crate::mailbox::{
     EndpointError, EndpointId, LookupId, NamedPlace, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
 };
@@ -109,10 +112,8 @@ impl Core {
         let channel = match channel {
             Ok(channel) => channel,
             Err(error) => {
-                self.report(&format!(
-                    "({}) {error}; it is looked up again",
-                    gannet::command::ErrorCode::UnknownHost.get()
-                ));
+                let uri = named.uri.clone();
+                self.report_unresolved(&uri, error);
                 return true;
             }
         };
@@ -146,6 +147,12 @@ impl Core {
             }
         }
         true
+    }
+
+    /// Reports a name that does not resolve, and is looked up again until it does.
+    pub(super) fn report_unresolved(&mut self, uri: &ChannelUri, error: &EndpointError) {
+        let (code, channel) = (ErrorCode::UnknownHost.get(), clip(uri.text(), MAX_REPORTED_CHANNEL));
+        self.report(&format!("({code}) {channel}: {error}; it is looked up again"));
     }
 
     /// Handles a failure to connect an endpoint to the new address of its name. Reports it if the endpoint still

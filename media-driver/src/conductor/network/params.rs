@@ -93,7 +93,7 @@ pub(in crate::conductor) fn check_original(channel: &UdpChannel, is_there: bool)
     if is_there || says_where || needs_no_address {
         return Ok(());
     }
-    Err(CommandError::UnknownTag { channel: channel.uri().text().to_owned() })
+    Err(CommandError::UnknownTag)
 }
 
 /// The destinations of a publication's endpoint. Responses are sent to the address that each publication learns.

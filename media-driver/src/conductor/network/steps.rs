@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
-use gannet::command::{ErrorCode, Text};
+use gannet::command::Text;
 use gannet::types::{ClientId, CorrelationId};
 
 use super::endpoints::{self, Endpoint, Socket};
@@ -83,7 +83,7 @@ impl Core {
             Err(error @ EndpointError::UnknownHost(_)) => match pending.what {
                 // As in the reference, the destination is skipped until its name can be resolved.
                 Pending::AddDestination { publication } => {
-                    self.report(&format!("({}) {error}; it is looked up again", ErrorCode::UnknownHost.get()));
+                    self.report_unresolved(&pending.uri, &error);
                     self.carry_on(pending, |core, pending| core.finish_destination(&pending, publication, None));
                 }
                 Pending::RemoveDestination { publication } => {
