@@ -21,5 +21,5 @@ pub(crate) use stop::Stop;
 pub(crate) use target::{DriverDir, Stream, advise_on_driver};
 pub(crate) use values::{
     Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
-    power_of_two, recording_id, sequence, session_id, stream_id,
+    power_of_two, recording_id, session_id, stream_id,
 };

@@ -135,11 +135,6 @@ pub(crate) fn position(text: &str) -> Result<i64, String> {
     from_zero(text, "expected a position in bytes such as 65536")
 }
 
-/// Parses the sequence number of a message.
-pub(crate) fn sequence(text: &str) -> Result<i64, String> {
-    from_zero(text, "expected the number of a message, the first of which is 0")
-}
-
 fn id(text: &str, expected: &str) -> Result<i32, String> {
     text.parse().map_err(|_| expected.to_owned())
 }
@@ -237,8 +232,8 @@ mod tests {
         assert_eq!((stream_id("-7"), session_id("-7"), counter_type("10")), (Ok(-7), Ok(-7), Ok(10)));
         assert_eq!(stream_id("abc"), Err("expected a 32-bit stream id such as 1001".to_owned()));
         assert!(session_id("3000000000").is_err() && counter_type("x").is_err());
-        assert_eq!((recording_id("0"), position("64"), sequence("3")), (Ok(0), Ok(64), Ok(3)));
-        assert!(recording_id("-1").is_err() && position("x").is_err() && sequence("-1").is_err());
+        assert_eq!((recording_id("0"), position("64")), (Ok(0), Ok(64)));
+        assert!(recording_id("-1").is_err() && position("x").is_err());
     }
 
     #[test]

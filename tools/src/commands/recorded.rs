@@ -41,13 +41,22 @@ pub(super) fn place(text: &str) -> Result<Start, String> {
         "start" => Ok(Start::Begin),
         "end" => Ok(Start::End),
         _ => match text.parse() {
-            Ok(position) => Ok(Start::Position(Position::new(position))),
+            Ok(position @ 0..) => Ok(Start::Position(Position::new(position))),
+            Ok(_) => Err("expected a position in bytes such as 65536".to_owned()),
             Err(_) => moment(text.strip_prefix("time:").unwrap_or(text)).map(Start::Time).map_err(|_| {
                 "expected start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as \
                  2026-01-31T08:30:00Z"
                     .to_owned()
             }),
         },
+    }
+}
+
+/// The position to end at for a place. One that is stated may be within a message.
+pub(super) fn end_of(recording: &Recording, place: Start) -> anyhow::Result<Position> {
+    match place {
+        Start::Position(position) => Ok(position),
+        place => Ok(recording.tailer(place)?.position()),
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
         assert_eq!(place("cycle:-3"), Ok(Start::Cycle(-3)));
         assert_eq!(place("time:42"), Ok(Start::Time(EpochNanos::new(42))));
         assert_eq!(place("1970-01-01T00:00:01Z"), Ok(Start::Time(EpochNanos::new(1_000_000_000))));
-        for text in ["", "soon", "seq:", "seq:x", "cycle:", "cycle:now", "time:"] {
+        for text in ["", "soon", "-64", "seq:", "seq:x", "cycle:", "cycle:now", "time:"] {
             assert!(place(text).is_err(), "{text}");
         }
     }

@@ -33,7 +33,8 @@ pub(crate) struct Args {
     dir: DriverDir,
     #[command(flatten)]
     patience: DriverPatience,
-    /// Where to start: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    /// Where to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place)]
     from: Start,
     /// Where to end, in the same form; a message that begins there is not replayed [default: where the recording ends

@@ -63,7 +63,8 @@ pub(crate) struct Args {
     /// The recording to begin with [default: the last one]
     #[arg(long, value_name = "ID", requires = "from_journal", value_parser = recording_id)]
     recording: Option<i64>,
-    /// Where in the recording to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    /// Where in the recording to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time
+    /// such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place, requires = "from_journal")]
     from: Start,
     /// Do not compare what was recorded with its checksums; this is faster

@@ -56,7 +56,8 @@ fn a_journal_in_use_is_listed_described_read_and_searched() {
     assert!(texts(&backwards).iter().rev().eq(texts(&all).iter()));
     let position = all[2_000]["position"].to_string();
     for arguments in [
-        &["--from-sequence", "2000"] as &[&str],
+        &["--from", "seq:2000"] as &[&str],
+        &["--from", &position],
         &["--from-position", &position],
         &["--since", "3000"],
         &["--text", "message 2000"],
@@ -70,7 +71,7 @@ fn a_journal_in_use_is_listed_described_read_and_searched() {
         ["message 10", "message 11"]
     );
     assert_eq!(texts(&lines(&run(&["tail", "-n", "2", "--json"]))), ["message 2998", "message 2999"]);
-    assert_eq!(text(&run(&["find", "--sequence", "7", "--brief"])).split(' ').nth(1), Some("7"));
+    assert_eq!(text(&run(&["find", "--from", "seq:7", "--brief"])).split(' ').nth(1), Some("7"));
     let none = ended(&["find", "--text", "nowhere", "--dir", path]);
     assert_eq!((none.status.code(), none.stdout.len()), (Some(1), 0));
     assert_eq!(lines(&run(&["verify", "--json"]))[0]["damaged"], 0);
@@ -127,7 +128,7 @@ fn segments_are_pruned_from_a_journal_in_use() {
     assert!(described["pruned"]["segments"].as_u64() > Some(4), "{described}");
     let rest = lines(&ended(&["cat", "--json", "--dir", path]).success());
     assert!(!rest.is_empty() && rest.last().expect("a message")["sequence"] == 7_999);
-    let gone = ended(&["cat", "--from-sequence", "3", "--dir", path]);
+    let gone = ended(&["cat", "--from", "seq:3", "--dir", path]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(gone.stderr.contains("does not have message number 3 any more: it begins at position"), "{}", gone.stderr);
 
@@ -164,10 +165,10 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     }
     assert_eq!((packets.len(), &packets[7]), (202, &(0, 1_007, b"message 7".to_vec())));
     assert_eq!(packets[200], (5, 7, b"say \"x\", y".to_vec()));
-    let exported = run(&["--format", "jsonl", "--from-sequence", "199"]);
-    let read = ended(&["cat", "--json", "--from-sequence", "199", "--dir", path]).success();
+    let exported = run(&["--format", "jsonl", "--from", "seq:199"]);
+    let read = ended(&["cat", "--json", "--from", "seq:199", "--dir", path]).success();
     assert!(exported == read && lines(&exported).len() == 3);
-    let rows = run(&["--format", "csv", "--from-sequence", "200"]);
+    let rows = run(&["--format", "csv", "--from", "seq:200"]);
     let rows: Vec<&str> = text(&rows).lines().collect();
     assert_eq!(rows[0], "position,next_position,sequence,time_ns,length,text,hex");
     assert!(rows[1].ends_with(",200,5000000007,10,\"say \"\"x\"\", y\",736179202278222c2079"), "{}", rows[1]);
@@ -175,9 +176,9 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     let chosen = run(&["--format", "csv", "--text", "message 1", "--until", "1012"]);
     assert_eq!(text(&chosen).lines().count(), 1 + 3, "1, 10 and 11");
     let position = lines(&exported)[0]["position"].to_string();
-    assert_eq!(text(&run(&["--format", "jsonl", "--to-position", &position])).lines().count(), 199);
+    assert_eq!(text(&run(&["--format", "jsonl", "--to", &position])).lines().count(), 199);
     assert_eq!(ended(&["export", "--dir", path]).status.code(), Some(2), "a format has to be said");
-    assert!(run(&["--json", "--from-sequence", "199"]) == exported, "the same as --format jsonl");
+    assert!(run(&["--json", "--from", "seq:199"]) == exported, "the same as --format jsonl");
     let both = ended(&["export", "--json", "--format", "csv", "--dir", path]);
     assert!(both.code() == Some(2) && both.stderr.contains("--json is the same as --format jsonl"), "{both:?}");
 }
@@ -479,19 +480,19 @@ fn damage_is_passed_over_in_both_directions_and_at_the_end() {
     assert_eq!(read(&["tail", "-n", "5"]), (Some(1), but(2_996, 2_994..3_000), 1));
     assert_eq!(read(&["cat", "--since", "3990"]), (Some(1), but(2_996, 2_990..3_000), 1));
     let positions = |number: usize| all[number]["position"].to_string();
-    assert_eq!(read(&["cat", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
-    assert_eq!(read(&["cat", "--from-sequence", "7", "--to-position", &positions(9)]), (Some(0), vec![7, 8], 0));
-    let reversed = read(&["cat", "--reverse", "--to-position", &positions(2_998)]);
+    assert_eq!(read(&["cat", "--from", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
+    assert_eq!(read(&["cat", "--from", "seq:7", "--to", &positions(9)]), (Some(0), vec![7, 8], 0));
+    let reversed = read(&["cat", "--reverse", "--to", &positions(2_998)]);
     assert_eq!(reversed, (Some(0), vec![2_999, 2_998], 0));
     // A position within a message is after its beginning.
     let within = format!("{}", positions(2_998).parse::<i64>().expect("a number") + 8);
     assert_eq!(read(&["cat", "--reverse", "--to-position", &within]), (Some(0), vec![2_999], 0));
-    assert_eq!(read(&["tail", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
+    assert_eq!(read(&["tail", "--from", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
 
     // When followed, damage at the very end is reported once, and messages appended after it are shown.
     overwrite(2_999);
     let from = positions(2_998);
-    let arguments = ["journal", "tail", "--from-position", &from, "-f", "--count", "4", "--json", "--dir", path];
+    let arguments = ["journal", "tail", "--from", &from, "-f", "--count", "4", "--json", "--dir", path];
     let follower = Process::spawn(&mut gannet(&arguments), None);
     let mut appender = journal.appender().expect("an appender");
     for number in 0..3 {

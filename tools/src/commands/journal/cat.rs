@@ -1,14 +1,14 @@
 //! `gannet journal cat`: the messages of a recording, forwards or backwards.
 
 use gannet::journal::{Start, Tailer};
-use gannet::types::Position;
 
 use super::Source;
 use super::cycle::{CycleName, cycle};
 use super::messages::{Choice, Printer, Printing};
 use super::reading::{self, Damages};
-use crate::cli::{Outcome, Output, Stop, count, position, sequence};
+use crate::cli::{Outcome, Output, Stop, count};
 use crate::commands::checking::Checking;
+use crate::commands::recorded::{end_of, place};
 
 /// Print the messages of a recording
 ///
@@ -18,20 +18,18 @@ use crate::commands::checking::Checking;
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Begin with the message at this position
-    #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"], value_parser = position)]
-    from_position: Option<i64>,
-    /// Begin with the message that has this sequence number; the first is 0
-    #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = sequence)]
-    from_sequence: Option<i64>,
+    /// Where to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
+    #[arg(long, alias = "from-position", value_name = "PLACE", conflicts_with = "since", value_parser = place)]
+    from: Option<Start>,
     /// Only the messages of one cycle, if the journal rolls by time of day: the cycle's number, a day or a time in it,
     /// or 'last'
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true,
-        conflicts_with_all = ["from_position", "from_sequence", "since", "until"])]
+        conflicts_with_all = ["from", "since", "until"])]
     cycle: Option<CycleName>,
-    /// Stop before this position; with --reverse, after the message that begins there
-    #[arg(long, value_name = "POSITION", conflicts_with = "cycle", value_parser = position)]
-    to_position: Option<i64>,
+    /// Where to end, in the same form; a message that begins there is not printed, except with --reverse
+    #[arg(long, alias = "to-position", value_name = "PLACE", conflicts_with = "cycle", value_parser = place)]
+    to: Option<Start>,
     /// Go backwards, from the last message or from where another flag says to begin
     #[arg(long)]
     reverse: bool,
@@ -61,17 +59,17 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         range = Some(at(number)?..at(next)?);
     }
     let mut printer = Printer::new(&choice, &args.printing)?;
-    let start = match (args.from_position, args.from_sequence, choice.since) {
-        (Some(position), ..) => Start::Position(Position::new(position)),
-        (_, Some(sequence), _) => Start::Sequence(sequence),
-        (_, _, Some(time)) if !args.reverse => Start::Time(time),
+    let start = match (args.from, choice.since) {
+        (Some(place), _) => place,
+        (None, Some(time)) if !args.reverse => Start::Time(time),
         _ if args.reverse => range.as_ref().map_or(Start::End, |range| Start::Position(range.end)),
         _ => Start::Begin,
     };
     let mut tailer = args.checking.by(recording.tailer(start)?);
     let stop = Stop::listen()?;
-    let end = range.as_ref().map(|range| range.end).or(args.to_position.map(Position::new));
-    let begin = range.map(|range| range.start).or(args.to_position.map(Position::new));
+    let to = args.to.map(|place| end_of(&recording, place)).transpose()?;
+    let end = range.as_ref().map(|range| range.end).or(to);
+    let begin = range.map(|range| range.start).or(to);
     let mut damages = Damages::default();
     while args.count.is_none_or(|count| printer.printed < count) && !stop.is_wanted() {
         let is_within = |tailer: &Tailer| match args.reverse {

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use etherparse::PacketBuilder;
 use gannet::journal::{Record, Start};
-use gannet::types::Position;
 
 use super::Source;
 use super::messages::{Choice, Meaning, Printer, text};
 use super::reading::{self, Damages};
-use crate::cli::{Outcome, Output, Progress, Stop, Usage, count, hex, position, sequence};
+use crate::cli::{Outcome, Output, Progress, Stop, Usage, count, hex};
 use crate::commands::checking::Checking;
+use crate::commands::recorded::{end_of, place};
 use crate::sbe::Decoded;
 
 /// Write messages as a capture, as JSON lines or as CSV
@@ -36,15 +36,13 @@ pub(super) struct Args {
     /// Write to this file instead of standard output
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Begin with the message at this position
-    #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"], value_parser = position)]
-    from_position: Option<i64>,
-    /// Begin with the message that has this sequence number; the first is 0
-    #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = sequence)]
-    from_sequence: Option<i64>,
-    /// Stop before this position
-    #[arg(long, value_name = "POSITION", value_parser = position)]
-    to_position: Option<i64>,
+    /// Where to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
+    #[arg(long, alias = "from-position", value_name = "PLACE", conflicts_with = "since", value_parser = place)]
+    from: Option<Start>,
+    /// Where to end, in the same form; a message that begins there is not written
+    #[arg(long, alias = "to-position", value_name = "PLACE", value_parser = place)]
+    to: Option<Start>,
     /// Stop after this many messages
     #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
@@ -75,12 +73,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         Some(format) => format,
         None => Format::Jsonl,
     };
-    let start = match (args.from_position, args.from_sequence, args.choice.since) {
-        (Some(position), ..) => Start::Position(Position::new(position)),
-        (_, Some(sequence), _) => Start::Sequence(sequence),
-        (_, _, Some(time)) => Start::Time(time),
-        _ => Start::Begin,
-    };
+    let start = args.from.or(args.choice.since.map(Start::Time)).unwrap_or(Start::Begin);
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
     let mut tailer = args.checking.by(recording.tailer(start)?);
@@ -105,7 +98,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     let mut progress = Progress::new("exported");
     let mut damages = Damages::default();
-    let end = args.to_position.map(Position::new);
+    let end = args.to.map(|place| end_of(&recording, place)).transpose()?;
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
         let more = reading::forward(&mut tailer, &mut damages, |record| match format {
@@ -150,7 +143,7 @@ fn pcap_packet(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Out
     if payload.len() > LONGEST_PAYLOAD {
         bail!(
             "the message at {} has {} bytes, and a UDP packet has room for {LONGEST_PAYLOAD}: export it as jsonl or csv, or leave it out \
-             with --to-position and --from-position",
+             with --to and --from",
             record.position(),
             payload.len()
         );

@@ -1,13 +1,13 @@
 //! `gannet journal find`: finds the positions of messages.
 
 use gannet::journal::Start;
-use gannet::types::Position;
 
 use super::Source;
 use super::messages::{Choice, Printer, Printing};
 use super::reading::{self, Damages};
-use crate::cli::{Outcome, Output, Progress, Stop, Unsuccessful, count, position, sequence};
+use crate::cli::{Outcome, Output, Progress, Stop, Unsuccessful, count};
 use crate::commands::checking::Checking;
+use crate::commands::recorded::place;
 
 /// Find messages by sequence number, position, time, text, template or field
 ///
@@ -16,12 +16,10 @@ use crate::commands::checking::Checking;
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// The message that has this sequence number; the first is 0
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"], value_parser = sequence)]
-    sequence: Option<i64>,
-    /// The message that begins at this position; if padding begins there, the first message after it
-    #[arg(long, value_name = "POSITION", conflicts_with = "since", value_parser = position)]
-    position: Option<i64>,
+    /// Where to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
+    #[arg(long, value_name = "PLACE", conflicts_with = "since", value_parser = place)]
+    from: Option<Start>,
     /// How many messages to find
     #[arg(long, value_name = "MESSAGES", default_value_t = 1, value_parser = count)]
     count: u64,
@@ -35,12 +33,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
-    let start = match (args.sequence, args.position, args.choice.since) {
-        (Some(sequence), ..) => Start::Sequence(sequence),
-        (_, Some(position), _) => Start::Position(Position::new(position)),
-        (_, _, Some(time)) => Start::Time(time),
-        _ => Start::Begin,
-    };
+    let start = args.from.or(args.choice.since.map(Start::Time)).unwrap_or(Start::Begin);
     let mut printer = Printer::new(&args.choice, &args.printing)?;
     let recording = args.source.open()?;
     args.choice.check(&recording)?;

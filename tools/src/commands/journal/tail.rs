@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use gannet::agent::IdleStrategy;
 use gannet::journal::{JournalError, Start};
-use gannet::types::Position;
 
 use super::Source;
 use super::cycle::{CycleName, cycle};
 use super::messages::{Choice, Printer, Printing};
 use super::reading::{self, Damages};
-use crate::cli::{Outcome, Output, Stop, count, position};
+use crate::cli::{Outcome, Output, Stop, count};
 use crate::commands::checking::Checking;
+use crate::commands::recorded::place;
 
 /// How long to wait for an append before the request to stop is checked again.
 const WAIT: Duration = Duration::from_millis(50);
@@ -24,9 +24,11 @@ pub(super) struct Args {
     /// How many of the last messages to begin with
     #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10, value_parser = count)]
     lines: u64,
-    /// Begin with the message at this position
-    #[arg(long, value_name = "POSITION", conflicts_with_all = ["lines", "cycle"], value_parser = position)]
-    from_position: Option<i64>,
+    /// Where to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
+    #[arg(long, alias = "from-position", value_name = "PLACE", conflicts_with_all = ["lines", "cycle"],
+        value_parser = place)]
+    from: Option<Start>,
     /// Begin with the first message of this cycle, if the journal rolls by time of day: the cycle's number, a day or a
     /// time in it, or 'last'
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true, conflicts_with = "lines")]
@@ -53,13 +55,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
     let cycle = args.cycle.map(|cycle| cycle.find(&recording)).transpose()?;
-    let start = match (cycle, args.from_position) {
-        (Some((number, _)), _) => Start::Cycle(number),
-        (None, Some(position)) => Start::Position(Position::new(position)),
-        (None, None) => Start::End,
-    };
-    let mut tailer = args.checking.by(recording.tailer(start)?);
-    if start == Start::End {
+    let start = args.from.or(cycle.map(|(number, _)| Start::Cycle(number)));
+    let mut tailer = args.checking.by(recording.tailer(start.unwrap_or(Start::End))?);
+    if start.is_none() {
         // Damage is reported on the way forwards.
         let mut back = 0;
         while back < args.lines && !stop.is_wanted() {
