@@ -170,6 +170,20 @@ pub(crate) fn with_separators(value: impl Into<i128>) -> String {
     text
 }
 
+/// A number of things, such as `1 segment` or `1,234 segments`.
+pub(crate) fn counted(count: impl TryInto<i128>, one: &str) -> String {
+    let count = count.try_into().unwrap_or(i128::MAX);
+    format!("{} {one}{}", with_separators(count), if count == 1 { "" } else { "s" })
+}
+
+/// How often something happened, such as `once` or `2 times`.
+pub(crate) fn times(count: impl TryInto<i128>) -> String {
+    match count.try_into().unwrap_or(i128::MAX) {
+        1 => "once".to_owned(),
+        count => counted(count, "time"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -198,6 +212,16 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!(
+            [0_u64, 1, 2, 1_234].map(|count| counted(count, "byte")),
+            ["0 bytes", "1 byte", "2 bytes", "1,234 bytes"]
+        );
+        assert_eq!([0_i64, 1, 2].map(times), ["0 times", "once", "2 times"]);
+        assert_eq!(counted(usize::MAX, "byte"), format!("{} bytes", with_separators(u64::MAX)));
     }
 
     #[test]

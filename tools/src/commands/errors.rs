@@ -4,7 +4,7 @@ use gannet::reports::ErrorObservation;
 use gannet::time::{Clock, EpochMillis, SystemClock};
 use serde::Serialize;
 
-use crate::cli::{DriverDir, Outcome, Output, utc};
+use crate::cli::{DriverDir, Outcome, Output, times, utc};
 use crate::inspect::Driver;
 
 /// Show the distinct errors that a driver has logged
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn show(line: &Line) -> String {
-    let times = if line.count == 1 { "once".to_owned() } else { format!("{} times", line.count) };
+    let times = times(line.count);
     let span = if line.count == 1 {
         format!("at {}", utc(line.first_ms))
     } else {

@@ -6,7 +6,7 @@ use gannet::reports::LossObservation;
 use serde::Serialize;
 
 use super::watch::Watch;
-use crate::cli::{DriverDir, Outcome, Output, session_id, stream_id, utc, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, counted, session_id, stream_id, times, utc};
 use crate::inspect::Driver;
 
 /// Show which streams from the network have lost data: how often, how much, and from where
@@ -103,12 +103,12 @@ fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Ou
 
 /// An entry as text. `before` is its state at the last look.
 fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
-    let times = if line.count == 1 { "once".to_owned() } else { format!("{} times", with_separators(line.count)) };
+    let often = times(line.count);
     let news = match before {
         Some((count, bytes)) if line.count > count => format!(
-            ", of which {} times and {} bytes since the last look",
-            with_separators(line.count - count),
-            with_separators(i128::from(line.bytes_lost) - i128::from(bytes))
+            ", of which {} and {} since the last look",
+            times(line.count - count),
+            counted(i128::from(line.bytes_lost) - i128::from(bytes), "byte")
         ),
         _ => String::new(),
     };
@@ -119,7 +119,7 @@ fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
     };
     [
         format!("session {}, stream {}, {}, from {}", line.session_id, line.stream_id, line.channel, line.source),
-        format!("    {times}, {} bytes{news}; {span}", with_separators(line.bytes_lost)),
+        format!("    {often}, {}{news}; {span}", counted(line.bytes_lost, "byte")),
     ]
 }
 

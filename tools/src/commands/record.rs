@@ -11,8 +11,8 @@ use gannet::types::RecordingId;
 use serde::Serialize;
 
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, positive_count, positive_duration,
-    power_of_two, recording_id,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, counted, positive_count,
+    positive_duration, power_of_two, recording_id,
 };
 
 /// Record a stream into a directory
@@ -98,10 +98,12 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     // What was recorded until then is told, too.
     recorded?;
     if failed > 0 {
-        bail!("{failed} of {} streams could not be recorded to their end", streams.len());
+        bail!("{failed} of {} could not be recorded to the end", counted(streams.len(), "stream"));
     }
     match args.count {
-        Some(count) if messages < count && !stop.is_wanted() => bail!("{messages} of {count} messages were recorded"),
+        Some(count) if messages < count && !stop.is_wanted() => {
+            bail!("only {messages} of {} recorded", counted(count, "message"))
+        }
         _ => Ok(()),
     }
 }
@@ -129,7 +131,7 @@ fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &
                 && (streams.iter().all(has_failed) || args.until_end && recorder.subscription().image_count() == 0);
             let lost = if is_over { connection.loss_behind_an_end() } else { connection.lost() };
             if let Some(lost) = lost {
-                bail!("{lost}; {} messages were recorded until then", recorder.messages());
+                bail!("{lost}; recorded until then: {}", counted(recorder.messages(), "message"));
             }
             if is_over {
                 return Ok(());

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::checking::{Checking, advise};
 use super::recorded::{open, place};
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, Usage, duration, recording_id,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, Usage, counted, duration,
+    recording_id,
 };
 
 /// Publish a range of a recording again
@@ -132,7 +133,8 @@ fn report(args: &Args, out: &mut Output, summary: &Summary) -> Outcome {
     } else {
         let Summary { recording_id, from_position, position, bytes, seconds, .. } = summary;
         out.line(format_args!(
-            "replayed recording {recording_id} from {from_position} to {position}: {bytes} bytes in {seconds:.2} s"
+            "replayed recording {recording_id} from {from_position} to {position}: {} in {seconds:.2} s",
+            counted(*bytes, "byte")
         ))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::watch::Watch;
-use crate::cli::{DriverDir, Outcome, Output, seconds_since, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, counted, seconds_since, times, with_separators};
 use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
 
 /// Show the streams of a driver: publications, images, and who subscribes to them
@@ -55,21 +55,21 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         out.foreign_line(publication.describe())?;
         let room = publication.limit.saturating_sub(publication.position).max(0);
         out.line(format_args!(
-            "    at {}, {} bytes below its limit",
+            "    at {}, {} below its limit",
             with_separators(publication.position),
-            with_separators(room)
+            counted(room, "byte")
         ))?;
         if let (Some(position), Some(limit)) = (publication.sender_position, publication.sender_limit) {
             let (position, limit) = (with_separators(position), with_separators(limit));
             out.line(format_args!("    sent up to {position}, may be sent up to {limit}"))?;
-            let count = |value: Option<i64>| with_separators(value.unwrap_or(0));
+            let count = |value: Option<i64>| times(value.unwrap_or(0));
             let paced = match (publication.receivers, publication.only_receiver()) {
-                (Some(receivers), _) => format!("paced by {receivers} receivers"),
+                (Some(receivers), _) => format!("paced by {}", counted(receivers, "receiver")),
                 (None, Some(address)) => format!("paced by the receiver at {address}"),
                 (None, None) => "paced by the furthest receiver".to_owned(),
             };
             out.foreign_line(format_args!(
-                "    {paced}; stopped by their windows {} times, asked for something again {} times",
+                "    {paced}; stopped by their windows {}, asked for something again {}",
                 count(publication.sender_back_pressure),
                 count(publication.naks_received)
             ))?;
@@ -86,9 +86,8 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
             image.image_id, image.session_id, image.stream_id, image.channel
         ))?;
         let (position, received) = (with_separators(image.position), with_separators(image.received));
-        let asked = image
-            .naks_sent
-            .map_or_else(String::new, |naks| format!("; asked for something again {} times", with_separators(naks)));
+        let asked =
+            image.naks_sent.map_or_else(String::new, |naks| format!("; asked for something again {}", times(naks)));
         out.line(format_args!("    complete up to {position}, received up to {received}{asked}"))?;
         show_subscribers(&image.subscribers, out)?;
     }
@@ -101,10 +100,10 @@ fn show_subscribers(subscribers: &[Subscriber], out: &mut Output) -> Outcome {
     }
     for subscriber in subscribers {
         out.foreign_line(format_args!(
-            "    {} at {}, {} bytes behind",
+            "    {} at {}, {} behind",
             subscriber.describe(),
             with_separators(subscriber.position),
-            with_separators(subscriber.behind)
+            counted(subscriber.behind, "byte")
         ))?;
     }
     Ok(())

@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::checking::advise;
 use super::recorded::{open, place};
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, hex, positive_count, positive_duration,
-    recording_id, tell,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, counted, hex, positive_count,
+    positive_duration, recording_id, tell,
 };
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     follow(args, &mut printer)?;
     match printer.decoder {
         Some(Decoder { decoded, failed, .. }) if failed > 0 => {
-            bail!("{failed} of {} messages could not be decoded", decoded + failed)
+            bail!("{failed} of {} could not be decoded", counted(decoded + failed, "message"))
         }
         _ => Ok(()),
     }
@@ -146,8 +146,9 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
         if assembler.dropped() > dropped {
             dropped = assembler.dropped();
             tell(format_args!(
-                "warning: {dropped} messages dropped until now: longer than 16 MiB, which no publisher sends, or too many \
-                 that are incomplete"
+                "warning: {} dropped until now: longer than 16 MiB, which no publisher sends, or too many \
+                 that are incomplete",
+                counted(dropped, "message")
             ));
         }
         if args.count == Some(printer.printed) || stop.is_wanted() {
@@ -168,10 +169,10 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             if feed.was_cut_off()
                 && let Some(lost) = connection.loss_behind_an_end()
             {
-                bail!("{lost}; {} messages until then", printer.printed);
+                bail!("{lost}; {} until then", counted(printer.printed, "message"));
             }
             if let Some(count) = args.count {
-                bail!("the stream ended after {} of {count} messages", printer.printed);
+                bail!("the stream ended after {} of {}", printer.printed, counted(count, "message"));
             }
             if let (false, Feed::Merged(merge)) = (args.until_end, &feed) {
                 tell(format_args!("{}", end_of(merge)));
@@ -179,14 +180,14 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             return Ok(());
         }
         if let Some(lost) = connection.lost() {
-            bail!("{lost}; {} messages until then", printer.printed);
+            bail!("{lost}; {} until then", counted(printer.printed, "message"));
         }
         if args.timeout.is_some_and(|timeout| last_message.elapsed() >= timeout) {
             if args.count.is_some() || args.until_end {
                 bail!(
-                    "nothing arrived for {:?}; {} messages until then",
+                    "nothing arrived for {:?}; {} until then",
                     args.timeout.unwrap_or_default(),
-                    printer.printed
+                    counted(printer.printed, "message")
                 );
             }
             return Ok(());

@@ -6,7 +6,7 @@ use std::fmt;
 use gannet_codecs::dynamic::{Found, shown_name};
 use gannet_codecs::schema::Schema;
 
-use crate::cli::Outcome;
+use crate::cli::{Outcome, counted};
 
 /// Where in a payload its messages are.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -77,7 +77,7 @@ impl Decoded<'_> {
         let version = if self.other_version { format!(" (version {})", self.version) } else { String::new() };
         let left_over = match self.left_over {
             0 => String::new(),
-            bytes => format!(" ({bytes} bytes left over)"),
+            bytes => format!(" ({} left over)", counted(bytes, "byte")),
         };
         format!("{}{version} {}{left_over}", shown_name(self.name), self.content)
     }
@@ -123,7 +123,7 @@ impl Decoder {
     ) -> Outcome {
         let Some(mut rest) = payload.get(self.frames.skip..) else {
             self.failed += 1;
-            let why = format!("the payload has {} bytes, and {} are to be skipped", payload.len(), self.frames.skip);
+            let why = format!("the payload has {}, and {} to skip", counted(payload.len(), "byte"), self.frames.skip);
             return show(Err(Failure { index: 0, why }));
         };
         let mut index = 0;
@@ -204,7 +204,7 @@ impl Framing {
         let size = rest.first_chunk().map(|&size| usize::from(u16::from_le_bytes(size)));
         let frame = size.filter(|&size| size >= 2).and_then(|size| rest.split_at_checked(size));
         let (frame, after) = frame.ok_or_else(|| match size {
-            Some(size) => format!("its size is given as {size} bytes, and {} are left", rest.len()),
+            Some(size) => format!("its size is given as {size}, with {} left", counted(rest.len(), "byte")),
             None => "one byte is left, and a size has two".to_owned(),
         })?;
         Ok((&frame[2..], after))
@@ -259,12 +259,12 @@ mod tests {
         let lines = decode(0, Framing::Cme, &framed);
         assert_eq!(lines[0], "message 0: the schema has no message with template id 8");
         assert!(lines[1].contains("\"price\":42"));
-        assert_eq!(lines[2], "message 2: its size is given as 99 bytes, and 3 are left");
+        assert_eq!(lines[2], "message 2: its size is given as 99, with 3 bytes left");
         assert!(decode(0, Framing::None, &[])[0].contains("cut off inside message header"));
         assert!(decode(0, Framing::None, &MESSAGE[..9])[0].contains("cut off inside Tick"));
         assert!(decode(0, Framing::Cme, &[1])[0].contains("one byte is left"));
-        assert!(decode(0, Framing::Cme, &[0, 0, 0])[0].contains("given as 0 bytes"));
-        assert!(decode(20, Framing::None, &MESSAGE)[0].contains("20 are to be skipped"));
+        assert!(decode(0, Framing::Cme, &[0, 0, 0])[0].contains("given as 0, "));
+        assert!(decode(20, Framing::None, &MESSAGE)[0].contains("20 to skip"));
         assert_eq!(decode(0, Framing::BackToBack, &framed[2..]).len(), 1);
     }
 }

@@ -107,7 +107,7 @@ fn segments_are_pruned_from_a_journal_in_use() {
     let held = &described["held_by"];
     assert_eq!((&held["cursor"], &held["position"]), (&"billing".into(), &65_536.into()), "{described}");
     let shown = ended(&["describe", "--dir", path]).success();
-    assert!(text(&shown).contains("more, by the cursor \"billing\" at 65,536"), "{}", text(&shown));
+    assert!(text(&shown).contains("more segments, by the cursor \"billing\" at 65,536"), "{}", text(&shown));
     journal.set_retention(&gannet::journal::Retention::new()).expect("set");
     let forced = run(&["--before-position", "200000", "--force"]).success();
     assert!(text(&forced).contains("the recording begins at 196,608"), "{}", text(&forced));
@@ -606,7 +606,7 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     {
         let read = ended(&[arguments, &["--json", "--dir", path]].concat());
         assert_eq!((read.status.code(), lines(&read.stdout).len()), (Some(1), 2_999), "{arguments:?}");
-        for words in ["0-65536.rec is damaged at position 65536", "in 1 places", "gannet journal repair"] {
+        for words in ["0-65536.rec is damaged at position 65536", "in 1 place,", "gannet journal repair"] {
             assert!(read.stderr.contains(words), "{words}, {arguments:?}: {}", read.stderr);
         }
         let unseen = ended(&[arguments, &["--no-verify", "--json", "--dir", path]].concat());

@@ -21,7 +21,7 @@ use gannet_driver::config::{DriverConfig, Profile};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, count_in, with_separators};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, count_in, counted, with_separators};
 
 /// Run the whole engine once, with an embedded driver and nothing to set up
 ///
@@ -131,8 +131,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if !args.json {
         out.line(format_args!("embedded driver in {}", driver.dir().display()))?;
         out.line(format_args!(
-            "each leg: {} messages of market data at {} per second, {:.1} s",
-            with_separators(args.messages),
+            "each leg: {} of market data at {} per second, {:.1} s",
+            counted(args.messages, "message"),
             with_separators(args.rate),
             plan.length().as_secs_f64()
         ))?;
@@ -150,9 +150,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         let leg = run_leg(&setting)?;
         if stop.is_wanted() {
             bail!(
-                "stopped in {name}, with {} of {} messages received; what comes after was not tried",
+                "stopped in {name}, with {} of {} received; what comes after was not tried",
                 leg.received,
-                args.messages
+                counted(args.messages, "message")
             );
         }
         is_perfect &= leg.is_perfect();
@@ -200,10 +200,10 @@ impl Leg {
 
 fn show(leg: &Leg, out: &mut Output) -> Outcome {
     out.line(format_args!(
-        "  published {}, received {} ({} bytes), lost {}, differed {}",
+        "  published {}, received {} ({}), lost {}, differed {}",
         with_separators(leg.published),
         with_separators(leg.received),
-        with_separators(leg.bytes),
+        counted(leg.bytes, "byte"),
         with_separators(leg.lost()),
         with_separators(leg.differed)
     ))?;

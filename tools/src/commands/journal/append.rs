@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use gannet::journal::{Journal, JournalError, JournalOptions};
 use serde::Serialize;
 
-use crate::cli::{Outcome, Output, Stop, StoppableInput, power_of_two};
+use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, power_of_two};
 
 /// Append the lines of standard input to a journal, each as a message
 ///
@@ -72,5 +72,8 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if args.json {
         return out.json(&Line { recording_id, messages, start_position, position });
     }
-    out.line(format_args!("appended {messages} messages to recording {recording_id}, up to position {position}"))
+    out.line(format_args!(
+        "appended {} to recording {recording_id}, up to position {position}",
+        counted(messages, "message")
+    ))
 }

@@ -4,7 +4,7 @@ use gannet::time::EpochNanos;
 use serde::Serialize;
 
 use super::{Source, disk_usage};
-use crate::cli::{Outcome, Output, show_moment, with_separators};
+use crate::cli::{Outcome, Output, counted, show_moment, with_separators};
 
 /// Describe a recording: its parameters, its positions, its segments and its cursors
 #[derive(Debug, clap::Args)]
@@ -203,8 +203,8 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
     let Kept { max_age_ns, max_bytes, min_free_bytes } = description.retention;
     let limits = [
         max_age_ns.map(|age| format!("{:?} at most", std::time::Duration::from_nanos(age))),
-        max_bytes.map(|bytes| format!("{bytes} bytes at most")),
-        min_free_bytes.map(|bytes| format!("{bytes} bytes free at least")),
+        max_bytes.map(|bytes| format!("{} at most", counted(bytes, "byte"))),
+        min_free_bytes.map(|bytes| format!("{} free at least", counted(bytes, "byte"))),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();
     if !limits.is_empty() {
@@ -212,23 +212,32 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
     }
     if let Some(Held { cursor, position, segments }) = &description.held_by {
         let position = with_separators(*position);
-        out.line(format_args!("{:<16} {segments} segments more, by the cursor {cursor:?} at {position}", "held back"))?;
+        out.line(format_args!(
+            "{:<16} {}, by the cursor {cursor:?} at {position}",
+            "held back",
+            counted(*segments, "more segment")
+        ))?;
     }
     if description.pruned.segments > 0 {
         let Gone { segments, disk_bytes, last_ms } = description.pruned;
         let last = last_ms.map_or_else(|| "-".to_owned(), time);
-        out.line(format_args!("{:<16} {segments} segments, {disk_bytes} bytes, last {last}", "pruned"))?;
+        out.line(format_args!(
+            "{:<16} {}, {}, last {last}",
+            "pruned",
+            counted(segments, "segment"),
+            counted(disk_bytes, "byte")
+        ))?;
     }
     if let Some(period) = description.roll_period_s {
         out.line(format_args!("{:<16} every {:?}", "rolls", std::time::Duration::from_secs(period)))?;
     }
     for cycle in &description.cycles {
         out.line(format_args!(
-            "cycle            {} from {}  at {}, {} segments",
+            "cycle            {} from {}  at {}, {}",
             cycle.number,
             time(cycle.start_ms),
             with_separators(cycle.position),
-            cycle.segments
+            counted(cycle.segments, "segment")
         ))?;
     }
     for segment in &description.segments {
@@ -241,10 +250,10 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
     }
     for cursor in &description.cursors {
         out.line(format_args!(
-            "cursor           {:?} at {}  {} bytes behind, moved {}",
+            "cursor           {:?} at {}  {}, moved {}",
             cursor.name,
             with_separators(cursor.position),
-            position(cursor.behind),
+            cursor.behind.map_or_else(|| "-".to_owned(), |behind| counted(behind, "byte") + " behind"),
             time(cursor.moved_ms)
         ))?;
     }

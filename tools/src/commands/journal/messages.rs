@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::field::Field;
 use super::reading::Damages;
-use crate::cli::{Outcome, Output, hex, moment, show_moment};
+use crate::cli::{Outcome, Output, counted, hex, moment, show_moment};
 use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 
 /// Which messages.
@@ -190,9 +190,10 @@ impl Printer {
     pub(super) fn finish(&self, damages: &Damages) -> Outcome {
         match (damages.count, self.failed()) {
             (0, 0) => Ok(()),
-            (0, failed) => bail!("{failed} messages could not be decoded"),
+            (0, failed) => bail!("{} could not be decoded", counted(failed, "message")),
             (damaged, _) => bail!(
-                "the recording is damaged in {damaged} places, which were passed over; `gannet journal repair` puts padding in their place"
+                "the recording is damaged in {}, and what is damaged was passed over; `gannet journal repair` puts padding there",
+                counted(damaged, "place")
             ),
         }
     }

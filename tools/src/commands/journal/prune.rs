@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::Source;
 use crate::cli::{
-    Outcome, Output, Progress, Usage, bytes, moment, position, positive_duration, show_moment, with_separators,
+    Outcome, Output, Progress, Usage, bytes, counted, moment, position, positive_duration, show_moment, with_separators,
 };
 use crate::commands::recorded::existing;
 
@@ -203,16 +203,16 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
     let verb = if line.dry_run { "would remove" } else { "removed" };
     for segment in &line.segments {
         out.line(format_args!(
-            "{verb} {}  {} bytes, because of its {}",
+            "{verb} {}  {}, because of its {}",
             segment.file,
-            with_separators(segment.disk_bytes),
+            counted(segment.disk_bytes, "byte"),
             segment.reason
         ))?;
     }
     out.line(format_args!(
-        "{verb} {} segments, {} bytes; the recording {} at {}",
-        line.segments.len(),
-        with_separators(line.disk_bytes),
+        "{verb} {}, {}; the recording {} at {}",
+        counted(line.segments.len(), "segment"),
+        counted(line.disk_bytes, "byte"),
         if line.dry_run { "would begin" } else { "begins" },
         with_separators(line.start_position)
     ))?;
@@ -223,10 +223,10 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
     }
     if let Some(held) = &line.held_by {
         out.line(format_args!(
-            "the cursor {:?} at {} keeps {} more segments; --force removes them all the same",
+            "the cursor {:?} at {} keeps {}; --force removes what it keeps all the same",
             held.cursor,
             with_separators(held.position),
-            held.segments
+            counted(held.segments, "more segment")
         ))?;
     }
     Ok(())

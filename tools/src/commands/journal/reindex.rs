@@ -4,7 +4,7 @@ use gannet::journal::reindex;
 use serde::Serialize;
 
 use super::Source;
-use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, counted, with_separators};
 use crate::commands::recorded::existing;
 
 /// Rebuild the index and the checksums of a recording from its segments
@@ -48,9 +48,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         out.json(&line)?;
     } else {
         out.line(format_args!(
-            "{} messages in {} segments, up to position {}",
-            line.messages,
-            line.segments,
+            "{} in {}, up to position {}",
+            counted(line.messages, "message"),
+            counted(line.segments, "segment"),
             with_separators(line.end_position)
         ))?;
     }

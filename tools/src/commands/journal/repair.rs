@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Source;
 use super::reading::Place;
-use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, counted, with_separators};
 use crate::commands::recorded::existing;
 
 /// Repair a recording that nobody has open
@@ -171,13 +171,17 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
         ))?;
     }
     for range in &line.padded {
-        out.line(format_args!("made padding: {} bytes at {}, whose appender died", range.length, range.position))?;
+        out.line(format_args!(
+            "made padding: {} at {}, whose appender died",
+            counted(range.length, "byte"),
+            range.position
+        ))?;
     }
     if let Some(cut) = &line.cut {
         let Place { file, position, fault, .. } = &cut.place;
         out.line(format_args!(
-            "{would}cut off: {} bytes at position {position} of {file}: {fault}; kept in {}",
-            cut.bytes,
+            "{would}cut off: {} at position {position} of {file}: {fault}; kept in {}",
+            counted(cut.bytes, "byte"),
             if cut.kept_in.is_empty() { "files of their own".to_owned() } else { cut.kept_in.join(", ") }
         ))?;
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Source;
 use super::reading::Place;
-use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, counted, with_separators};
 
 /// Read a whole recording and compare it with its checksums
 ///
@@ -60,12 +60,12 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.line(JournalError::NotDurable { recording_id, lost: lost.clone() })?;
         }
         out.line(format_args!(
-            "{} messages, {} bytes, up to position {}; compared with checksums up to {}; {} places damaged",
-            with_separators(found.messages),
-            with_separators(found.payload_bytes),
+            "{}, {}, up to position {}; compared with checksums up to {}; {} damaged",
+            counted(found.messages, "message"),
+            counted(found.payload_bytes, "byte"),
             with_separators(line.end_position),
             with_separators(line.checked_position),
-            with_separators(found.damaged)
+            counted(found.damaged, "place")
         ))?;
     }
     if found.is_whole() { Ok(()) } else { Err(Unsuccessful.into()) }

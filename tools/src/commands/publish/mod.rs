@@ -17,7 +17,7 @@ use self::input::{Format, Input};
 use super::watch::pause;
 use crate::capture::PassedOver;
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Repeat, Stop, Stream, Usage, count_in, duration,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Repeat, Stop, Stream, Usage, count_in, counted, duration,
 };
 
 /// Publish lines of standard input, a file, or the datagrams of a capture
@@ -150,7 +150,8 @@ fn report(args: &Args, out: &mut Output, summary: &Summary, time: Duration) -> O
     if io::stderr().is_terminal() {
         let Summary { published, bytes, .. } = summary;
         let seconds = time.as_secs_f64();
-        crate::cli::tell(format_args!("published {published} messages, {bytes} bytes in {seconds:.2} s"));
+        let (messages, bytes) = (counted(*published, "message"), counted(*bytes, "byte"));
+        crate::cli::tell(format_args!("published {messages}, {bytes} in {seconds:.2} s"));
     }
     Ok(())
 }
@@ -216,8 +217,8 @@ impl Publisher {
             }
             if Instant::now() >= deadline {
                 bail!(
-                    "{count} of {} subscribers on {} stream {} after {:?}; start `gannet sub` there, or wait longer with --wait",
-                    args.subscribers,
+                    "{count} of {} on {} stream {} after {:?}; start `gannet sub` there, or wait longer with --wait",
+                    counted(args.subscribers, "subscriber"),
                     args.stream.channel,
                     args.stream.stream,
                     args.wait
@@ -258,7 +259,9 @@ impl Publisher {
                         OfferError::Closed => connection.explain(error),
                         _ => error.into(),
                     };
-                    return Err(error.context(format!("cannot publish message {number} ({} bytes)", message.len())));
+                    return Err(
+                        error.context(format!("cannot publish message {number} ({})", counted(message.len(), "byte")))
+                    );
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use gannet_codecs::ir;
 
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, counted};
 use crate::sbe::SchemaFlags;
 
 /// Write the intermediate representation of a schema: an .sbeir file, as the official tool (SbeTool) writes it
@@ -55,5 +55,10 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     };
     let bytes = tokens.to_bytes(form).with_context(cannot)?;
     fs::write(&args.out, &bytes).with_context(|| format!("cannot write {}", args.out.display()))?;
-    out.line(format_args!("wrote {}: {} messages, {} bytes", args.out.display(), tokens.messages.len(), bytes.len()))
+    out.line(format_args!(
+        "wrote {}: {}, {}",
+        args.out.display(),
+        counted(tokens.messages.len(), "message"),
+        counted(bytes.len(), "byte")
+    ))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use crate::capture::Capture;
-use crate::cli::{Outcome, Output, Stop, StoppableInput, positive_count};
+use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, positive_count};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Decode messages by schema: from captures, a file, or standard input
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     let (decoded, failed) = (printer.decoder.decoded, printer.decoder.failed);
     if failed > 0 {
-        bail!("{failed} of {} messages could not be decoded", decoded + failed);
+        bail!("{failed} of {} could not be decoded", counted(decoded + failed, "message"));
     }
     Ok(())
 }

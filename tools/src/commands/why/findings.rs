@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::holder::Holder;
-use crate::cli::{seconds, with_separators};
+use crate::cli::{counted, seconds, with_separators};
 use crate::inspect::{Publication, Streams};
 
 /// What a publication has been doing.
@@ -151,7 +151,7 @@ impl Finding {
     /// The finding as a few lines of text.
     pub(super) fn explain(&self) -> Vec<String> {
         let watched = seconds(self.watched_ms);
-        let room = with_separators(self.limit.saturating_sub(self.position).max(0));
+        let room = counted(self.limit.saturating_sub(self.position).max(0), "byte");
         // A value that spans the whole watch may be longer than the watch.
         let span = |for_ms: u64| {
             let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
@@ -164,7 +164,7 @@ impl Finding {
         };
         if self.state == State::Flowing {
             return vec![
-                format!("flowing: never at its limit in {watched}, now {room} bytes below it"),
+                format!("flowing: never at its limit in {watched}, now {room} below it"),
                 format!("slowest: {}", holder.describe()),
             ];
         }
@@ -173,9 +173,13 @@ impl Finding {
             Some(held_ms) => {
                 lines.push(format!("held at its limit {} for {}", with_separators(self.limit), span(held_ms)))
             }
-            None => lines.push(format!("not held now ({room} bytes below its limit)")),
+            None => lines.push(format!("not held now ({room} below its limit)")),
         }
-        lines.push(format!("at its limit in {} of {} samples over {watched}", self.samples_at_limit, self.samples));
+        lines.push(format!(
+            "at its limit in {} of {} over {watched}",
+            self.samples_at_limit,
+            counted(self.samples, "sample")
+        ));
         lines.push(format!("held by {}", holder.describe()));
         if let Some(still_ms) = self.holder_still_for_ms.filter(|&still_ms| still_ms > 0) {
             lines.push(format!("which has not moved for {}", span(still_ms)));

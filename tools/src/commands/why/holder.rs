@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::{seconds_since, with_separators};
+use crate::cli::{counted, seconds_since, times, with_separators};
 use crate::inspect::Publication;
 
 /// What determines the limit of a publication.
@@ -93,23 +93,24 @@ impl Holder {
                 (format!("subscriber {registration_id} of client {client_id}{name}"), position, behind)
             }
             Self::Receivers { address, receivers, since_ms, position, behind, stops, .. } => {
-                let stops = stops.map_or_else(String::new, |stops| {
-                    format!(" (which has stopped the sender {} times)", with_separators(stops))
-                });
+                let stops =
+                    stops.map_or_else(String::new, |stops| format!(" (which has stopped the sender {})", times(stops)));
                 let since = since_ms.map_or_else(String::new, |since_ms| format!(" for {}", seconds_since(since_ms)));
                 let who = match (address, receivers) {
                     (Some(address), Some(receivers @ 2..)) => {
                         format!("the window of the receiver at {address}, one of {receivers},{since}{stops}")
                     }
                     (Some(address), _) => format!("the window of the receiver at {address}{since}{stops}"),
-                    (None, Some(receivers)) => format!("the window of the slowest of {receivers} receivers{stops}"),
+                    (None, Some(receivers)) => {
+                        format!("the window of the slowest of {}{stops}", counted(*receivers, "receiver"))
+                    }
                     (None, None) => format!("the receivers' window{stops}"),
                 };
                 (who, position, behind)
             }
             Self::Sender { position, behind } => ("the driver's sender".to_owned(), position, behind),
         };
-        format!("{who} at {}, {} bytes behind", with_separators(*position), with_separators(*behind))
+        format!("{who} at {}, {} behind", with_separators(*position), counted(*behind, "byte"))
     }
 }
 
