@@ -45,7 +45,8 @@ impl Core {
         self.report(&format!("(11) {reason}"));
     }
 
-    /// Responds to a refused command with an error. Also reports it, unless the error is "try again".
+    /// Responds to a refused command with an error. Also reports it, unless the error is "try again": first, so that whoever
+    /// has the response finds the report.
     pub(super) fn refuse(
         &mut self,
         command: &str,
@@ -54,21 +55,15 @@ impl Core {
         error: &CommandError,
     ) {
         let code = error.code();
-        self.events.send_error(correlation_id, code, &error.to_string());
-        if code == ErrorCode::ResourceTemporarilyUnavailable {
-            return;
-        }
-        let text = match channel {
-            Some(channel) => {
-                let channel = channel.to_string();
-                format!("({}) {command} {}: {error}", code.get(), clip(&channel, MAX_REPORTED_CHANNEL))
+        if code != ErrorCode::ResourceTemporarilyUnavailable {
+            let channel = channel.map(|channel| channel.to_string());
+            let channel = channel.map(|channel| format!(" {}", clip(&channel, MAX_REPORTED_CHANNEL)));
+            self.report(&format!("({}) {command}{}: {error}", code.get(), channel.unwrap_or_default()));
+            if matches!(error, CommandError::NoCounter(_)) {
+                self.report_hoarder();
             }
-            None => format!("({}) {command}: {error}", code.get()),
-        };
-        self.report(&text);
-        if matches!(error, CommandError::NoCounter(_)) {
-            self.report_hoarder();
         }
+        self.events.send_error(correlation_id, code, &error.to_string());
     }
 
     /// Warns when a file system has become nearly full.
