@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gannet::journal::{Journal, JournalOptions};
-use gannet::{Client, Context, ExclusivePublication, OfferError};
+use gannet::{ExclusivePublication, OfferError};
 use rustix::process::Signal;
 
 use crate::ports::free_port;
@@ -62,7 +62,7 @@ fn what_is_recorded_is_replayed_whole_and_in_part_at_any_speed() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("quotes");
     let recorder = record(&driver, &journal, &["--until-end"]);
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     publish(&mut publication, 0..3000);
     let end = publication.position().expect("it is open").get();
@@ -99,7 +99,7 @@ fn what_is_recorded_is_found_by_its_time() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("quotes");
     let recorder = record(&driver, &journal, &["--until-end"]);
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     publish(&mut publication, 0..3000);
     drop(publication);
@@ -170,7 +170,7 @@ fn ended_as_asked(recorder: Process, publication: &ExclusivePublication) {
 fn a_recorder_outlives_its_terminal_only_if_it_is_to() {
     let driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     let record_by = |words: &[&str], journal: &Path| start(gannet_by(words, &RECORD), journal, &driver);
 
@@ -197,7 +197,7 @@ fn a_recorder_outlives_its_terminal_only_if_it_is_to() {
 fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
     let driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     let counting = record(&driver, &dir.path().join("some"), &["--count", "50"]);
     publish(&mut publication, 0..50);
@@ -220,7 +220,7 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     let driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
     let recorder = record(&driver, dir.path(), &["--until-end"]);
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     publish(&mut publication, 0..1000);
     await_recorded(dir.path(), 20);
@@ -252,7 +252,7 @@ fn a_late_subscriber_ends_with_the_publication_that_it_joined() {
     let driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
     let recorder = record(&driver, dir.path(), &["--until-end"]);
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     publish(&mut publication, 0..10);
     await_recorded(dir.path(), 10);
@@ -295,7 +295,7 @@ fn what_is_recorded_over_the_network_is_replayed_over_it() {
         let (live, replayed) = (udp(), udp());
         let record = ["record", "--channel", &live, "--segment-length", "65536", "--json", "--until-end"];
         let recorder = start(gannet(&record), dir.path(), &driver);
-        let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+        let client = driver.client();
         let mut publication = client.add_exclusive_publication(&live, 1001).expect("added");
         publish(&mut publication, 0..1000);
         await_recorded(dir.path(), 20);
@@ -333,7 +333,7 @@ fn what_a_killed_recorder_has_recorded_is_kept_and_continued() {
     let driver = Driver::start_with(&timeouts);
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("quotes");
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     let run = |arguments: &[&str]| {
         Process::spawn(gannet(&[&["journal"], arguments].concat()).arg("--dir").arg(&journal), None).end()
@@ -488,7 +488,7 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let mut driver = Driver::start();
     let dir = tempfile::tempdir().expect("a directory");
     let journal = dir.path().join("quotes");
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
     let session_id = publication.session_id().get();
     let recorder = record(&driver, &journal, &[]);

@@ -4,7 +4,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
-use gannet::{Client, Context};
+use gannet::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ fn counters_have_ids_labels_values_and_their_streams() {
 #[test]
 fn counters_are_chosen_by_their_types() {
     let driver = Driver::start();
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let _counters =
         [-7, -8, 2_000].map(|kind| client.add_counter(kind, &[], &format!("kind {kind}")).expect("there is room"));
     for (chosen, expected) in [
@@ -190,7 +190,7 @@ fn errors_are_listed_with_their_counts() {
 fn what_clients_write_does_not_act_on_the_terminal() {
     const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\ry\n    0     0 forged";
     let driver = Driver::start();
-    let client = Client::connect(Context::new().dir(driver.path()).client_name(HOSTILE)).expect("a driver");
+    let client = Client::connect(driver.context().client_name(HOSTILE)).expect("a driver");
     let _counter = client.add_counter(1_001, &[], HOSTILE).expect("there is room");
     let channel = format!("aeron:ipc?alias={HOSTILE}");
     let _publication = client.add_publication(&channel, 7).expect("there is room");

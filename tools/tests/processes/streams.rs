@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use gannet::{Client, Context};
 use rustix::process::Signal;
 
 use crate::support::{CHANNEL, Driver, Process, eventually, gannet, gannet_by, raw};
@@ -69,7 +68,7 @@ fn a_message_that_is_too_long_to_be_one_is_dropped_and_told() {
     const LENGTH: usize = (16 << 20) + 64;
     let driver = Driver::start();
     let subscriber = subscribe(&driver, &["--count", "1"]);
-    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let client = driver.client();
     let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=32m", 1001).expect("added");
     let mut block = vec![0; LENGTH];
     block[..4].copy_from_slice(&(LENGTH as i32).to_le_bytes());

@@ -8,11 +8,14 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gannet::{Client, Context};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+/// So that a driver that a busy machine does not run for a while is not taken for dead.
+const DRIVER_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Small terms: each log then takes 200 KiB instead of 200 MiB.
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
@@ -52,6 +55,16 @@ impl Driver {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("driver")
+    }
+
+    /// A client of this driver in the process of the tests.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.context()).expect("a driver")
+    }
+
+    /// Its settings: a long driver timeout, as commands have it.
+    pub(crate) fn context(&self) -> Context {
+        Context::new().dir(self.path()).driver_timeout(DRIVER_TIMEOUT)
     }
 
     /// Starts a `gannet` command that uses this driver.
@@ -109,7 +122,7 @@ impl Driver {
     }
 }
 
-/// A `gannet` command without settings from the environment, and with a long driver timeout for busy machines.
+/// A `gannet` command without settings from the environment, and with a long driver timeout.
 pub(crate) fn gannet(arguments: &[&str]) -> Command {
     gannet_by(&[], arguments)
 }
@@ -118,7 +131,7 @@ pub(crate) fn gannet(arguments: &[&str]) -> Command {
 pub(crate) fn gannet_by(words: &[&str], arguments: &[&str]) -> Command {
     let all = [words, &[env!("CARGO_BIN_EXE_gannet")], arguments].concat();
     let mut command = clean(Path::new(all[0]));
-    command.args(&all[1..]).env("AERON_DRIVER_TIMEOUT", "60000");
+    command.args(&all[1..]).env("AERON_DRIVER_TIMEOUT", DRIVER_TIMEOUT.as_millis().to_string());
     command
 }
 
