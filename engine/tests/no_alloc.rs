@@ -187,12 +187,15 @@ fn nothing_is_allocated_while_a_journal_is_appended_to() {
         let mut claim = appender.claim(64).unwrap();
         claim.payload_mut().fill(3);
         claim.commit().unwrap();
+        let mut batch = appender.claim_batch(&[64, 8]).unwrap();
+        batch.for_each(|_, payload| payload.fill(4));
+        batch.commit().unwrap();
         let end = appender.append(&long).unwrap();
         let mut count = 0;
         while let Some(record) = tailer.next().unwrap() {
             count += record.payload().len();
         }
-        assert_eq!(count, 64 + 20 + 64 + LONG);
+        assert_eq!(count, 64 + 20 + 64 + 72 + LONG);
         end
     };
     for _ in 0..10 {
@@ -243,6 +246,9 @@ fn nothing_is_allocated_by_an_exclusive_appender() {
             let mut claim = appender.claim(64).unwrap();
             claim.payload_mut().fill(3);
             claim.commit().unwrap();
+            let mut batch = appender.claim_batch(&[64, 8]).unwrap();
+            batch.for_each(|_, payload| payload.fill(4));
+            batch.commit().unwrap();
             appender.append(&long).unwrap();
         }
         assert_eq!(allocations(), before, "to the end of segment {base}");

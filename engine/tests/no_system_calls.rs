@@ -116,7 +116,12 @@ fn confined_to_a_journal() {
     other.append(&[7; 64]).unwrap();
     append_and_read(
         &journal,
-        move || appender.append(&[7; 64]).unwrap().get(),
+        move || {
+            appender.append(&[7; 64]).unwrap();
+            let mut batch = appender.claim_batch(&[64, 64]).unwrap();
+            batch.for_each(|_, payload| payload.fill(7));
+            batch.commit().unwrap().get()
+        },
         move || {
             other.append(&[7; 64]).unwrap();
         },

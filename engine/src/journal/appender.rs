@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use crate::logbuffer::frame::occupied;
 use crate::logbuffer::message::Gather;
-use crate::logbuffer::{Claim, ClaimLost};
-use crate::memory::{Frames, OwnedWord, faults};
-use crate::time::{Clock, SystemClock};
+use crate::logbuffer::{BatchClaim, Claim, framed_length};
+use crate::memory::OwnedWord;
+use crate::time::SystemClock;
 use crate::types::Position;
 
 use super::append::{Append, ClaimError, Unusual};
+use super::claim::{JournalBatch, JournalClaim, Landing};
 use super::clock::CoarseStamps;
 use super::control::waits_for_sync;
+use super::durable::done;
 use super::error::{AppendError, JournalError};
-use super::idle::idle_strategy;
 use super::options::Stamps;
 use super::seat::Seat;
 use super::storage::Share;
@@ -130,6 +131,22 @@ impl Appender {
         self.0.claim(length)
     }
 
+    /// Claims space for messages of the given lengths, each at most [`Self::max_payload_length`], with a single update
+    /// of the tail. Write the messages there, then commit them together. Appenders that append many short messages get
+    /// less in each other's way like this. All messages of a batch have the same time. Everything else is as for
+    /// [`Self::claim`].
+    ///
+    /// With their headers, the messages may occupy as many bytes as the longest message has:
+    /// [`Self::max_message_length`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append`]. [`AppendError::EmptyBatch`] if there are no lengths, [`AppendError::BatchTooLong`] if the
+    /// messages do not fit.
+    pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<JournalBatch<'a>, AppendError> {
+        self.0.claim_batch(lengths)
+    }
+
     /// The length in bytes of the longest message that [`Self::claim`] accepts: the payload of one frame.
     pub fn max_payload_length(&self) -> usize {
         self.0.max_payload
@@ -200,6 +217,16 @@ impl ExclusiveAppender {
         self.handle.claim(length)
     }
 
+    /// As [`Appender::claim_batch`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Appender::claim_batch`].
+    pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<JournalBatch<'a>, AppendError> {
+        self.begin_cycle()?;
+        self.handle.claim_batch(lengths)
+    }
+
     /// As [`Appender::max_payload_length`].
     pub fn max_payload_length(&self) -> usize {
         self.handle.max_payload
@@ -249,9 +276,6 @@ enum Stamper {
     Coarse(CoarseStamps),
     Precise,
 }
-
-/// How long a durable append waits for earlier claims, in nanoseconds.
-const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
 
 /// The length in bytes up to which a message is copied inline, without a call.
 const SHORT: usize = 128;
@@ -353,10 +377,34 @@ impl<C: Claims> Handle<C> {
             Ok((claimed, end, frames)) => {
                 let mut claim = Claim::begin(claimed, length, end);
                 claim.set_reserved_value(stamp);
-                Ok(JournalClaim { claim, writer, sync, frames, faults })
+                Ok(JournalClaim::new(claim, Landing { writer, sync, frames, faults }))
             }
             Err(error) => Err(refused(error, writer)),
         }
+    }
+
+    fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<JournalBatch<'a>, AppendError> {
+        let required = self.batchable(lengths)?;
+        let stamp = self.stamper.next();
+        let (writer, sync) = (&*self.writer, &self.sync);
+        let faults = self.append.faults();
+        match self.append.claim(required) {
+            Ok((claimed, end, frames)) => {
+                let batch = BatchClaim::begin(claimed, lengths, end, stamp);
+                Ok(JournalBatch::new(batch, Landing { writer, sync, frames, faults }))
+            }
+            Err(error) => Err(refused(error, writer)),
+        }
+    }
+
+    /// The number of bytes that a batch of messages of these lengths occupies.
+    fn batchable(&self, lengths: &[usize]) -> Result<usize, AppendError> {
+        if lengths.is_empty() {
+            return Err(AppendError::EmptyBatch);
+        }
+        lengths.iter().try_for_each(|&length| self.check(length, self.max_payload))?;
+        let (length, max) = (framed_length(lengths), self.max_message);
+        if length > max { Err(AppendError::BatchTooLong { length, max }) } else { Ok(length) }
     }
 
     fn fill_segment(&mut self) -> Result<Position, AppendError> {
@@ -399,96 +447,6 @@ impl Stamper {
     }
 }
 
-/// The payload of one message, which the application writes directly into the segment.
-#[derive(Debug)]
-#[must_use = "a claim that is dropped is aborted"]
-pub struct JournalClaim<'a> {
-    claim: Claim<'a>,
-    writer: &'a Writer,
-    sync: &'a OwnedWord<i64>,
-    frames: &'a Frames,
-    /// The value of [`faults`] at the last check of the files.
-    faults: i64,
-}
-
-impl JournalClaim<'_> {
-    /// The payload. Its initial contents are unspecified.
-    #[inline]
-    pub fn payload_mut(&mut self) -> &mut [u8] {
-        self.claim.payload_mut()
-    }
-
-    /// Sets the reserved value. See [`Appender::append_with`].
-    #[inline]
-    pub fn set_reserved_value(&mut self, value: i64) {
-        self.claim.set_reserved_value(value);
-    }
-
-    /// Commits the message. Returns the position after it.
-    ///
-    /// # Errors
-    ///
-    /// [`AppendError::NotDurable`]; the message was appended nevertheless. [`AppendError::Segment`] if the file was
-    /// truncated in the meantime.
-    #[inline]
-    pub fn commit(self) -> Result<Position, AppendError> {
-        let Self { claim, writer, sync, frames, faults: known } = self;
-        let end = claim.end();
-        let committed = claim.commit();
-        if faults() != known {
-            let base = writer.identity.layout.base(Position::new(end.get() - 1));
-            let outcome = writer.check_intact(frames, base, end);
-            outcome.map_err(|error| AppendError::Segment(Box::new(error)))?;
-        }
-        // The claim of a living appender is never taken from it.
-        done(writer, sync, committed.map_err(claim_lost)?)
-    }
-
-    /// Aborts the claim. Its space becomes padding, which tailers skip.
-    #[inline]
-    pub fn abort(self) {}
-}
-
-#[cold]
-fn claim_lost(_: ClaimLost) -> AppendError {
-    let expected = "nobody but its appender to touch it";
-    let error = JournalError::Options { what: "a claim that was taken away".to_owned(), expected };
-    AppendError::Segment(Box::new(error))
-}
-
-/// Finishes an append: waits for the sync if the policy requires it.
-#[inline]
-fn done(writer: &Writer, sync: &OwnedWord<i64>, position: Position) -> Result<Position, AppendError> {
-    if waits_for_sync(sync.load_relaxed()) { make_durable(writer, position) } else { Ok(position) }
-}
-
-#[cold]
-fn make_durable(writer: &Writer, position: Position) -> Result<Position, AppendError> {
-    make_durable_within(writer, position, CLAIM_PATIENCE_NS)
-}
-
-fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) -> Result<Position, AppendError> {
-    let not_durable = |source| AppendError::NotDurable { position, source: Box::new(source) };
-    let mut idle = idle_strategy();
-    let mut deadline = None;
-    // The claims before this one may still be open, and the durable range has no gaps.
-    loop {
-        let recorded = writer.advance().map_err(not_durable)?;
-        if recorded >= position {
-            break;
-        }
-        let now = SystemClock.monotonic();
-        // One of the open claims may belong to this thread.
-        if now >= *deadline.get_or_insert(now.saturating_add_ns(patience_ns)) {
-            let recording_id = writer.descriptor.recording_id;
-            return Err(not_durable(JournalError::Uncommitted { recording_id, position: recorded }));
-        }
-        idle.idle_once();
-    }
-    writer.sync_to(position).map_err(not_durable)?;
-    Ok(position)
-}
-
 #[cold]
 fn refused(error: ClaimError<JournalError>, writer: &Writer) -> AppendError {
     let recording_id = writer.descriptor.recording_id;
@@ -503,27 +461,8 @@ fn refused(error: ClaimError<JournalError>, writer: &Writer) -> AppendError {
 mod tests {
     use super::*;
     use crate::journal::storage::MemoryStorage;
-    use crate::journal::{Journal, JournalOptions, SyncPolicy};
+    use crate::journal::{Journal, JournalOptions};
     use crate::memory::RawAccess;
-
-    /// A thread that holds a claim and appends by another appender would otherwise wait for itself.
-    #[test]
-    fn an_append_waits_for_claims_before_it_for_so_long_and_no_longer() {
-        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
-        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &options).unwrap();
-        let (mut one, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
-        let before = one.append(b"before").unwrap();
-        let claim = one.claim(5).unwrap();
-        let end = other.append(b"behind").unwrap();
-        let error = make_durable_within(journal.writer(), end, 0).unwrap_err();
-        let AppendError::NotDurable { position, source } = &error else { panic!("{error}") };
-        assert_eq!(*position, end);
-        assert!(matches!(**source, JournalError::Uncommitted { position, .. } if position == before), "{error}");
-        claim.abort();
-        journal.set_sync_policy(SyncPolicy::EveryAppend);
-        assert_eq!(make_durable_within(journal.writer(), end, 0).unwrap(), end);
-        assert!(journal.durable() >= end);
-    }
 
     #[test]
     fn a_slot_that_was_an_exclusive_appenders_is_nobodys_claim() {

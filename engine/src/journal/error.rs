@@ -265,6 +265,17 @@ pub enum AppendError {
         /// The maximum length in bytes.
         max: usize,
     },
+    /// A batch without messages.
+    #[error("a batch needs at least one message")]
+    EmptyBatch,
+    /// The messages of a batch are longer together than this operation allows.
+    #[error("a batch of {length} bytes, headers included, is longer than the {max} that fit")]
+    BatchTooLong {
+        /// Bytes that the messages with their headers occupy.
+        length: usize,
+        /// The maximum.
+        max: usize,
+    },
     /// There was no next segment, for example because the file system is full.
     #[error("nothing can be appended: {0}")]
     Segment(#[source] Box<JournalError>),

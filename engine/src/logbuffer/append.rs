@@ -85,7 +85,7 @@ impl ConcurrentAppender {
     pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.claim_range(required)?;
-        Ok(BatchClaim::begin(claimed, lengths, end))
+        Ok(BatchClaim::begin(claimed, lengths, end, 0))
     }
 
     /// The position after the last claim.

@@ -28,21 +28,29 @@ pub struct BatchClaim<'a> {
 }
 
 /// The number of bytes that frames with payloads of these lengths occupy, saturating. Each length is valid for a frame.
-pub(super) fn framed_length(lengths: &[usize]) -> usize {
+pub(crate) fn framed_length(lengths: &[usize]) -> usize {
     lengths.iter().fold(0, |sum: usize, &length| sum.saturating_add(occupied(length)))
 }
 
 impl<'a> BatchClaim<'a> {
     /// Begins the frames of a batch. There is at least one, and the claimed range is exactly as long as all of them.
-    pub(super) fn begin(claimed: Claimed<'a>, lengths: &'a [usize], end: Position) -> Self {
+    /// All frames get the reserved value.
+    pub(crate) fn begin(claimed: Claimed<'a>, lengths: &'a [usize], end: Position, reserved: i64) -> Self {
         let Claimed { mut space, mut place } = claimed;
         let mut in_progress = Some(-(space.length() as i32));
         for_each_frame(&mut space, lengths, |frame, length| {
             let word = in_progress.take().unwrap_or((FRAME_HEADER_LENGTH + length) as i32);
-            frame::begin(&frame, place, word, frame::DATA_UNFRAGMENTED, 0);
+            frame::begin(&frame, place, word, frame::DATA_UNFRAGMENTED, reserved);
             place = place.beyond(frame.length());
         });
         Self { space, lengths, end, open: true }
+    }
+
+    /// The position after the batch.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
+    #[inline]
+    pub(crate) fn end(&self) -> Position {
+        self.end
     }
 
     /// Calls `write` with the number (from 0) and the payload of each message. A payload has the requested length. Its

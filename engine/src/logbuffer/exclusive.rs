@@ -116,7 +116,7 @@ impl ExclusiveAppender {
     pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.term.claim_range(&self.shared, required)?;
-        Ok(BatchClaim::begin(claimed, lengths, end))
+        Ok(BatchClaim::begin(claimed, lengths, end, 0))
     }
 
     /// Appends padding that occupies the space of a message of `length` bytes. Readers skip it.

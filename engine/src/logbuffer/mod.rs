@@ -52,6 +52,8 @@ mod unblock;
 pub use append::ConcurrentAppender;
 pub use assemble::{ControlledFragmentAssembler, FragmentAssembler};
 pub use batch::BatchClaim;
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub(crate) use batch::framed_length;
 pub use claim::{Claim, ClaimLost};
 pub use clean::clean_to;
 pub use doorbell::{Bell, Doorbell, Drowsy};

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use gannet::journal::{AppendError, Journal, JournalError, JournalOptions, Recording, Start, SyncPolicy};
+use gannet::journal::{AppendError, Journal, JournalError, JournalOptions, Recording, Stamps, Start, SyncPolicy};
 use gannet::types::{Position, StreamId, TermId};
 
 use crate::support::{all, eventually, journal, message, read, rest, small};
@@ -63,6 +63,78 @@ fn messages_are_gathered_claimed_aborted_and_fragmented() {
     assert!(matches!(error, AppendError::MessageTooLong { length: 8193, max: 8192 }), "{error}");
     let error = appender.claim(1377).unwrap_err();
     assert!(matches!(error, AppendError::MessageTooLong { length: 1377, max: 1376 }), "{error}");
+}
+
+/// Batches of all lengths, across terms and segments, by appenders of both kinds.
+#[test]
+fn a_batch_is_appended_as_a_whole() {
+    macro_rules! append_with {
+        ($handle:ident) => {{
+            let mut next = 0;
+            while next < 4_000 {
+                let messages: Vec<_> = (next..next + 1 + next % 25).map(|number| message(0, number)).collect();
+                let lengths: Vec<_> = messages.iter().map(Vec::len).collect();
+                if next % 3 == 0 {
+                    $handle.claim_batch(&lengths).unwrap().abort();
+                    drop($handle.claim_batch(&lengths).unwrap());
+                }
+                let mut batch = $handle.claim_batch(&lengths).unwrap();
+                batch.for_each(|index, payload| payload.copy_from_slice(&messages[index]));
+                batch.commit().unwrap();
+                next += messages.len() as u64;
+            }
+            let error = $handle.claim_batch(&[]).unwrap_err();
+            assert!(matches!(error, AppendError::EmptyBatch), "{error}");
+            let error = $handle.claim_batch(&[1, 1_377]).unwrap_err();
+            assert!(matches!(error, AppendError::MessageTooLong { length: 1_377, max: 1_376 }), "{error}");
+            let error = $handle.claim_batch(&[1_000; 8]).unwrap_err();
+            assert!(matches!(error, AppendError::BatchTooLong { length: 8_448, max: 8_192 }), "{error}");
+            next
+        }};
+    }
+    for alone in [false, true] {
+        let (_dir, journal) = journal(&small().stamps(Stamps::Precise));
+        let count = if alone {
+            let mut handle = journal.exclusive_appender().unwrap();
+            append_with!(handle)
+        } else {
+            let mut handle = journal.appender().unwrap();
+            append_with!(handle)
+        };
+        assert!(journal.tail().get() > 3 * (256 << 10), "over several segments");
+        let recording = journal.recording().unwrap();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let mut next = 0;
+        while next < count {
+            let time = tailer.next().unwrap().unwrap().time().unwrap();
+            tailer.seek(Start::Sequence(next as i64)).unwrap();
+            for number in next..next + 1 + next % 25 {
+                let record = tailer.next().unwrap().unwrap();
+                assert_eq!((read(record.payload()), record.time()), (Some((0, number)), Some(time)));
+            }
+            next += 1 + next % 25;
+        }
+        assert!(tailer.next().unwrap().is_none());
+        eventually("it is indexed", || journal.indexed() == journal.tail());
+        assert!(recording.verify(|_| {}).unwrap().is_whole());
+    }
+}
+
+/// Whatever of it was written.
+#[test]
+fn a_batch_of_a_dead_appender_is_padding() {
+    let (dir, journal) = journal(&small());
+    let mut dead = journal.appender().unwrap();
+    let mut batch = dead.claim_batch(&[100, 200, 300]).unwrap();
+    batch.for_each(|_, payload| payload.fill(7));
+    std::mem::forget(batch);
+    let mut appender = journal.appender().unwrap();
+    let end = appender.append(&message(0, 0)).unwrap();
+    assert_eq!(journal.recorded().unwrap(), Position::new(0), "it lives, and may still commit");
+    drop(dead);
+    eventually("what was claimed is got past", || journal.recorded().unwrap() == end);
+    let found: Vec<_> = all(&Recording::open(dir.path()).unwrap());
+    assert_eq!(found, [(Position::new(160 + 256 + 352), message(0, 0))]);
 }
 
 /// The frames on disk state their position, padding is a header and a hole, and the bytes after the last frame are

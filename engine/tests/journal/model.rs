@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gannet::journal::consumer::Consumer;
 use gannet::journal::storage::{Crash, MemoryStorage};
 use gannet::journal::{
-    Appender, ExclusiveAppender, Journal, JournalClaim, JournalError, LeftBy, Prune, Retention, Start,
+    Appender, ExclusiveAppender, Journal, JournalBatch, JournalClaim, JournalError, LeftBy, Prune, Retention, Start,
 };
 use gannet::types::Position;
 use proptest::prelude::*;
@@ -20,6 +20,10 @@ enum Operation {
     Append {
         length: usize,
         count: usize,
+    },
+    /// Appends messages of these lengths at once.
+    Batch {
+        lengths: Vec<usize>,
     },
     /// Makes a claim that is not committed.
     Abort {
@@ -60,6 +64,7 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         6 => (0_usize..3_000, 1_usize..60).prop_map(|(length, count)| Operation::Append { length, count }),
+        2 => proptest::collection::vec(0_usize..1_000, 1..8).prop_map(|lengths| Operation::Batch { lengths }),
         1 => (0_usize..1_376).prop_map(|length| Operation::Abort { length }),
         1 => Just(Operation::Sync),
         1 => Just(Operation::Reopen),
@@ -98,12 +103,24 @@ impl Hand {
         }
     }
 
+    fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> JournalBatch<'a> {
+        match self {
+            Self::Shared(appender) => appender.claim_batch(lengths).unwrap(),
+            Self::Alone(appender) => appender.claim_batch(lengths).unwrap(),
+        }
+    }
+
     fn claim(&mut self, length: usize) -> JournalClaim<'_> {
         match self {
             Self::Shared(appender) => appender.claim(length).unwrap(),
             Self::Alone(appender) => appender.claim(length).unwrap(),
         }
     }
+}
+
+/// Bytes of a frame.
+fn frame(length: usize) -> i64 {
+    (32 + length).next_multiple_of(32) as i64
 }
 
 struct Pair {
@@ -132,12 +149,27 @@ impl Pair {
         Self { storage, journal, hand, model, pruned: 0, start, durable: 0, appended: 0, consumed: 0 }
     }
 
-    fn append(&mut self, length: usize) {
+    fn next_payload(&mut self, length: usize) -> Vec<u8> {
         self.appended += 1;
-        let payload: Vec<u8> = (0..length).map(|index| (index as u64 * 7 + self.appended) as u8).collect();
+        (0..length).map(|index| (index as u64 * 7 + self.appended) as u8).collect()
+    }
+
+    fn append_batch(&mut self, lengths: &[usize]) {
+        let payloads: Vec<_> = lengths.iter().map(|&length| self.next_payload(length)).collect();
+        let mut batch = self.hand().claim_batch(lengths);
+        batch.for_each(|index, payload| payload.copy_from_slice(&payloads[index]));
+        let mut end = batch.commit().unwrap().get();
+        let first = self.model.len();
+        for payload in payloads.into_iter().rev() {
+            end -= frame(payload.len());
+            self.model.insert(first, (Position::new(end), payload));
+        }
+    }
+
+    fn append(&mut self, length: usize) {
+        let payload = self.next_payload(length);
         let end = self.hand().append(&payload);
         let max_payload = 1_376;
-        let frame = |length: usize| (32 + length).next_multiple_of(32) as i64;
         let last = length % max_payload;
         let whole = (length / max_payload) as i64;
         // A message of full fragments has no shorter fragment after them.
@@ -180,6 +212,7 @@ impl Pair {
     fn run(&mut self, operation: &Operation) {
         match *operation {
             Operation::Append { length, count } => (0..count).for_each(|_| self.append(length)),
+            Operation::Batch { ref lengths } => self.append_batch(lengths),
             Operation::Abort { length } => drop(self.hand().claim(length)),
             Operation::Sync => {
                 self.journal.sync().unwrap();
