@@ -103,6 +103,8 @@ pub enum Details {
     Processes {
         /// The number of processes.
         processes: u32,
+        /// Messages per claim.
+        batch: u32,
         /// Messages per second of all processes together, divided by those of one process in the same run.
         ratio_to_one: Option<f64>,
     },
