@@ -117,8 +117,8 @@ impl ModelRecording {
     pub fn release_dead(&self, position: i64, lives: impl FnMut(usize) -> bool) -> Option<usize> {
         let slots = (0..self.slots).map(|slot| self.slot(slot)).collect();
         let slots = Slots { tail: self.control.own(Field::at(TAIL)), slots };
-        let released =
-            slots.release_dead(&self.segments[0], position as usize, Position::new(position), &self.identity, lives);
+        let claimed = Position::new(position)..Position::new(i64::MAX);
+        let released = slots.release_dead(&self.segments[0], position as usize, claimed, &self.identity, lives);
         match released {
             Gap::Released(length) => Some(length),
             Gap::Unclaimed | Gap::InUse | Gap::Changed => None,

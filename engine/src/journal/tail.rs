@@ -17,6 +17,8 @@
 //! Nobody else moves the tail, so the appender knows it, and moves it by a plain store. Locks ensure that it is alone:
 //! see `seat`.
 
+use core::ops::Range;
+
 use crate::logbuffer::{FRAME_ALIGNMENT, frame};
 use crate::memory::{Frames, OwnedWord};
 use crate::types::Position;
@@ -191,17 +193,18 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// Handles the place at `position`, which is at `offset` of its segment, where no frame was found. If an appender
-    /// claimed it that `lives` reports as dead, pads it up to the next frame.
+    /// claimed it that `lives` reports as dead, pads it up to the next frame, and up to `known` at most: the tail is
+    /// known to have been there.
     pub(crate) fn release_dead(
         &self,
         frames: &Frames,
         offset: usize,
-        position: Position,
+        Range { start: position, end: known }: Range<Position>,
         identity: &Identity,
         mut lives: impl FnMut(usize) -> bool,
     ) -> Gap {
         // ORDERING(journal.tail): Acquire. Pairs with the exchange in `claim`; the slots of all claims below are visible.
-        let tail = self.tail.load_acquire();
+        let tail = self.tail.load_acquire().min(known.get());
         if tail <= position.get() {
             return Gap::Unclaimed;
         }

@@ -2,6 +2,7 @@
 //! and how far the recording goes. Everything here is off the path of an append, except at a roll.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::memory::{FileAccess, Frames, MapError, Reserve};
@@ -157,6 +158,17 @@ impl Writer {
         self.control.ends(&*self.storage, &self.identity.layout)
     }
 
+    /// As [`Self::ends`], if there is a segment in which the tail can have been claimed. Whoever goes on up to the tail
+    /// asks for it like this. A tail that another process wrote over would make them go on through segments that they
+    /// would have to make.
+    fn reached_ends(&self) -> Result<(Position, Position), JournalError> {
+        let (recorded, tail) = self.ends()?;
+        if tail > recorded {
+            self.segment(self.identity.layout.base(Position::new(tail.get() - 1)))?;
+        }
+        Ok((recorded, tail))
+    }
+
     /// Checks that the control page, and these frames of the segment at `base`, are backed by their files. Call it
     /// after they were read or stored to. `position` is for the error.
     pub(crate) fn check_intact(&self, frames: &Frames, base: Position, position: Position) -> Result<(), JournalError> {
@@ -188,7 +200,7 @@ impl Writer {
     /// Gives the segments that the tail has reached their final name, which archives know.
     pub(crate) fn name_segments(&self, from: Position) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let (_, tail) = self.ends()?;
+        let (_, tail) = self.reached_ends()?;
         let mut base = layout.base(from);
         // Not the next segment as well: an archive would take it for the last one with frames.
         while base < tail || base == layout.base(layout.start_position) {
@@ -220,15 +232,16 @@ impl Writer {
     /// As [`Self::advance`]. Calls `note` with the position and the length in bytes of each range that became padding.
     pub(crate) fn advance_noting(&self, note: &mut dyn FnMut(Position, usize)) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let (mut position, _) = self.ends()?;
-        while position < layout.end() && position < self.ends()?.1 {
+        let (mut position, mut tail) = self.reached_ends()?;
+        while position < layout.end() && position < tail {
             let base = layout.base(position);
             let segment = self.segment(base)?;
-            let reached = self.advance_within(&segment, base, position, note)?;
+            let reached = self.advance_within(&segment, base, position..tail, note)?;
             self.check_intact(&segment.frames, base, reached)?;
             // A recorder commits a block and then moves the tail. A recorded position beyond the tail would look like
             // damage.
-            let reached = reached.min(self.ends()?.1);
+            tail = self.reached_ends()?.1;
+            let reached = reached.min(tail);
             self.control.advance_recorded(reached);
             if reached == position || reached < layout.next_base(base) {
                 return Ok(reached);
@@ -242,10 +255,9 @@ impl Writer {
         &self,
         segment: &Segment,
         base: Position,
-        from: Position,
+        Range { start: mut position, end: tail }: Range<Position>,
         note: &mut dyn FnMut(Position, usize),
     ) -> Result<Position, JournalError> {
-        let mut position = from;
         loop {
             let offset = (position.get() - base.get()) as usize;
             let Some(mut cursor) = segment.frames.cursor(offset) else { return Ok(position) };
@@ -264,7 +276,7 @@ impl Writer {
                 return Ok(position);
             }
             let lives = |slot| self.is_alive(slot);
-            match self.slots.release_dead(&segment.frames, offset, position, &self.identity, lives) {
+            match self.slots.release_dead(&segment.frames, offset, position..tail, &self.identity, lives) {
                 Gap::Released(length) => note(position, length),
                 Gap::Changed => {}
                 Gap::Unclaimed | Gap::InUse => return Ok(position),
@@ -528,6 +540,7 @@ mod tests {
     use super::*;
     use crate::journal::appender::Appender;
     use crate::journal::making::left_by_makers;
+    use crate::journal::segment::parse_segment_name;
     use crate::journal::storage::{Directory, MemoryStorage};
     use crate::journal::{Journal, JournalOptions};
     use crate::memory::RawAccess;
@@ -616,6 +629,34 @@ mod tests {
         assert_eq!(writer.advance().unwrap(), tail);
     }
 
+    /// Between two looks at the tail, as the helper thread takes them.
+    #[test]
+    fn a_tail_that_was_written_over_leads_nobody_through_segments_to_be_made() {
+        let storage = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create_in(Arc::clone(&storage) as Arc<dyn Storage>, &options).unwrap();
+        let end = journal.appender().unwrap().append(b"message").unwrap();
+        let control = Control::open(&*storage, journal.descriptor(), FileAccess::ReadWrite).unwrap().unwrap();
+        // Without a helper thread.
+        let writer = Writer::new(Arc::clone(&storage) as Arc<dyn Storage>, journal.descriptor().clone(), control);
+        writer.prepare().unwrap();
+        let segments = || {
+            let found = storage.names().unwrap().iter().filter_map(|name| parse_segment_name(name)).count();
+            assert_eq!(found, 2, "this one and the next");
+        };
+        segments();
+        for bad in [1 << 40, (3 << 16) + 32] {
+            writer.control.tail().store_release(bad);
+            for error in [writer.advance().unwrap_err(), writer.name_segments(Position::new(0)).unwrap_err()] {
+                assert!(error.to_string().contains("somebody wrote over it"), "{bad}: {error}");
+            }
+            segments();
+            writer.control.tail().store_release(end.get());
+        }
+        assert_eq!(writer.advance().unwrap(), end);
+        assert_eq!(journal.recorded().unwrap(), end);
+    }
+
     /// Whoever took the first for the end of the recording would say of what was appended behind it that it is not there yet.
     #[test]
     fn what_two_release_at_once_is_passed_by_both() {
@@ -629,7 +670,13 @@ mod tests {
         let writer = journal.writer();
         let frames = writer.segment(Position::new(0)).unwrap().frames;
         let release = |lives: &mut dyn FnMut(usize) -> bool| {
-            writer.slots.release_dead(&frames, position.get() as usize, position, &writer.identity, lives)
+            writer.slots.release_dead(
+                &frames,
+                position.get() as usize,
+                position..journal.tail(),
+                &writer.identity,
+                lives,
+            )
         };
         assert_eq!(release(&mut |_| true), Gap::InUse);
         let mut first = None;
