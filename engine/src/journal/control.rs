@@ -23,6 +23,7 @@ use core::time::Duration;
 use crate::memory::{AtomicBuffer, Field, FileAccess, OwnedWord, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion, TermId, TermLength};
 
+use super::catalog::{Catalog, CatalogEntry};
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
@@ -483,6 +484,17 @@ impl Control {
     pub(crate) fn first_position(&self) -> Position {
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the catalog says so, too.
         Position::new(self.own(FIRST).load_acquire())
+    }
+
+    /// Corrects a pruned position beyond the start of the recording, by which nothing before it would be synced or indexed.
+    /// Pruning, which may go on meanwhile, stores the start in the catalog before it stores this.
+    pub(crate) fn correct_first(&self, catalog: &Catalog, entry: &CatalogEntry) {
+        let first = self.first_position();
+        let start = catalog.start_position(entry);
+        if first > start {
+            // If this fails, pruning has just stored the right one.
+            let _ = self.own(FIRST).compare_exchange(first.get(), start.get());
+        }
     }
 
     pub(crate) fn advance_first(&self, position: Position) {

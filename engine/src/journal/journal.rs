@@ -455,6 +455,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         Some(control) => control.create_again(&**storage, descriptor, end)?,
         None => Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?,
     };
+    control.correct_first(&Catalog::open(&**storage, FileAccess::ReadOnly)?, entry);
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
     let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };

@@ -345,8 +345,8 @@ mod tests {
     use crate::journal::reindex::reindex_in;
     use crate::journal::repair::repair;
     use crate::journal::storage::{Crash, MemoryStorage};
-    use crate::journal::{Journal, JournalOptions, Prune, Recording, Retention, Start, prune};
-    use crate::memory::RawAccess;
+    use crate::journal::{Journal, JournalOptions, Prune, Recording, Retention, Start, SyncPolicy, prune};
+    use crate::memory::{Field, RawAccess};
     use crate::types::RecordingId;
 
     const SEGMENT: i64 = 64 << 10;
@@ -487,6 +487,26 @@ mod tests {
         let recording = Recording::open_in(Arc::new(storage), None).unwrap();
         let mut tailer = recording.tailer(Start::Position(durable)).unwrap();
         (0..10).for_each(|_| assert!(tailer.next().unwrap().is_some()));
+    }
+
+    /// Syncs and the index begin behind what is pruned.
+    #[test]
+    fn a_flipped_bit_in_the_pruned_position_keeps_nothing_from_being_synced() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options.sync(SyncPolicy::EveryAppend)).unwrap();
+        journal.appender().unwrap().append(&MESSAGE).unwrap();
+        journal.close().unwrap();
+        for bit in [5, 16, 17, 40, 62] {
+            let damaged = storage.after_kill();
+            let page = damaged.open("0.control", 1, FileAccess::ReadWrite).unwrap();
+            page.view().word(Field::<i64>::at(640)).store_relaxed(1 << bit);
+            let journal = Journal::open_in(Arc::new(damaged.clone()), None).unwrap();
+            journal.appender().unwrap().append(&MESSAGE).unwrap();
+            let after = damaged.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+            let journal = Journal::open_in(Arc::new(after.clone()), None).unwrap();
+            assert_eq!(messages(&after), 2, "bit {bit}: {:?}", journal.recovery());
+        }
     }
 
     #[test]
