@@ -132,9 +132,8 @@ impl Appender {
     }
 
     /// Claims space for messages of the given lengths, each at most [`Self::max_payload_length`], with a single update
-    /// of the tail. Write the messages there, then commit them together. Appenders that append many short messages get
-    /// less in each other's way like this. All messages of a batch have the same time. Everything else is as for
-    /// [`Self::claim`].
+    /// of the tail. Write the messages there, then commit them together: all of them are appended, or none. They have
+    /// the same time. Everything else is as for [`Self::claim`].
     ///
     /// With their headers, the messages may occupy as many bytes as the longest message has:
     /// [`Self::max_message_length`].

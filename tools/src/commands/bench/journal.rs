@@ -18,7 +18,8 @@ use crate::cli::{Outcome, Output, Stop, bytes_in, count_in};
 /// the time; compared with a bare copy into a mapped file, and with nothing at all. The median is that of batches; the
 /// other percentiles are those of appends that are timed one by one.
 ///
-/// processes: two processes that append, compared with one, also in batches. read: reading all of it, compared with a copy in memory.
+/// processes: two processes that append, compared with one, also in batches. read: reading all of it, compared with a copy
+/// in memory.
 /// tail: how soon another process sees an append, compared with a message over IPC. seek and open: in a large journal,
 /// compared with one a sixteenth as large.
 #[derive(Debug, clap::Args)]
