@@ -10,6 +10,8 @@
 //!
 //! Bytes that are cut off are kept in a file beside the segment. Recovery may be killed at any point and done again.
 
+use std::ops::Range;
+
 use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
@@ -74,6 +76,11 @@ pub(crate) fn recover(
     // A page is not plausible if it refers to segments that do not exist.
     let reach = recovery.reach()?;
     let known = known.filter(|known| if known.same_boot { known.tail <= reach } else { known.durable <= reach });
+    let known = match known {
+        // Nor if the recorded position or the tail is inside a frame.
+        Some(known) if known.same_boot && !recovery.frames_meet_at([known.recorded, known.tail])? => None,
+        known => known,
+    };
     let stop = durable_stop(descriptor, known);
     if stop != descriptor.stop_position && !dry_run {
         // If recovery is killed, the recording still has no end in the catalog.
@@ -190,11 +197,23 @@ impl Recovery<'_> {
         }
     }
 
+    /// Whether no frame crosses these positions, of which the first is the lowest.
+    fn frames_meet_at(&self, positions: [Position; 2]) -> Result<bool, JournalError> {
+        let base = self.descriptor.layout().base(positions[0]);
+        let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
+        let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position <= positions[0]));
+        let from = entry.map_or(base, |entry| entry.position).max(self.descriptor.start_position);
+        let mut do_meet = true;
+        let crosses = |frame: &Range<Position>| positions.iter().any(|at| frame.start < *at && *at < frame.end);
+        self.scan(from, false, &mut |frame| do_meet &= !crosses(&frame))?;
+        Ok(do_meet)
+    }
+
     /// Cuts the recording off after the last valid frame from `from` on, and returns that position.
     fn cut_off(&self, from: Position, prove: bool) -> Result<(Position, Option<Cut>), JournalError> {
         let (end, fault) = loop {
             let before = faults();
-            let found = self.scan(from, prove)?;
+            let found = self.scan(from, prove, &mut |_| {})?;
             // If the file was truncated meanwhile, the next open reports it.
             if faults() == before {
                 break found;
@@ -204,8 +223,14 @@ impl Recovery<'_> {
         Ok((end, cut))
     }
 
-    /// Walks the frames from `from`. Returns the end of the last valid frame, and the fault after it.
-    fn scan(&self, from: Position, prove: bool) -> Result<(Position, Fault), JournalError> {
+    /// Walks the frames from `from`, and calls `each` with the range of each. Returns the end of the last valid frame, and
+    /// the fault after it.
+    fn scan(
+        &self,
+        from: Position,
+        prove: bool,
+        each: &mut dyn FnMut(Range<Position>),
+    ) -> Result<(Position, Fault), JournalError> {
         let identity = self.descriptor.identity();
         let layout = identity.layout;
         let mut position = from;
@@ -241,7 +266,9 @@ impl Recovery<'_> {
                             break 'segments fault;
                         }
                         begun = found.begun_message(begun, position);
-                        position = Position::new(position.get() + found.occupied as i64);
+                        let next = Position::new(position.get() + found.occupied as i64);
+                        each(position..next);
+                        position = next;
                     }
                 }
             }

@@ -263,7 +263,13 @@ impl Writer {
             let Some(mut cursor) = segment.frames.cursor(offset) else { return Ok(position) };
             let fault = loop {
                 match self.identity.look(&mut cursor, position) {
-                    At::Frame(found) => position = Position::new(position.get() + found.occupied as i64),
+                    At::Frame(found) => {
+                        let next = Position::new(position.get() + found.occupied as i64);
+                        if position < tail && tail < next {
+                            self.check_tail_beside(position..next)?;
+                        }
+                        position = next;
+                    }
                     At::Nothing { .. } => break None,
                     At::Fault(fault) => break Some(fault),
                 }
@@ -282,6 +288,15 @@ impl Writer {
                 Gap::Unclaimed | Gap::InUse => return Ok(position),
             }
         }
+    }
+
+    /// Checks that the tail is not inside this frame. It can have been once: padding takes several claims of dead
+    /// appenders together.
+    #[cold]
+    fn check_tail_beside(&self, frame: Range<Position>) -> Result<(), JournalError> {
+        let (_, tail) = self.ends()?;
+        let is_inside = frame.start < tail && tail < frame.end;
+        if is_inside { Err(self.control.bad_tail(&*self.storage, tail)) } else { Ok(()) }
     }
 
     /// Syncs everything that is recorded to stable storage, and publishes the durable position.
@@ -632,13 +647,16 @@ mod tests {
     /// Between two looks at the tail, as the helper thread takes them.
     #[test]
     fn a_tail_that_was_written_over_leads_nobody_through_segments_to_be_made() {
-        let storage = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
-        let journal = Journal::create_in(Arc::clone(&storage) as Arc<dyn Storage>, &options).unwrap();
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
         let end = journal.appender().unwrap().append(b"message").unwrap();
+        // Without a helper thread, and before it has done anything.
+        let storage: Arc<dyn Storage> = Arc::new(storage.after_kill());
         let control = Control::open(&*storage, journal.descriptor(), FileAccess::ReadWrite).unwrap().unwrap();
-        // Without a helper thread.
-        let writer = Writer::new(Arc::clone(&storage) as Arc<dyn Storage>, journal.descriptor().clone(), control);
+        control.reset([0; 2], Position::new(0));
+        control.tail().store_release(end.get());
+        let writer = Writer::new(Arc::clone(&storage), journal.descriptor().clone(), control);
         writer.prepare().unwrap();
         let segments = || {
             let found = storage.names().unwrap().iter().filter_map(|name| parse_segment_name(name)).count();
@@ -653,8 +671,11 @@ mod tests {
             segments();
             writer.control.tail().store_release(end.get());
         }
+        // Inside a frame.
+        writer.control.tail().store_release(end.get() - 32);
+        assert!(writer.advance().unwrap_err().to_string().contains("somebody wrote over it"));
+        writer.control.tail().store_release(end.get());
         assert_eq!(writer.advance().unwrap(), end);
-        assert_eq!(journal.recorded().unwrap(), end);
     }
 
     /// Whoever took the first for the end of the recording would say of what was appended behind it that it is not there yet.

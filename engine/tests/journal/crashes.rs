@@ -14,6 +14,7 @@ use crate::support::{Watched, eventually, message, read, rest, settled, small};
 const CONTROL: &str = "0.control";
 const TAIL: usize = 256;
 const RECORDED: usize = 384;
+const INDEXED: usize = 392;
 const DURABLE: usize = 512;
 const ASSURED: usize = 520;
 
@@ -44,6 +45,34 @@ fn a_claim_that_dies_with_its_process_becomes_padding() {
     assert_eq!(messages(&journal.recording().unwrap()), [(0, 0), (1, 0)]);
     journal.appender().unwrap().append(&message(0, 1)).unwrap();
     assert_eq!(messages(&journal.recording().unwrap()), [(0, 0), (1, 0), (0, 1)]);
+}
+
+/// Every bit of the tail and of the recorded position, while the helper thread is behind. What was appended is there.
+#[test]
+fn a_flipped_bit_in_the_page_of_a_killed_process_takes_nothing_away() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    settled(&journal);
+    let mut tailer = journal.recording().unwrap().tailer(Start::Sequence(2_500)).unwrap();
+    let recorded = tailer.next().unwrap().unwrap().position();
+    for (field, bit) in [TAIL, RECORDED].into_iter().flat_map(|field| (0..64).map(move |bit| (field, bit))) {
+        let killed = storage.after_kill();
+        let page = killed.open(CONTROL, 1, FileAccess::ReadWrite).unwrap();
+        let page = page.bytes(RAW);
+        page.put_bytes(RECORDED, &recorded.get().to_le_bytes());
+        page.put_bytes(INDEXED, &[0; 8]);
+        let mut word = [0; 8];
+        page.get_bytes(field, &mut word);
+        page.put_bytes(field, &(i64::from_le_bytes(word) ^ 1 << bit).to_le_bytes());
+        let journal = Journal::open_in(Arc::new(killed), None).unwrap();
+        let found = messages(&journal.recording().unwrap());
+        assert!(found.into_iter().eq((0..3_000).map(|number| (0, number))), "bit {bit} of the word at {field}");
+        assert_eq!(journal.recovery().cut, None, "bit {bit} of the word at {field}");
+    }
 }
 
 /// Whatever a loss of power leaves of unsynced data, everything that was durable is there, and what is there beyond is
