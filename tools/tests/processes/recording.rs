@@ -400,7 +400,7 @@ fn what_a_killed_recorder_has_recorded_is_kept_and_continued() {
     // It would not begin where this one ends.
     let refused = record(&driver, &journal, &["--extend", "0"]).end();
     assert_eq!(refused.code(), Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("1 of 1 streams could not be recorded"), "{refused:?}");
+    assert!(refused.stderr.contains("1 of 1 stream could not be recorded"), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stdout).contains("position"), "{refused:?}");
     assert_eq!(recorded("0"), lines(0..400));
 }

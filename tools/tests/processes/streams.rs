@@ -58,7 +58,7 @@ fn a_message_that_cannot_fit_is_refused_by_number() {
     let arguments = ["pub", "--channel", CHANNEL, "--wait", "170s"];
     let ended = driver.gannet_with_input(&arguments, Some(input.as_bytes())).end();
     assert_eq!(ended.code(), Some(1));
-    assert!(ended.stderr.contains("message 2 (10000 bytes)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("message 2 (10,000 bytes)"), "{}", ended.stderr);
     assert_eq!(subscriber.end().success(), b"fits\n");
 }
 
@@ -80,7 +80,7 @@ fn a_message_that_is_too_long_to_be_one_is_dropped_and_told() {
     eventually("the block is published", || publication.offer_block(&block).ok());
     eventually("the message is published", || publication.offer(b"next").ok());
     let ended = subscriber.end();
-    assert!(ended.stderr.contains("warning: 1 messages dropped"), "{ended:?}");
+    assert!(ended.stderr.contains("warning: 1 message dropped"), "{ended:?}");
     assert_eq!(ended.success(), b"next\n");
 }
 
