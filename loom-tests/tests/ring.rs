@@ -177,6 +177,26 @@ fn a_producer_against_unblock_model() {
     });
 }
 
+/// A producer was taken for dead, and commits while the driver unblocks the ring. Its message is read or lost; the one
+/// behind it is read, and nothing counts as damage.
+#[test]
+fn a_slow_producer_against_unblock() {
+    let allowed = [vec![8], vec![7, 8]];
+    check(Bounds::NONE, &allowed, || {
+        let (_, ring, mut consumer) = ring();
+        let mut claim = ring.try_claim(7, 8).unwrap();
+        claim.put_bytes(0, &[7; 8]);
+        assert!(write(&ring, 8));
+        let driver = thread::spawn(move || {
+            consumer.unblock();
+            consumer
+        });
+        claim.commit();
+        let mut consumer = driver.join().unwrap();
+        read(&mut consumer, 10)
+    });
+}
+
 /// A producer that had to wrap died before its padding, and another writes behind it, at the front of the ring, while the
 /// driver unblocks. The driver pads the end of the ring and the dead one's space at its front, or waits.
 #[test]

@@ -5,9 +5,10 @@
 //! A producer can die before it stores its length (zero), or while it writes (negative). The reference's rules handle
 //! these cases. A process that breaks the protocol can also leave a length that no record can have. The consumer then
 //! searches for the start of the next sound record: committed records, one right behind the other, up to the tail or
-//! three in a row. It skips what lies before them, so the commands of other clients survive. Without such evidence, a
-//! producer behind may still be writing. The consumer then waits for more records or for the timeout, and finally gives
-//! up all that was claimed in this lap. Each repair is counted.
+//! three in a row. It skips what lies before them, so the commands of other clients survive. Without such evidence, or with
+//! a record before them that is being written, a producer behind may still be alive. The consumer then waits for more
+//! records or for the timeout, and finally gives up all that was claimed in this lap, or what lies before the next sound
+//! record. Each repair is counted.
 
 use super::RingConsumer;
 use super::consumer::Record;
@@ -39,25 +40,29 @@ impl RingConsumer {
         match self.record_at(self.position) {
             Record::Complete { .. } => false,
             Record::Damaged => {
-                if !self.search_for_sound_record() {
-                    self.skip(limit - index);
-                }
+                self.give_up(claimed);
                 true
             }
-            Record::Incomplete => {
-                let length = self.ring.ring().data.word_at::<i32>(index).load_relaxed();
-                if length == 0 { self.pad_unstarted(index, claimed) } else { self.pad_unfinished(index, limit, length) }
-            }
+            Record::Incomplete => match ring.data.word_at::<i32>(index).load_relaxed() {
+                0 => self.pad_unstarted(index, claimed),
+                // Its producer was only slow, and has committed it since.
+                1.. => false,
+                negative => {
+                    match self.unfinished_length(index, limit, negative) {
+                        // A producer died while writing the record: its claim becomes padding.
+                        Some(length) => self.pad(index, length),
+                        None => self.give_up(claimed),
+                    }
+                    true
+                }
+            },
         }
     }
 
-    /// Handles a producer that died while writing the record at `index`: its claim becomes padding.
-    fn pad_unfinished(&mut self, index: usize, limit: usize, negative: i32) -> bool {
-        match negative.checked_neg().and_then(|length| self.checked_length(index, length, PADDING_TYPE)) {
-            Some(length) if occupied(length) <= limit - index => self.pad(index, length),
-            _ => self.skip(limit - index),
-        }
-        true
+    /// The length of a record at `index` that a producer is writing, or died writing, if `found` there is one.
+    fn unfinished_length(&self, index: usize, limit: usize, found: i32) -> Option<usize> {
+        let length = self.checked_length(index, found.checked_neg()?, PADDING_TYPE)?;
+        (occupied(length) <= limit - index).then_some(length)
     }
 
     /// Handles a producer that died before it began the record at `index`: the space up to the next record becomes
@@ -91,7 +96,8 @@ impl RingConsumer {
         finish_record(self.ring.ring(), index, PADDING_TYPE, length as i32);
     }
 
-    /// Skips a damaged record if there is evidence of where the next valid one starts. See the module's documentation.
+    /// Skips a damaged record before the timeout has passed, if there is evidence of where the next valid one starts. See
+    /// the module's documentation.
     pub(super) fn search_for_sound_record(&mut self) -> bool {
         let ring = self.ring.ring();
         let tail = ring.tail.load_relaxed();
@@ -103,21 +109,38 @@ impl RingConsumer {
             self.reset_tail(tail);
             return true;
         };
-        let index = ring.index(self.position);
+        let found = self.sound_record(claimed, |at, limit| {
+            let length = self.ring.ring().data.word_at::<i32>(at).load_relaxed();
+            self.unfinished_length(at, limit, length).is_some()
+        });
+        if let Some(bytes) = found {
+            self.skip(bytes);
+        }
+        found.is_some()
+    }
+
+    /// Skips a damaged record, because the timeout has passed, and with it everything before the next sound one.
+    fn give_up(&mut self, claimed: usize) {
+        let index = self.ring.ring().index(self.position);
+        let to_limit = claimed.min(self.ring.capacity() - index);
+        self.skip(self.sound_record(claimed, |_, _| false).unwrap_or(to_limit));
+    }
+
+    /// The number of bytes from the consumer's position to the next sound record, unless the search is to end at an index
+    /// before it.
+    fn sound_record(&self, claimed: usize, ends_at: impl Fn(usize, usize) -> bool) -> Option<usize> {
+        let index = self.ring.ring().index(self.position);
         let limit = (index + claimed).min(self.ring.capacity());
-        let mut found =
-            (index + ALIGNMENT..limit).step_by(ALIGNMENT).find(|&at| self.is_sound_run(at, limit)).map(|at| at - index);
-        // Records never wrap, so one starts at index 0 if anything was claimed there.
-        if found.is_none() && index + claimed > limit && self.is_sound_run(0, index + claimed - limit) {
-            found = Some(limit - index);
-        }
-        match found {
-            Some(bytes) => {
-                self.skip(bytes);
-                true
+        for at in (index + ALIGNMENT..limit).step_by(ALIGNMENT) {
+            if self.is_sound_run(at, limit) {
+                return Some(at - index);
             }
-            None => false,
+            if ends_at(at, limit) {
+                return None;
+            }
         }
+        // Records never wrap, so one starts at index 0 if anything was claimed there.
+        (index + claimed > limit && self.is_sound_run(0, index + claimed - limit)).then_some(limit - index)
     }
 
     /// Whether there are consecutive committed records from `index` to `limit`, or at least a run of them. The result
