@@ -2,9 +2,11 @@
 //! directory is taken. It never writes to the directory.
 
 use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use gannet::cnc::{CNC_FILE_NAME, CncFile, CncOpenError, DriverState};
 use gannet::memory::{FileAccess, MapError};
@@ -59,8 +61,8 @@ impl ExistingDriver {
         self.cnc.heartbeat()
     }
 
-    /// Saves the errors in its error log, if there are any, to a file beside its directory, at the same place as the
-    /// reference.
+    /// Saves the errors in its error log, if there are any, to a file with these permission bits beside its directory, at
+    /// the same place as the reference.
     ///
     /// # Errors
     ///
@@ -68,6 +70,7 @@ impl ExistingDriver {
     pub(super) fn save_errors(
         &self,
         directory: &Path,
+        mode: u32,
         now: EpochMillis,
     ) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
         let mut text = String::new();
@@ -87,7 +90,9 @@ impl ExistingDriver {
         let _ = writeln!(text, "{count} distinct errors observed.");
         let name = format!("{}-{}+0000-error.log", directory.display(), utc(now).replace(':', "-"));
         let path = PathBuf::from(name);
-        match fs::write(&path, text) {
+        // A new file: others may create files and links there.
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
+        match file.and_then(|mut file| file.write_all(text.as_bytes())) {
             Ok(()) => Ok(Some(path)),
             Err(error) => Err((path, error)),
         }

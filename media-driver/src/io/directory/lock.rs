@@ -72,14 +72,21 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
             }
             pause();
         }
-        let locked = file.metadata().map_err(failed("look at", path))?;
-        match fs::metadata(path) {
-            Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => return Ok((file, existed)),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("look at", path)(error)),
-            _ => {}
+        if leads_to(path, &file)? {
+            return Ok((file, existed));
         }
     }
     Err(DirectoryError::Contended { path: path.to_owned() })
+}
+
+/// Whether the path leads to this open directory, which may have been removed or replaced.
+pub(super) fn leads_to(path: &Path, directory: &File) -> Result<bool, DirectoryError> {
+    let opened = directory.metadata().map_err(failed("look at", path))?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("look at", path)(error)),
+    }
 }
 
 /// The age of the heartbeat of a driver that is alive, or may be. Negative if it is in the future.

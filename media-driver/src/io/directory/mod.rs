@@ -25,7 +25,7 @@ use gannet::time::Clock;
 
 pub use self::error::DirectoryError;
 use self::error::failed;
-use self::lock::{lock, pause};
+use self::lock::{leads_to, lock, pause};
 pub use self::place::new_private_path;
 pub use self::request::{DirectoryRequest, directory_mode, file_mode};
 use super::existing::{Existing, look, not_ready};
@@ -87,6 +87,8 @@ impl DriverDirectory {
     /// [`DirectoryError`]. Nothing was changed, except that an empty directory may have been created.
     pub fn take(request: &DirectoryRequest, clock: &dyn Clock) -> Result<Self, DirectoryError> {
         let path = std::path::absolute(&request.path).map_err(failed("find", &request.path))?;
+        // Without a slash at its end, which would put the file of saved errors into the directory.
+        let path: PathBuf = path.components().collect();
         let (length, longest) = (path.as_os_str().len(), PATH_MAX_LENGTH - LONGEST_ENTRY);
         if length > longest {
             return Err(DirectoryError::TooLong { path, length, longest });
@@ -147,24 +149,28 @@ impl DriverDirectory {
         &self.findings
     }
 
-    /// Removes the directory and the driver's files in it. If there are other entries, they and the directory stay.
+    /// Removes the directory and the driver's files in it. If there are other entries, they and the directory stay. If
+    /// the path is a symbolic link, the directory stays as well. Does nothing if the directory was removed or replaced.
     ///
     /// # Errors
     ///
     /// [`DirectoryError::Io`] and [`DirectoryError::NoPermission`].
     pub fn remove(mut self) -> Result<(), DirectoryError> {
+        // What is there otherwise may belong to a driver that is alive.
+        if !leads_to(&self.path, &self.lock)? {
+            return Ok(());
+        }
         self.empty()?;
         // While the lock is still held, so that a driver that waits for it finds the directory gone.
-        match fs::remove_dir(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            outcome => outcome.map_err(failed("remove", &self.path)),
-        }
+        remove_folder(&self.path)
     }
 
     /// Releases an empty directory, because the driver did not start. What cannot be removed is left to the next
     /// driver.
     pub fn abandon(mut self) {
-        let _ = self.empty();
+        if leads_to(&self.path, &self.lock).unwrap_or(false) {
+            let _ = self.empty();
+        }
     }
 
     fn check_owner(&self) -> Result<(), DirectoryError> {
@@ -230,7 +236,7 @@ impl DriverDirectory {
                 Existing::Damaged(source) => return Err(DirectoryError::Damaged { path: self.path.clone(), source }),
                 Existing::Driver(driver) => {
                     self.findings.push(Finding::DeadDriver { pid: driver.pid(), silent_for_ms });
-                    match driver.save_errors(&self.path, now) {
+                    match driver.save_errors(&self.path, self.file_mode(), now) {
                         Ok(saved) => self.findings.extend(saved.map(Finding::ErrorsSaved)),
                         // Refusing to start because another driver's errors cannot be saved would help nobody.
                         Err((path, error)) => self.findings.push(Finding::ErrorsNotSaved(path, error.to_string())),
@@ -254,7 +260,6 @@ impl DriverDirectory {
                 }
                 Err(error) => return Err(failed("list", &folder)(error)),
             };
-            let mut emptied = true;
             for entry in entries {
                 let entry = entry.map_err(failed("list", &folder))?;
                 let is_log = entry.file_name().as_encoded_bytes().ends_with(LOG_SUFFIX.as_bytes());
@@ -262,12 +267,9 @@ impl DriverDirectory {
                     remove_file(&entry.path())?;
                 } else {
                     self.findings.push(Finding::NotOurs(entry.path()));
-                    emptied = false;
                 }
             }
-            if emptied {
-                fs::remove_dir(&folder).map_err(failed("remove", &folder))?;
-            }
+            remove_folder(&folder)?;
         }
         remove_file(&self.loss_report_file())?;
         // Last, so that a directory that could not be emptied still shows its owner.
@@ -279,13 +281,19 @@ impl DriverDirectory {
         for folder in [PUBLICATIONS, IMAGES] {
             let folder = self.path.join(folder);
             match DirBuilder::new().mode(directory_mode(self.access)).create(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("create", &folder)(error));
-                }
+                Err(error) if !folder.is_dir() => return Err(failed("create", &folder)(error)),
                 _ => set_mode(&folder, directory_mode(self.access))?,
             }
         }
         Ok(())
+    }
+}
+
+/// Removes a directory, unless it has entries that are left alone, or the path is a symbolic link to one.
+fn remove_folder(path: &Path) -> Result<(), DirectoryError> {
+    match fs::remove_dir(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) => Ok(()),
+        outcome => outcome.map_err(failed("remove", path)),
     }
 }
 
@@ -570,11 +578,95 @@ mod tests {
         let directory = take(&request(&path)).unwrap();
         let saved = temp.path().join("driver-2026-11-21 02-59-29.484+0000-error.log");
         assert_eq!(directory.findings().last(), Some(&Finding::ErrorsSaved(saved.clone())));
+        assert_eq!(mode_of(&saved), 0o600, "whoever may not look into the directory may not read its errors either");
         assert_eq!(
             fs::read_to_string(saved).unwrap(),
             "2 observations from 2026-11-21 02:59:24.484 to 2026-11-21 02:59:28.484 for:\n (11) no such channel\n\n\
              1 distinct errors observed.\n"
         );
+    }
+
+    /// Everybody may make files and links in `/dev/shm`.
+    #[test]
+    fn saved_errors_replace_no_file_and_follow_no_link() {
+        let temp = tempfile::tempdir().unwrap();
+        let (path, precious) = (temp.path().join("driver"), temp.path().join("precious"));
+        fs::write(&precious, b"years of work").unwrap();
+        let saved = temp.path().join("driver-2026-11-21 02-59-29.484+0000-error.log");
+        std::os::unix::fs::symlink(&precious, &saved).unwrap();
+        ErrorLog::new(leave_driver(&path, -1).error_log(crate::raw_access::RAW))
+            .record(EpochMillis::new(NOW_MS), "(11) no such channel");
+        let directory = take(&request(&path)).unwrap();
+        let last = directory.findings().last().unwrap();
+        assert!(matches!(last, Finding::ErrorsNotSaved(path, _) if *path == saved), "{last:?}");
+        assert_eq!(fs::read(&precious).unwrap(), b"years of work");
+    }
+
+    /// As shells complete it.
+    #[test]
+    fn a_slash_at_the_end_of_a_path_changes_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("driver");
+        ErrorLog::new(leave_driver(&path, -1).error_log(crate::raw_access::RAW))
+            .record(EpochMillis::new(NOW_MS), "(11) no such channel");
+        let directory = take(&request(&temp.path().join("driver/"))).unwrap();
+        assert_eq!(directory.path().as_os_str(), path.as_os_str());
+        let saved = temp.path().join("driver-2026-11-21 02-59-29.484+0000-error.log");
+        assert_eq!(directory.findings().last(), Some(&Finding::ErrorsSaved(saved)), "beside the directory");
+    }
+
+    /// Somebody removed a running driver's directory, and another driver was started there.
+    #[test]
+    fn a_driver_whose_directory_was_replaced_leaves_the_new_one_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("driver");
+        for (aside, leave) in [
+            ("removed", (|first| first.remove().unwrap()) as fn(DriverDirectory)),
+            ("abandoned", DriverDirectory::abandon),
+        ] {
+            let first = take(&request(&path)).unwrap();
+            fs::rename(&path, temp.path().join(aside)).unwrap();
+            let second = take(&request(&path)).unwrap();
+            let _cnc = leave_driver(&path, NOW_MS);
+            leave(first);
+            assert!(path.join(CNC_FILE_NAME).exists() && path.join("publications/17.logbuffer").exists(), "{aside}");
+            second.remove().unwrap();
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn links_to_other_places_stay_and_those_are_emptied() {
+        let temp = tempfile::tempdir().unwrap();
+        let [real, logs, link] = ["real", "logs", "driver"].map(|name| temp.path().join(name));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        leave_driver(&link, -1);
+        fs::rename(link.join(PUBLICATIONS), &logs).unwrap();
+        std::os::unix::fs::symlink(&logs, link.join(PUBLICATIONS)).unwrap();
+        let directory = take(&request(&link)).unwrap();
+        assert!(directory.publications().is_symlink() && directory.publications().is_dir());
+        assert_eq!(fs::read_dir(&logs).unwrap().count(), 0);
+        directory.remove().unwrap();
+        assert!(link.is_symlink() && link.is_dir());
+        let left: Vec<_> = fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [PUBLICATIONS]);
+    }
+
+    /// Otherwise the first publication would find out.
+    #[test]
+    fn a_file_in_the_place_of_the_logs_is_refused_and_stays_as_it_is() {
+        for folder in [PUBLICATIONS, IMAGES] {
+            let temp = tempfile::tempdir().unwrap();
+            leave_driver(temp.path(), -1);
+            let folder = temp.path().join(folder);
+            fs::remove_dir_all(&folder).unwrap();
+            fs::write(&folder, b"years of work").unwrap();
+            fs::set_permissions(&folder, Permissions::from_mode(0o640)).unwrap();
+            let error = take(&request(temp.path())).unwrap_err();
+            assert!(matches!(&error, DirectoryError::NotADirectory { path } if *path == folder), "{error}");
+            assert_eq!((mode_of(&folder), fs::read(&folder).unwrap()), (0o640, b"years of work".to_vec()));
+        }
     }
 
     /// Trap 2, for drivers: a file of no length or without a version is another driver's start, or a start that failed.
