@@ -107,7 +107,7 @@ impl CncOpenError {
 }
 
 impl CncFile {
-    /// Creates the file in `directory`, where it must not exist, with permission bits `mode` before the umask. Sets up
+    /// Creates the file in `directory`, where it must not exist, with permission bits `mode`, whatever the umask. Sets up
     /// everything except the version: clients wait until [`Self::make_ready`].
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 //! never a SIGBUS later.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: maps files")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
@@ -104,7 +104,7 @@ impl MapError {
 
 impl MappedFile {
     /// Creates a file of `length` zero bytes, reserves its space and maps it. The file must not exist. `mode` is its
-    /// permission bits before the umask. A file that cannot be completed is removed again.
+    /// permission bits, whatever the umask. A file that cannot be completed is removed again.
     ///
     /// # Errors
     ///
@@ -118,6 +118,8 @@ impl MappedFile {
             .mode(mode)
             .open(path)
             .map_err(|source| MapError::Io { action: "create", path: path.to_owned(), source })?;
+        // The umask may have withheld some. A file system that cannot grant them leaves the file to fewer users.
+        let _ = file.set_permissions(Permissions::from_mode(mode));
         Self::reserve_and_map(&file, path, length, reserve).inspect_err(|_| {
             // The error that is returned matters more. The next start finds a leftover file.
             let _ = std::fs::remove_file(path);
@@ -371,6 +373,17 @@ mod tests {
         let again = MappedFile::create(&path, 8192, 0o600, Reserve::Space).unwrap_err();
         assert_eq!(again.io_kind(), Some(io::ErrorKind::AlreadyExists), "{again}");
         assert!(path.exists(), "a file that was there before is left alone");
+    }
+
+    #[test]
+    fn a_new_file_is_for_those_it_is_meant_for_whatever_the_umask() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        let before = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+        let created = MappedFile::create(&path, 4096, 0o660, Reserve::Space);
+        rustix::process::umask(before);
+        created.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     }
 
     #[cfg(feature = "client")]

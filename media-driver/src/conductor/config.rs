@@ -199,7 +199,7 @@ pub struct LogConfig {
     pub directory: PathBuf,
     /// The directory `images`, for the logs of images. Also absolute.
     pub images: PathBuf,
-    /// The permission bits of a log file, before the umask.
+    /// The permission bits of a log file.
     pub mode: u32,
     /// The page size to which the length of log files is rounded up, in bytes (`aeron.file.page.size`).
     pub page_size: i32,

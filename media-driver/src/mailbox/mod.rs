@@ -84,7 +84,7 @@ pub struct CreateLog {
     pub path: PathBuf,
     /// The content of its metadata.
     pub parameters: LogParameters,
-    /// The file's permission bits, before the umask.
+    /// The file's permission bits.
     pub mode: u32,
     /// Whether its pages are mapped as well.
     pub reserve: Reserve,
