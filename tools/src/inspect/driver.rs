@@ -1,6 +1,7 @@
 //! Reads a driver's CnC file.
 
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) struct Driver {
     file: Option<FileId>,
     /// What was seen of its heartbeats.
     watch: RefCell<DriverWatch>,
+    /// The loss report that was opened last.
+    losses: RefCell<Option<LossReportReader>>,
 }
 
 /// The identity of a file: its device and inode number.
@@ -46,7 +49,7 @@ impl Driver {
             advise_on_driver(error.into(), dir, Some(otherwise))
         })?;
         let watch = RefCell::new(DriverWatch::new(DRIVER_TIMEOUT));
-        Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc, watch })
+        Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc, watch, losses: RefCell::default() })
     }
 
     /// The CnC file.
@@ -66,10 +69,15 @@ impl Driver {
         self.cnc.errors()
     }
 
-    /// The driver's loss report.
+    /// The driver's loss report. Once it was opened, it can also be read after the file was removed.
     pub(crate) fn loss_report(&self) -> anyhow::Result<LossReportReader> {
         let path = self.dir.join(LOSS_REPORT_FILE_NAME);
-        LossReportReader::open(&path).with_context(|| format!("cannot read the loss report {}", path.display()))
+        let mut last = self.losses.borrow_mut();
+        match (LossReportReader::open(&path), &*last) {
+            (Ok(report), _) => Ok(last.insert(report).clone()),
+            (Err(error), Some(last)) if error.io_kind() == Some(ErrorKind::NotFound) => Ok(last.clone()),
+            (Err(error), _) => Err(error).with_context(|| format!("cannot read the loss report {}", path.display())),
+        }
     }
 
     /// Opens the files again if the driver was restarted since: it deletes the old files and creates new ones. Returns
@@ -149,7 +157,9 @@ mod tests {
     use super::*;
     use gannet::cnc::CncParameters;
     use gannet::memory::Reserve;
+    use gannet::reports::LossReport;
     use gannet::time::{EpochMillis, ManualClock, MonotonicNanos};
+    use gannet::types::{SessionId, StreamId};
 
     #[test]
     fn a_directory_without_a_driver_says_what_to_do() {
@@ -200,6 +210,26 @@ mod tests {
         let driver = Driver::open(dir.path()).expect("it is there");
         let line = driver.identify_between(&clock, || _ = clock.advance_ns(50_000_000));
         assert!(!line.is_alive() && line.to_string().contains("no heartbeat for 10."), "{line}");
+    }
+
+    /// A driver that ends may take its files along, and one that starts removes those of the last one first.
+    #[test]
+    fn the_loss_report_can_be_read_still_when_it_has_been_removed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        make(dir.path(), 1);
+        let driver = Driver::open(dir.path()).expect("it is there");
+        let error = driver.loss_report().expect_err("there is none");
+        assert!(error.to_string().starts_with("cannot read the loss report "), "{error:#}");
+        let path = dir.path().join(LOSS_REPORT_FILE_NAME);
+        let create = || LossReport::create(&path, 4096, 0o600).expect("there is room");
+        let stream = (SessionId::new(7), StreamId::new(1));
+        create().create_entry(EpochMillis::new(1), 100, stream, "aeron:udp", "127.0.0.1:1").expect("there is room");
+        let entries = || driver.loss_report().and_then(|losses| Ok(losses.for_each(|_| ())?)).expect("it is whole");
+        assert_eq!(entries(), 1);
+        std::fs::remove_file(&path).expect("it is there");
+        assert_eq!(entries(), 1, "what was there can be read still");
+        create();
+        assert_eq!(entries(), 0, "the next one");
     }
 
     #[test]
