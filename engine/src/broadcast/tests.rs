@@ -102,6 +102,23 @@ fn trap_17_a_new_receiver_starts_at_the_latest_event() {
     assert_eq!(receive(&mut receiver), Ok(None));
 }
 
+/// The transmitter has stored where the newest event starts, but not yet that it is there.
+#[test]
+fn a_receiver_that_joins_before_the_newest_event_is_there_waits_for_it() {
+    for (before, length) in [(1, 0), (1, 128), (7, 128)] {
+        let (buffer, mut transmitter) = buffer();
+        (0..before).for_each(|_| transmitter.transmit(1, &[1; 120]).unwrap());
+        transmitter.transmit(2, &vec![2; length]).unwrap();
+        let tail = buffer.word_at::<i64>(TAIL);
+        let with_it = tail.load_acquire();
+        tail.store_release(before * 128);
+        let mut receiver = Receiver::new(&buffer).unwrap();
+        assert_eq!(receive(&mut receiver), Ok(None));
+        tail.store_release(with_it);
+        assert_eq!(receive(&mut receiver), Ok(Some((2, vec![2; length]))));
+    }
+}
+
 #[test]
 fn trap_18_the_record_behind_the_padding_is_at_the_front() {
     let (buffer, mut transmitter) = buffer();
