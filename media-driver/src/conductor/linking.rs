@@ -58,7 +58,7 @@ pub(super) struct Linker<'a> {
 impl Linker<'_> {
     /// Links a subscription, if it wants `what`, may have it, and does not have it yet.
     pub(super) fn link(&mut self, what: &mut impl Readable, link: &SubscriptionLink) -> Result<(), CommandError> {
-        if !what.is_wanted_by(link) || what.subscribers().contains(link.id) || !what.admits_subscribers() {
+        if !what.is_wanted_by(link) || what.subscribers().contains(link.registration_id) || !what.admits_subscribers() {
             return Ok(());
         }
         let join_position = what.join_position();
@@ -76,7 +76,7 @@ impl Linker<'_> {
         )?;
         let position_id = position.id;
         let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(self.now.attended, link.rejoin) };
-        what.add_subscriber(Subscriber { link: link.id, position, tether });
+        what.add_subscriber(Subscriber { link: link.id, subscription: link.registration_id, position, tether });
         self.send_available(what, link, position_id);
         Ok(())
     }

@@ -98,7 +98,8 @@ impl SubscriptionRegistry {
         ids.into_iter().filter_map(|id| self.take(id)).collect()
     }
 
-    /// Removes the link of a client's subscription with this driver's publications on that channel, if there is one.
+    /// Removes the link of a client's subscription with this driver's publications on that channel, if there is one. Of
+    /// several it removes the newest, through which nothing comes.
     pub(super) fn remove_place(
         &mut self,
         client_id: ClientId,
@@ -108,7 +109,7 @@ impl SubscriptionRegistry {
         let is_it = |link: &&SubscriptionLink| {
             link.client_id == client_id && link.network().is_none() && *link.channel == *channel
         };
-        let id = self.of_registration(registration_id).find(is_it)?.id;
+        let id = self.of_registration(registration_id).filter(is_it).last()?.id;
         self.take(id)
     }
 

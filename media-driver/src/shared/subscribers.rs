@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use gannet::time::MonotonicNanos;
+use gannet::types::RegistrationId;
 
 use super::{Counter, Tether, Turn, UntetheredTimeouts};
 
@@ -25,6 +26,8 @@ impl LinkId {
 pub struct Subscriber {
     /// The link of the subscription.
     pub link: LinkId,
+    /// The registration id of the subscription.
+    pub subscription: RegistrationId,
     /// The counter of its position, which the client stores.
     pub position: Counter,
     /// Its tether state.
@@ -44,14 +47,16 @@ pub struct Span {
 #[derive(Debug, Default)]
 pub struct Subscribers {
     all: Vec<Subscriber>,
-    /// The ids of their links, so that joining is fast even with very many subscribers.
+    /// The ids of their links and of their subscriptions, so that joining is fast even with very many subscribers.
     links: HashSet<LinkId>,
+    subscriptions: HashSet<RegistrationId>,
 }
 
 impl Subscribers {
     /// Adds a subscriber.
     pub fn add(&mut self, subscriber: Subscriber) {
         self.links.insert(subscriber.link);
+        self.subscriptions.insert(subscriber.subscription);
         self.all.push(subscriber);
     }
 
@@ -61,18 +66,24 @@ impl Subscribers {
             return Vec::new();
         }
         self.links.retain(|link| !links.contains(link));
-        self.all.extract_if(.., |subscriber| links.contains(&subscriber.link)).collect()
+        let gone: Vec<_> = self.all.extract_if(.., |subscriber| links.contains(&subscriber.link)).collect();
+        for subscriber in &gone {
+            self.subscriptions.remove(&subscriber.subscription);
+        }
+        gone
     }
 
     /// Removes all subscribers, in the order in which they joined.
     pub fn take(&mut self) -> Vec<Subscriber> {
         self.links.clear();
+        self.subscriptions.clear();
         std::mem::take(&mut self.all)
     }
 
-    /// Whether the link has a subscriber, in any state.
-    pub fn contains(&self, link: LinkId) -> bool {
-        self.links.contains(&link)
+    /// Whether the subscription has a subscriber, in any state. A subscription with several links has at most one, because
+    /// its client reads each image once.
+    pub fn contains(&self, subscription: RegistrationId) -> bool {
+        self.subscriptions.contains(&subscription)
     }
 
     /// All subscribers, in the order in which they joined.
@@ -146,7 +157,7 @@ mod tests {
         let word = CacheLines::new(1).word(0, 0);
         word.store_release(position);
         let position = Counter { id: CounterId::new(0), value: word };
-        Subscriber { link: LinkId::new(link), position, tether }
+        Subscriber { link: LinkId::new(link), subscription: RegistrationId::new(link as i64), position, tether }
     }
 
     #[test]
@@ -162,8 +173,8 @@ mod tests {
         let links = HashSet::from([1, 2, 7].map(LinkId::new));
         let removed = subscribers.remove(&links);
         assert_eq!(removed.iter().map(|subscriber| subscriber.link.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(subscribers.remove(&links).is_empty() && !subscribers.contains(LinkId::new(1)));
+        assert!(subscribers.remove(&links).is_empty() && !subscribers.contains(RegistrationId::new(1)));
         assert_eq!(subscribers.working_span(), None);
-        assert!(subscribers.contains(LinkId::new(3)) && !subscribers.any_working());
+        assert!(subscribers.contains(RegistrationId::new(3)) && !subscribers.any_working());
     }
 }

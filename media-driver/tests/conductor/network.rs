@@ -252,6 +252,40 @@ fn places_come_and_go() {
     assert_eq!(left, Vec::<String>::new());
 }
 
+/// A publication of this driver that several destinations of a subscription lead to is one image, because the client would never
+/// read another one, and the publication would wait for it. It stays until no destination leads to it any more.
+#[test]
+fn what_several_places_lead_to_is_one_image() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, &format!("{IPC}|session-id=77"));
+    let spied = driver.add_exclusive_publication(client, CHANNEL);
+    let (subscription, _) = driver.add_subscription(client, "aeron:udp?control-mode=manual");
+    let change = |driver: &mut Driver, channel: &str, add: bool| {
+        let command = destination(driver, client, subscription, channel, add);
+        driver.send_raw(i32::from_le_bytes(command[..4].try_into().unwrap()), &command[4..]);
+        driver.settle();
+        let events = driver.events();
+        assert!(events.iter().any(|event| event.starts_with("success")), "{channel}: {events:?}");
+        let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
+        (count("available image "), count("unavailable image "))
+    };
+    let subscribers = |driver: &Driver| driver.counter_lines().iter().filter(|line| line.contains("sub-pos")).count();
+    let ipc = ["aeron:ipc", "aeron:ipc", "aeron:ipc?session-id=77"];
+    let other_spy = format!("{SPY}|alias=other");
+    let spies = [SPY, SPY, &*other_spy];
+    for (places, published) in [(ipc, &publication), (spies, &spied)] {
+        assert_eq!(places.map(|place| change(&mut driver, place, true)), [(1, 0), (0, 0), (0, 0)], "{places:?}");
+        assert_eq!(subscribers(&driver), 1, "{places:?}");
+        assert_eq!(change(&mut driver, places[0], false), (0, 0), "it is there twice");
+        assert_eq!(change(&mut driver, places[0], false), (1, 1), "the other one leads to it");
+        assert_eq!(subscribers(&driver), 1, "{places:?}");
+        assert_eq!(change(&mut driver, places[2], false), (0, 1));
+        assert_eq!(subscribers(&driver), 0, "{places:?}");
+        driver.remove_publication(client, published.correlation.registration(), false);
+    }
+}
+
 /// A destination is removed by the text it was added with, or by its address. Another one of the same group is not
 /// removed, and a name that has changed since, or no longer resolves, does not matter.
 #[test]

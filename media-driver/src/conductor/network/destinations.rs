@@ -199,6 +199,12 @@ impl Core {
             linker.send_unavailable_if_linked(publication, &link);
         }
         self.unlink(&[link]);
+        // What another source leads to as well comes from that one now.
+        let others = self.subscriptions.of_registration(registration_id).map(|other| other.id);
+        for other in others.collect::<Vec<_>>() {
+            self.link_subscription(other);
+            self.link_spy(other);
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use crate::conductor::params::{IpcSubscriptionParams, untethered};
 use crate::conductor::subscription_link::{NetworkLink, NetworkSubscription, SessionChoice, Source};
 use crate::conductor::subscriptions::NewLink;
 use crate::mailbox::{EndpointId, ReceiverCommand};
+use crate::shared::LinkId;
 
 impl Core {
     /// Adds a subscription of a UDP channel for a client.
@@ -148,11 +149,16 @@ impl Core {
         } else {
             self.succeed(pending.correlation_id);
         }
-        let Some(link) = self.subscriptions.get(link) else { return Ok(()) };
+        self.link_spy(link);
+        Ok(())
+    }
+
+    /// Links a spy with the publications that it wants.
+    pub(super) fn link_spy(&mut self, link: LinkId) {
+        let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let linked = linker.link_stream(&mut self.network.publications, link);
         self.report_unlinked(linked);
-        Ok(())
     }
 
     /// Handles the session id of a response, as reported by the receiver of the request.
