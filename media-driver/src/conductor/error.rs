@@ -60,7 +60,7 @@ pub(super) enum CommandError {
     #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
     ImageMtu { mtu: i32, window: i32 },
     #[error("the channel's endpoint is there, with another {key}")]
-    StampClash { key: &'static str },
+    EndpointClash { key: &'static str },
     #[error("nobody wants it any more")]
     UnwantedImage,
     #[error("session-id=tag:{tag} names no network publication")]
@@ -129,7 +129,7 @@ impl CommandError {
             | Self::SendBuffer { .. }
             | Self::ReceiveBuffer { .. }
             | Self::UnwantedImage
-            | Self::StampClash { .. }
+            | Self::EndpointClash { .. }
             | Self::StartAtEnd { .. }
             | Self::Mismatch { .. }
             | Self::ResponseTaken { .. }

@@ -452,6 +452,39 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
+/// The control mode decides where an endpoint sends, and whether it has a socket. A channel with the same addresses and another
+/// mode would be sent nowhere, or hear nothing.
+#[test]
+fn the_control_mode_must_match_that_of_a_shared_endpoint() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let control = "aeron:udp?control=localhost:40126|term-length=64k";
+    driver.add_exclusive_publication(client, &format!("{control}|control-mode=dynamic"));
+    driver.add_exclusive_publication(client, CHANNEL);
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|control-mode=manual");
+    let publications = [
+        format!("{control}|control-mode=manual"),
+        format!("{control}|control-mode=response|response-correlation-id=prototype"),
+        format!("{CHANNEL}|control-mode=manual"),
+    ];
+    let mut refusals: Vec<_> = publications
+        .iter()
+        .map(|channel| {
+            let command = driver.add_publication_command(client, channel, true);
+            driver.run(&command).remove(0)
+        })
+        .collect();
+    let command = driver.add_subscription_command(client, "aeron:udp?endpoint=localhost:40125");
+    refusals.push(driver.run(&command).remove(0));
+    for refusal in refusals {
+        assert!(refusal.starts_with("error 11") && refusal.ends_with("with another control-mode"), "{refusal}");
+    }
+    driver.add_exclusive_publication(client, &format!("{control}|control-mode=dynamic"));
+    driver.add_exclusive_publication(client, &format!("{CHANNEL}|control-mode=unknown"));
+    driver.add_subscription(client, "aeron:udp?control=localhost:40127|control-mode=dynamic");
+    driver.add_subscription(client, "aeron:udp?control=localhost:40127");
+}
+
 /// All users of a publication must agree on whether spies simulate a connection, be it stated or by default.
 #[test]
 fn who_shares_a_publication_agrees_on_what_spies_simulate() {

@@ -102,6 +102,19 @@ impl Endpoint {
     }
 }
 
+/// Checks that the channel has the endpoint's control mode, which decides where a publication sends and whether a
+/// subscription has a socket. A tag may stand for any mode, and is compared where it is looked up.
+fn check_mode(side: Side, new: &UdpChannel, old: &UdpChannel) -> Result<(), CommandError> {
+    let mode = |channel: &UdpChannel| match &channel.params().control_mode {
+        Some(ControlMode::Other(_)) | None => None,
+        // Subscriptions register at a control address whatever the mode.
+        Some(ControlMode::Dynamic | ControlMode::Response) if side == Side::Receive => None,
+        Some(mode) => Some(mode.clone()),
+    };
+    let is_by_tag = new.tag().is_some() && new.tag() == old.tag();
+    if is_by_tag || mode(new) == mode(old) { Ok(()) } else { Err(CommandError::EndpointClash { key: "control-mode" }) }
+}
+
 /// Checks that the channel's timestamp offsets are those of the endpoint.
 fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandError> {
     let keys = [
@@ -110,7 +123,7 @@ fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandE
         ("channel-snd-ts-offset", new.channel_snd_ts_offset, old.channel_snd_ts_offset),
     ];
     match keys.into_iter().find(|(_, stated, existing)| stated.is_some() && stated != existing) {
-        Some((key, ..)) => Err(CommandError::StampClash { key }),
+        Some((key, ..)) => Err(CommandError::EndpointClash { key }),
         None => Ok(()),
     }
 }
@@ -130,6 +143,7 @@ impl Core {
     pub(super) fn find_endpoint(&self, side: Side, channel: &UdpChannel) -> Result<Option<EndpointId>, CommandError> {
         for endpoint in self.network.endpoints.iter().filter(|endpoint| endpoint.side == side) {
             if channel.shares_endpoint_with(&endpoint.channel)? {
+                check_mode(side, channel, &endpoint.channel)?;
                 self.check_buffers(channel, &endpoint.channel)?;
                 check_stamps(channel.params(), endpoint.channel.params())?;
                 return Ok(Some(endpoint.id));
