@@ -120,6 +120,7 @@ impl Receiver {
             }
             ReceiverCommand::RemoveStream(id, stream_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.remove_stream(stream_id));
+                self.starve_unwanted(id, stream_id);
             }
             ReceiverCommand::AddSession(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.add_session(stream_id, session_id));
@@ -149,6 +150,7 @@ impl Receiver {
             }
             ReceiverCommand::RemoveSession(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.remove_session(stream_id, session_id));
+                self.starve_unwanted(id, stream_id);
             }
             ReceiverCommand::AddImage(id, made_of) => self.add_image(now, id, *made_of),
             ReceiverCommand::RefuseImage(id, stream_id, session_id) => {
@@ -464,6 +466,20 @@ impl Receiver {
             }
         }
         self.events.push_back(ReceiverEvent::ImageRemoved(registration_id));
+    }
+
+    /// Tells the images of a stream to which nothing is dispatched any more.
+    fn starve_unwanted(&mut self, id: EndpointId, stream_id: StreamId) {
+        let Some((endpoint, found)) = self.endpoints.of(id) else { return };
+        for (place, entry) in self.images.iter_mut().enumerate() {
+            if let Some(Entry { image, endpoint: its }) = entry
+                && *its == endpoint
+                && image.stream_id() == stream_id
+                && found.dispatcher.image(stream_id, image.session_id()) != Some(place)
+            {
+                image.starve();
+            }
+        }
     }
 
     fn with_dispatcher(&mut self, id: EndpointId, action: impl FnOnce(&mut Dispatcher)) {

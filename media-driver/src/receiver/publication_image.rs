@@ -73,6 +73,8 @@ pub struct PublicationImage {
     status_due: MonotonicNanos,
     last_packet: MonotonicNanos,
     phase: Phase,
+    /// Whether it gets what arrives of its session.
+    is_fed: bool,
     end: Option<End>,
     /// The number of transports in its log.
     shown_transports: usize,
@@ -124,6 +126,7 @@ impl PublicationImage {
             status_due: AT_ONCE,
             last_packet: now,
             phase: Phase::Active,
+            is_fed: true,
             end: None,
             response: None,
             shown_transports: 0,
@@ -205,6 +208,12 @@ impl PublicationImage {
     /// leaves (trap 32).
     pub fn fall_silent(&mut self) {
         self.phase = Phase::Mute;
+        self.starve();
+    }
+
+    /// Handles that it gets no more of what arrives. It requests nothing any more, because that would arrive in vain.
+    pub fn starve(&mut self) {
+        self.is_fed = false;
     }
 
     /// Handles another setup of its session.
@@ -362,7 +371,7 @@ impl PublicationImage {
                 let length = i32::try_from(found.lost).unwrap_or(i32::MAX);
                 loss = Some(Loss { registration_id: self.made_of.registration_id, length });
             }
-            gaps = found.gaps;
+            gaps = if self.is_fed { found.gaps } else { 0 };
             self.schedule(now, found.lost > 0);
         }
         let mut work = self.report_status(now, counters, out);
@@ -400,7 +409,8 @@ impl PublicationImage {
 
     /// When the next NAK or gap fill is due.
     fn next_look_at_gaps(&self) -> MonotonicNanos {
-        let gap = self.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
+        let has_gap = self.rebuilt < self.highest && self.is_fed && !matches!(self.phase, Phase::Rejected(_));
+        let gap = self.loss_detector.next_deadline().filter(|_| has_gap);
         gap.unwrap_or(MonotonicNanos::NEVER)
     }
 

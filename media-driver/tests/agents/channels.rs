@@ -403,6 +403,40 @@ fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     }
 }
 
+/// What an image of a session that nobody wants any more is missing would arrive in vain, and is not requested.
+#[test]
+fn what_nobody_wants_any_more_is_not_asked_for() {
+    let unwanted: [fn(&mut Receiver); 2] = [
+        |receiver| receiver.on_command(at(2 * MS), ReceiverCommand::RemoveStream(RECEIVING, STREAM)),
+        |receiver| {
+            receiver.on_command(at(2 * MS), ReceiverCommand::AddSession(RECEIVING, STREAM, SESSION));
+            receiver.on_command(at(2 * MS), ReceiverCommand::RemoveStream(RECEIVING, STREAM));
+            assert!(naks(receiver, 3..5) > 0, "one of its sessions is wanted");
+            receiver.on_command(at(5 * MS), ReceiverCommand::RemoveSession(RECEIVING, STREAM, SESSION));
+        },
+    ];
+    for leave in unwanted {
+        let mut receiver = two_places();
+        add_image(&mut receiver, IMAGE);
+        receiver.on_datagram(at(MS), PLACES[0], address(1), &datagram(SESSION, 64));
+        assert!(naks(&mut receiver, 1..2) > 0);
+        leave(&mut receiver);
+        assert_eq!(naks(&mut receiver, 6..2_000), 0);
+        receiver.on_command(at(2_000 * MS), ReceiverCommand::AddStream(RECEIVING, STREAM));
+        assert_eq!(naks(&mut receiver, 2_000..2_100), 0, "its session gets another image");
+    }
+}
+
+/// The number of NAKs that a receiver sends in these milliseconds, with a duty cycle every 20 microseconds.
+fn naks(receiver: &mut Receiver, during_ms: std::ops::Range<i64>) -> usize {
+    let mut batch = TransmitBatch::new(64);
+    let mut turn = |now_us: i64| {
+        receiver.poll_transmit(at(now_us * 1_000), &mut batch);
+        batch.drain().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Nak(_)))).count()
+    };
+    (during_ms.start * 1_000..during_ms.end * 1_000).step_by(20).map(&mut turn).sum()
+}
+
 /// Trap 36: a retransmit goes to every destination, whichever receiver requested it.
 #[test]
 fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {

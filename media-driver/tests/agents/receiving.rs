@@ -488,6 +488,22 @@ fn an_image_that_was_replaced_rejects_nothing() {
     assert_eq!(receiving.poll(300_000), Vec::<String>::new());
 }
 
+/// A rejected or replaced image requests nothing, and has no deadline for that.
+#[test]
+fn an_image_that_accepts_nothing_asks_for_nothing() {
+    for end in [|image: &mut PublicationImage| image.reject(b"no"), PublicationImage::fall_silent] {
+        let mut receiving = Receiving::new();
+        receiving.poll(0);
+        receiving.take(1, &data(64, b"behind a gap"));
+        receiving.poll(1);
+        assert_eq!(receiving.poll(2), ["nak 7:0+64"]);
+        end(&mut receiving.image);
+        receiving.poll(500_000);
+        assert_eq!(receiving.poll(600_000), Vec::<String>::new());
+        assert!(receiving.image.next_deadline() > at(600_000_000), "{:?}", receiving.image.next_deadline());
+    }
+}
+
 /// Answers to round-trip questions that were never asked, or so long ago that they mean nothing, do not end the measuring.
 #[test]
 fn false_answers_do_not_end_the_measuring() {
