@@ -172,7 +172,8 @@ pub enum ReceiverCommand {
     TellIfSilent(NamedPlace),
     /// Asks a session for a setup, where its sender is known. Needed if it has sent one before it was wanted.
     AskForSetup(EndpointId, StreamId, SessionId),
-    /// Sets the session that responds to the request that is this image. `None` once the response has its receivers.
+    /// Sets the session that responds to the request that is this image. `None` once the response has its receivers, or
+    /// has ended.
     SetResponseSession(RegistrationId, Option<SessionId>),
     /// All sessions of a stream are wanted.
     AddStream(EndpointId, StreamId),

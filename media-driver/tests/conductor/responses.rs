@@ -1,6 +1,101 @@
 //! Request and response: a subscription that waits for the one publication that responds to a request.
 
-use crate::support::{Driver, IPC};
+use gannet::protocol::Setup;
+use gannet::types::ClientId;
+use gannet_driver::mailbox::SenderEvent;
+
+use crate::network::{SETUP, present, receiver_told};
+use crate::support::{AddedPublication, Driver, IPC};
+
+/// A server whose subscription has received a request.
+struct Server {
+    driver: Driver,
+    client: ClientId,
+    /// The image of the request.
+    request: i64,
+}
+
+impl Server {
+    fn new() -> Self {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123");
+        let endpoint = receiver_told(&mut driver).0[0].id;
+        let image = present(&mut driver, endpoint, Setup { asks_for_response: true, ..SETUP }).expect("an image");
+        Self { driver, client, request: image.registration_id.get() }
+    }
+
+    fn answer(&mut self, client: ClientId) -> AddedPublication {
+        let answers = "aeron:udp?control-mode=response|control=localhost:9|term-length=64k";
+        let channel = format!("{answers}|response-correlation-id={}", self.request);
+        self.driver.add_exclusive_publication(client, &channel)
+    }
+
+    /// Lets two seconds pass.
+    fn pass(&mut self) {
+        let client = self.client;
+        self.driver.pass_with(2_000, |driver| driver.beat(client));
+    }
+
+    /// The sessions that the requester was to be told since the last call.
+    fn announced(&mut self) -> Vec<Option<i32>> {
+        let told = receiver_told(&mut self.driver).2;
+        let of_request = format!("SetResponseSession(RegistrationId({}), ", self.request);
+        let told = told.iter().filter_map(|told| told.strip_prefix(&of_request));
+        told.map(|session| session.trim_matches(|other: char| !"-0123456789".contains(other)).parse().ok()).collect()
+    }
+}
+
+/// A response that ends before it has its receiver is not announced any more, however it ends: the requester would wait
+/// for it, and for no other one.
+#[test]
+fn an_answer_that_ends_before_it_is_heard_is_withdrawn() {
+    for revoked in [false, true] {
+        let mut server = Server::new();
+        let answer = server.answer(server.client);
+        assert_eq!(server.announced(), [Some(answer.session)]);
+        server.pass();
+        assert_eq!(server.announced(), [], "it is open");
+        server.driver.remove_publication(server.client, answer.correlation.registration(), revoked);
+        server.pass();
+        assert_eq!(server.announced(), [None]);
+        server.pass();
+        assert_eq!(server.announced(), [], "once");
+        let again = server.answer(server.client);
+        server.pass();
+        assert_eq!(server.announced(), [Some(again.session)], "the request may be answered again");
+    }
+    let mut server = Server::new();
+    let dying = server.driver.client();
+    let answer = server.answer(dying);
+    assert_eq!(server.announced(), [Some(answer.session)]);
+    server.driver.pass_with(30_000, |driver| driver.beat(server.client));
+    assert_eq!(server.announced(), [None], "its client is dead");
+}
+
+/// Of two responses to one request the newer is announced. If that ends before it has its receiver, the older is, unless it has
+/// had its receiver or has ended.
+#[test]
+fn of_two_answers_the_one_that_is_left_is_announced() {
+    for (heard, ended) in [(false, false), (true, false), (false, true)] {
+        let mut server = Server::new();
+        let first = server.answer(server.client);
+        if heard {
+            server.driver.conductor.on_sender_event(SenderEvent::ResponseConnected(first.original));
+        }
+        let second = server.answer(server.client);
+        let expected = [Some(Some(first.session)), heard.then_some(None), Some(Some(second.session))];
+        assert_eq!(server.announced(), expected.into_iter().flatten().collect::<Vec<_>>());
+        if ended {
+            server.driver.remove_publication(server.client, first.correlation.registration(), false);
+            server.pass();
+            assert_eq!(server.announced(), [], "the other is announced");
+        }
+        server.driver.remove_publication(server.client, second.correlation.registration(), false);
+        server.pass();
+        assert_eq!(server.announced(), [Some(first.session).filter(|_| !heard && !ended)]);
+    }
+}
 
 #[test]
 fn a_response_subscription_gets_the_session_that_answers_it() {

@@ -41,10 +41,10 @@ impl Core {
             SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
-                let publication = self.network.publications.get(registration_id);
-                if let Some(request) = publication.map(|found| found.made_of.response_correlation_id) {
-                    self.tell_response_session(request, None);
-                }
+                let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
+                publication.was_heard = true;
+                let request = RegistrationId::new(publication.made_of.response_correlation_id);
+                self.announce_response(request, None);
             }
             SenderEvent::Rejected {
                 registration_id,

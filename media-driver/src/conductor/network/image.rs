@@ -52,6 +52,8 @@ pub(in crate::conductor) struct Image {
     pub(in crate::conductor) is_released: bool,
     /// Its entry in the loss report, once it had a loss.
     pub(in crate::conductor) losses: Option<LossEntry>,
+    /// The publication that its sender is told to be the response.
+    pub(super) response: Option<RegistrationId>,
     subscribers: Subscribers,
     /// Whether it was announced to any subscriber.
     was_given: bool,
@@ -80,6 +82,7 @@ impl Image {
         Self {
             is_released: false,
             losses: None,
+            response: None,
             subscribers: Subscribers::default(),
             was_given: false,
             state: State::Active,

@@ -22,6 +22,7 @@ impl Core {
     /// Handles a timer tick.
     pub(in crate::conductor) fn check_network(&mut self) {
         self.check_network_publications();
+        self.check_responses();
         self.check_images();
         self.check_names();
     }

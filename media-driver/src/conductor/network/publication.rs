@@ -71,6 +71,8 @@ pub(in crate::conductor) struct NetworkPublication {
     spies: Subscribers,
     /// The reported rejections.
     pub(super) rejections: Rejections,
+    /// Whether it is a response that has had its receivers.
+    pub(super) was_heard: bool,
     /// The position up to which the sender and all spies have consumed.
     consumed: i64,
     /// While it drains: the position up to which everything is committed.
@@ -111,6 +113,7 @@ impl NetworkPublication {
             blocked: BlockedWatch::new(made_of.unblock_timeout_ns),
             spies: Subscribers::default(),
             rejections: Rejections::default(),
+            was_heard: false,
             consumed: start,
             committed: start,
             spied: None,
@@ -122,7 +125,12 @@ impl NetworkPublication {
 
     /// Whether another client may share it.
     pub(in crate::conductor) fn is_shareable(&self) -> bool {
-        self.state == State::Active && !self.revoked && !self.made_of.exclusive
+        self.is_open() && !self.made_of.exclusive
+    }
+
+    /// Whether clients may publish.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Active && !self.revoked
     }
 
     /// Whether its session id is not available to others on the stream of its endpoint.

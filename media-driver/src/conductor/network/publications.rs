@@ -258,7 +258,8 @@ impl Core {
         ));
         self.hold_network_publication(made.client_id, made.correlation_id, registration_id);
         if answers && asks {
-            self.tell_response_session(common.response_correlation_id, Some(made.session_id));
+            let request = RegistrationId::new(common.response_correlation_id);
+            self.announce_response(request, Some((registration_id, made.session_id)));
         }
         self.link_spies(registration_id);
         Ok(())
@@ -328,11 +329,35 @@ impl Core {
         }
     }
 
-    /// Tells the receivers of a request which session responds to it, or that none does any more.
-    pub(super) fn tell_response_session(&mut self, request: i64, session_id: Option<SessionId>) {
-        let image = RegistrationId::new(request);
-        if self.network.images.get(image).is_some() {
-            self.network.to_receiver.push_back(ReceiverCommand::SetResponseSession(image, session_id));
+    /// Has the receiver tell the sender of a request which publication responds, with its session, or tell nothing any
+    /// more.
+    pub(super) fn announce_response(&mut self, request: RegistrationId, response: Option<(RegistrationId, SessionId)>) {
+        if let Some(image) = self.network.images.get_mut(request) {
+            image.response = response.map(|(registration_id, _)| registration_id);
+            let session_id = response.map(|(_, session_id)| session_id);
+            self.network.to_receiver.push_back(ReceiverCommand::SetResponseSession(request, session_id));
+        }
+    }
+
+    /// Withdraws responses that have ended before their first receiver. Otherwise a subscription would wait for them for
+    /// ever, because it keeps the first session that it is told. Another response to the same request takes their place,
+    /// if it still waits for its receiver.
+    pub(super) fn check_responses(&mut self) {
+        let Network { images, publications, .. } = &self.network;
+        let is_over = |response| !publications.get(response).is_some_and(NetworkPublication::is_open);
+        let over = images.iter().filter(|image| image.response.is_some_and(is_over));
+        let over: Vec<_> = over.map(|image| image.made_of.registration_id).collect();
+        for request in over {
+            let waits = |other: &&NetworkPublication| {
+                let responds = other.made_of.channel.is_response();
+                responds
+                    && other.made_of.response_correlation_id == request.get()
+                    && other.is_open()
+                    && !other.was_heard
+            };
+            let other = self.network.publications.iter().find(waits);
+            let other = other.map(|other| (other.made_of.registration_id, other.made_of.session_id));
+            self.announce_response(request, other);
         }
     }
 
