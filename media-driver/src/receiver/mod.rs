@@ -47,6 +47,9 @@ const ENOUGH_FOR_QUESTIONS: usize = 128;
 const MAX_EVENTS: usize = 1024;
 /// How long nothing is received from a control address that is a name until it is resolved again, in nanoseconds.
 const SILENCE_NS: i64 = 5_000_000_000;
+/// The maximum time between two duty cycles that counts for the liveness of images, in nanoseconds. After a longer one,
+/// what their senders have sent meanwhile is still in the sockets, and is not all received in the next cycle.
+const LONGEST_CYCLE_NS: i64 = 1_000_000_000;
 /// The receiver id in a round-trip request that means any receiver.
 const ANY_RECEIVER: i64 = 0;
 
@@ -68,6 +71,8 @@ pub struct Receiver {
     words: Vec<Option<ImageWords>>,
     /// The first image that has waited for space for its frames.
     held_back: Option<usize>,
+    /// When the last duty cycle began.
+    last_cycle: MonotonicNanos,
     /// Whether something was received that is probably not the last of its kind.
     is_stirred: bool,
     replies: Replies,
@@ -94,6 +99,7 @@ impl Receiver {
             rests: Vec::new(),
             words: Vec::new(),
             held_back: None,
+            last_cycle: MonotonicNanos::NEVER,
             is_stirred: false,
             replies: Replies::new(),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -221,6 +227,11 @@ impl Receiver {
     /// only if there was no space for all of them.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        let passed_ns = now.since(self.last_cycle);
+        self.last_cycle = now;
+        if passed_ns > LONGEST_CYCLE_NS {
+            self.on_standstill(now, passed_ns - LONGEST_CYCLE_NS);
+        }
         let mut work = if now >= self.setups_due { self.check_setups(now) } else { 0 };
         let first = self.held_back.take().unwrap_or(0);
         work += self.poll_images(first..self.rests.len(), now);
@@ -232,6 +243,15 @@ impl Receiver {
             work += usize::from(!self.replies.is_empty() || self.held_back.is_some());
         }
         work
+    }
+
+    /// Handles that the receiver did not run for so long.
+    #[cold]
+    fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        self.rests.fill(Rest::OVER);
+        for entry in self.images.iter_mut().flatten() {
+            entry.image.on_standstill(now, duration_ns);
+        }
     }
 
     /// Runs the turns of the images at these indexes, as far as there is space for their frames.

@@ -216,6 +216,12 @@ impl PublicationImage {
         self.is_fed = false;
     }
 
+    /// Handles that nothing was received for so long because the receiver did not run. That does not count for its
+    /// liveness.
+    pub fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        self.last_packet = self.last_packet.saturating_add_ns(duration_ns).min(now);
+    }
+
     /// Handles another setup of its session.
     pub fn on_setup(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
         self.connections.on_datagram(now, transport, control);

@@ -10,7 +10,7 @@ use gannet_driver::mailbox::{
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
-use gannet_driver::shared::{ImageWords, NetworkCounters};
+use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
 use crate::raw_access::RAW;
 use crate::support::*;
@@ -266,6 +266,31 @@ fn all_images_report_however_many_are_due_at_once() {
         assert!(reported.iter().all(|&times| times == 1), "round {round}: {reported:?}");
         assert_eq!((receiver.poll_transmit(now, &mut batch), batch.len()), (0, 0), "round {round}");
     }
+}
+
+/// When a receiver has stood still, its images' data is still in its sockets, and takes several turns to receive. No image is given
+/// up for that time, and each is for the time in which the receiver ran.
+#[test]
+fn images_outlive_a_receiver_that_stands_still() {
+    let (mut receiver, words) = with_images(STREAMS);
+    let mut batch = TransmitBatch::new(STREAMS);
+    let mut turn = |receiver: &mut Receiver, now_ms: i64| {
+        receiver.poll_transmit(at(now_ms * MS), &mut batch);
+        batch.drain().for_each(drop);
+        words.iter().filter(|words| words.condition() == Condition::Silent).count()
+    };
+    let mut now_ms = 0;
+    for stands_ms in [11_000, 3_600_000] {
+        turn(&mut receiver, now_ms);
+        now_ms += stands_ms;
+        assert_eq!(turn(&mut receiver, now_ms), 0, "after {stands_ms} ms");
+    }
+    // As after 2 s without data.
+    while turn(&mut receiver, now_ms) == 0 {
+        now_ms += 100;
+    }
+    assert!((8_000..8_300).contains(&(now_ms - 3_611_000)), "{now_ms}");
+    assert_eq!(turn(&mut receiver, now_ms), STREAMS);
 }
 
 /// However many round-trip requests arrive, every image still reports.
