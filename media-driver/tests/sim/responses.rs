@@ -224,6 +224,29 @@ fn requests_end_in_any_order() {
     }
 }
 
+/// A response that was closed while its requester was out of reach does not keep a later one from it.
+#[test]
+fn an_answer_that_nobody_heard_makes_way_for_the_next() {
+    let mut world = World::new(11);
+    world.until("requests", |world| world.server.images.len() == REQUESTERS);
+    let hosts = [0, 1].map(|index: usize| world.drivers[index].host());
+    world.network.cut(hosts[0], hosts[1]);
+    world.network.cut(hosts[1], hosts[0]);
+    world.until("answers", |world| {
+        world.answer();
+        world.server.publications.len() == REQUESTERS
+    });
+    (0..REQUESTERS).for_each(|index| world.end(index, 2));
+    (0..3_000).for_each(|_| world.turn());
+    world.network.heal();
+    (0..2_000).for_each(|_| world.turn());
+    world.until("other answers", |world| {
+        world.answer();
+        world.requesters.iter().all(Requester::is_whole)
+    });
+    world.exchange();
+}
+
 /// After a partition in which all images were lost, each answer reaches its requester again.
 #[test]
 fn answers_outlive_a_partition() {
