@@ -3,6 +3,7 @@
 use gannet::protocol::Setup;
 use gannet::types::ClientId;
 use gannet_driver::mailbox::SenderEvent;
+use gannet_driver::shared::{Condition, ImageWords};
 
 use crate::network::{SETUP, present, receiver_told};
 use crate::support::{AddedPublication, Driver, IPC};
@@ -11,8 +12,9 @@ use crate::support::{AddedPublication, Driver, IPC};
 struct Server {
     driver: Driver,
     client: ClientId,
-    /// The image of the request.
+    /// The image of the request, and its words.
     request: i64,
+    words: ImageWords,
 }
 
 impl Server {
@@ -22,12 +24,17 @@ impl Server {
         driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123");
         let endpoint = receiver_told(&mut driver).0[0].id;
         let image = present(&mut driver, endpoint, Setup { asks_for_response: true, ..SETUP }).expect("an image");
-        Self { driver, client, request: image.registration_id.get() }
+        Self { driver, client, request: image.registration_id.get(), words: image.words }
+    }
+
+    /// The channel of a response.
+    fn channel(&self) -> String {
+        let answers = "aeron:udp?control-mode=response|control=localhost:9|term-length=64k";
+        format!("{answers}|response-correlation-id={}", self.request)
     }
 
     fn answer(&mut self, client: ClientId) -> AddedPublication {
-        let answers = "aeron:udp?control-mode=response|control=localhost:9|term-length=64k";
-        let channel = format!("{answers}|response-correlation-id={}", self.request);
+        let channel = self.channel();
         self.driver.add_exclusive_publication(client, &channel)
     }
 
@@ -71,6 +78,23 @@ fn an_answer_that_ends_before_it_is_heard_is_withdrawn() {
     assert_eq!(server.announced(), [Some(answer.session)]);
     server.driver.pass_with(30_000, |driver| driver.beat(server.client));
     assert_eq!(server.announced(), [None], "its client is dead");
+}
+
+/// Nobody would be told of the response to a request whose image has ended. It is refused, as for an image that never was.
+#[test]
+fn a_request_that_has_ended_is_not_answered() {
+    let mut server = Server::new();
+    server.words.set_condition(Condition::Silent);
+    server.pass();
+    let answer = server.answer(server.client);
+    assert_eq!(server.announced(), [Some(answer.session)], "its sender is told that it leaves, and of the response");
+    server.pass();
+    assert!(server.driver.events().iter().any(|event| event.starts_with("unavailable image ")));
+    let channel = server.channel();
+    let command = server.driver.add_publication_command(server.client, &channel, true);
+    let refusal = server.driver.run(&command).remove(0);
+    let expected = format!("unable to resolve image {}", server.request);
+    assert!(refusal.starts_with("error 11 ") && refusal.ends_with(&expected), "{refusal}");
 }
 
 /// Of two responses to one request the newer is announced. If that ends before it has its receiver, the older is, unless it has

@@ -94,6 +94,11 @@ impl Image {
         }
     }
 
+    /// Whether its sender is still told anything.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.state, State::Active | State::Draining)
+    }
+
     /// Removes subscribers. Returns them, so that their counters can be freed.
     pub(in crate::conductor) fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         self.subscribers.remove(links)

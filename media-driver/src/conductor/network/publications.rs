@@ -89,7 +89,8 @@ impl Core {
             return match id {
                 NO_CORRELATION => Err(CommandError::MissingResponseCorrelation),
                 RESPONSE_PROTOTYPE => Ok(()),
-                _ => match self.network.images.get(RegistrationId::new(id)) {
+                // Nobody would hear of the response to a request that has ended.
+                _ => match self.network.images.get(RegistrationId::new(id)).filter(|image| image.is_answered()) {
                     Some(image) if image.made_of.asks_for_response => Ok(()),
                     Some(_) => Err(CommandError::NoResponseWanted { image: id }),
                     None => Err(CommandError::UnknownImage { image: CorrelationId::new(id) }),
