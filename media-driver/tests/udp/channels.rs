@@ -112,6 +112,29 @@ fn copies_of_a_stream_are_one_image() {
     exchange(&mut publication, &mut subscription, &[700; 300]);
 }
 
+/// Two clients that name one channel by its tag share its destinations. One that is there cannot be added again, by either of
+/// them, and that harms nobody. Either of them can remove it, and the stream goes on when it is added anew.
+#[test]
+fn clients_share_the_destinations_of_a_tagged_channel() {
+    let (driver, first) = launch(ThreadingMode::Shared);
+    let second = Client::connect(context(driver.dir())).unwrap();
+    let (_sending, publisher) = launch(ThreadingMode::Shared);
+    let place = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+    let mut subscriptions = [
+        first.add_subscription("aeron:udp?control-mode=manual|tags=5", STREAM).unwrap(),
+        second.add_subscription("aeron:udp?tags=5", STREAM).unwrap(),
+    ];
+    subscriptions[0].add_destination(&place).unwrap();
+    for subscription in &subscriptions {
+        subscription.add_destination(&place).unwrap_err();
+    }
+    let mut publication = publisher.add_exclusive_publication(&format!("{place}|term-length=64k"), STREAM).unwrap();
+    deliver_to_all(&mut publication, &mut subscriptions);
+    subscriptions[1].remove_destination(&place).unwrap();
+    subscriptions[0].add_destination(&place).unwrap();
+    deliver_to_all(&mut publication, &mut subscriptions);
+}
+
 /// A server answers a request on a publication of its own, without knowing the client's address beforehand.
 #[test]
 fn a_request_is_answered_on_a_response_channel() {
