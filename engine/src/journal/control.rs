@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!     0  version | length | recording id | start position | term length | segment length | initial term id | stamps
-//!    40  boot id | sync policy | how often cycles begin
+//!    40  boot id | sync policy | how often cycles begin | CRC-32C of all before; see `page_guard`
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
 //!   512  durable | assured              written by the keeper, and by appenders that sync
@@ -13,9 +13,9 @@
 //!  4096  64 slots of 128 bytes: what an appender claims or claimed last: position | length | process
 //! ```
 //!
-//! As long as the machine has not been restarted, the page contains all that was stored in it, and is trusted. After a
-//! loss of power only `durable` counts, which is stored after the sync of the data below it; the other words may come
-//! from other moments. `assured` follows `durable` once the page itself is on stable storage, and nobody is told that
+//! As long as the machine has not been restarted, the page contains all that was stored in it, and is trusted as far as
+//! the frames do not contradict it. After a loss of power only `durable` counts, which is stored after the sync of the
+//! data below it; the other words may come from other moments. `assured` follows `durable` once the page itself is on stable storage, and nobody is told that
 //! data is durable before that.
 
 use core::time::Duration;
@@ -27,6 +27,7 @@ use super::catalog::{Catalog, CatalogEntry};
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
+use super::page_guard::{self, GUARD_END};
 use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::roll_cycle::RollCycle;
 use super::segment::{SegmentLayout, SegmentLength};
@@ -37,7 +38,7 @@ use super::tail::{NO_CLAIM, Slot, Slots};
 pub const MAX_APPENDERS: usize = 64;
 
 /// The version of the control page's layout.
-pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
+pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 3, 0);
 
 /// The minor version that introduced `assured`.
 const ASSURED_SINCE: i32 = 2;
@@ -79,7 +80,7 @@ const _: () = {
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
     assert!(DURABLE.end() == ASSURED.start() && ASSURED.end() <= FIRST.start());
     assert!(FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start() && DUE.end() <= SLOTS);
-    assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() <= TAIL.start());
+    assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() < GUARD_END && GUARD_END <= TAIL.start());
 };
 
 /// The control page, a mapped file.
@@ -96,6 +97,8 @@ pub(crate) struct Known {
     pub(crate) recorded: Position,
     pub(crate) indexed: Position,
     pub(crate) durable: Position,
+    /// At most `durable`, unless one of them is wrong.
+    pub(crate) assured: Position,
     /// Whether the machine has not been restarted since the page was written.
     pub(crate) same_boot: bool,
 }
@@ -120,7 +123,8 @@ impl Chosen {
 pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
     let is_lost = |stop: Position| {
         known.is_some_and(|known| {
-            !known.same_boot && known.durable < stop && known.recorded == stop && known.tail == stop
+            let is_durable = known.durable >= stop || known.assured == stop;
+            !known.same_boot && !is_durable && known.recorded == stop && known.tail == stop
         })
     };
     descriptor.stop_position.filter(|stop| !is_lost(*stop))
@@ -174,6 +178,14 @@ impl Control {
             start_position: Position::new(start),
             initial_term_id: TermId::new(int(INITIAL_TERM_ID)),
         }))
+    }
+
+    /// Mends a flipped bit in what the page says besides positions; see `page_guard`. The caller has the recording alone.
+    pub(crate) fn mend(storage: &dyn Storage, recording_id: RecordingId) -> Result<(), JournalError> {
+        let name = Self::name(recording_id);
+        let stored = storage.find_whole(&name, LENGTH_BYTES as u64, FileAccess::ReadWrite)?;
+        stored.iter().for_each(|stored| page_guard::mend(stored.view()));
+        Ok(())
     }
 
     /// Creates the page of a recording that is at `position`, and replaces an existing one.
@@ -238,32 +250,46 @@ impl Control {
         Ok(speaks_of_it.then_some(Self { stored, name }))
     }
 
-    /// The recording's positions, if they are plausible.
+    /// The recording's positions, if they are plausible. See `recovery`, which compares them with the frames.
     pub(crate) fn known(&self, descriptor: &RecordingDescriptor, boot_id: [i64; 2]) -> Option<Known> {
         let view = self.stored.view();
         // A pruned range is no longer indexed or durable, and need not be.
         let start = descriptor.start_position;
+        let within = start..=descriptor.term_length.max_position();
+        let is_position = |position: &Position| within.contains(position) && position.get() % 32 == 0;
+        let (durable, assured) = (Position::new(self.durable().load_acquire()), self.durable_position());
+        let was_stored = |position: Position| position.get() >= 0 && is_position(&position.max(start));
+        // Never behind a position that was reported as durable.
+        let durable = if was_stored(durable) { durable.max(start) } else { assured.max(start) };
+        let assured = if was_stored(assured) { assured.max(start) } else { durable };
         let mut known = Known {
             tail: Position::new(self.tail().load_acquire()),
             recorded: self.recorded_position(),
             indexed: self.indexed_position().max(start),
-            durable: Position::new(self.durable().load_acquire()).max(start),
+            durable,
+            assured,
             same_boot: boot_id != [0, 0]
                 && [0, 1].map(|half| view.word(BOOT_ID.element(half)).load_relaxed()) == boot_id,
         };
-        if !known.same_boot {
+        if known.same_boot {
+            // Nothing was lost, so neither of these matters for where the recording ends; see
+            // `known_positions` and `doubts_durable`.
+            if !is_position(&known.recorded) {
+                known.recorded = known.indexed;
+            }
+            if !is_position(&known.tail) {
+                known.tail = known.recorded;
+            }
+            known.durable = known.durable.min(known.recorded);
+        } else {
             // A disk may hold the words of a page from different moments. A durable position was recorded, whatever the
             // other words say.
-            known.recorded = known.recorded.max(known.durable);
-            known.tail = known.tail.max(known.recorded);
-            known.indexed = known.indexed.min(known.recorded);
+            let or_durable = |position| if is_position(&position) { position.max(durable) } else { durable };
+            known.recorded = or_durable(known.recorded);
+            known.tail = or_durable(known.tail).max(known.recorded);
         }
-        let within = descriptor.start_position..=descriptor.term_length.max_position();
-        let in_order =
-            known.durable <= known.recorded && known.recorded <= known.tail && known.indexed <= known.recorded;
-        let all = [known.tail, known.recorded, known.durable, known.indexed];
-        let are_positions = all.iter().all(|position| within.contains(position) && position.get() % 32 == 0);
-        (in_order && are_positions).then_some(known)
+        known.indexed = known.indexed.min(known.recorded);
+        [known.tail, known.recorded, known.durable].iter().all(is_position).then_some(known)
     }
 
     /// Resets the positions to `position`: everything below is recorded, and nothing is claimed.
@@ -275,14 +301,15 @@ impl Control {
         for (half, id) in boot_id.into_iter().enumerate() {
             view.word(BOOT_ID.element(half)).store_relaxed(id);
         }
-        let durable = self.durable().load_relaxed().min(position.get());
+        let durable = self.durable().load_relaxed().clamp(0, position.get());
         self.durable().store_relaxed(durable);
         // The old value until the page is on stable storage; see `assure`. A page before version 1.2 does not have this
         // word.
-        self.assured().store_relaxed(self.durable_position().get().min(durable));
-        if !self.tells_assured() {
+        self.assured().store_relaxed(self.durable_position().get().clamp(0, durable));
+        if preamble::version(view).minor() < CONTROL_VERSION.minor() {
             PREAMBLE.write_version(view);
         }
+        page_guard::write(view);
         self.indexed().store_relaxed(self.indexed().load_relaxed().min(position.get()));
         self.recorded().store_relaxed(position.get());
         self.tail().store_release(position.get());
@@ -307,6 +334,7 @@ impl Control {
         };
         self.stored.view().word(SYNC_VALUE).store_relaxed(value);
         self.stored.view().word(SYNC_KIND).store_relaxed(kind);
+        page_guard::write(self.stored.view());
     }
 
     /// When messages are synced to stable storage.
@@ -517,6 +545,27 @@ impl Control {
         self.check_intact(storage)?;
         advance(&self.assured(), position);
         Ok(())
+    }
+
+    /// Whether the two durable positions differ: one of them is wrong, or its writers were killed before they could store
+    /// the second one. Then relies on the lower one, up to which everything is on stable storage. Only without a restart
+    /// of the machine: what is above has to be synced again. The caller has the journal alone.
+    pub(crate) fn doubts_durable(&self) -> bool {
+        let (durable, assured) = (self.durable().load_relaxed(), self.durable_position().get());
+        self.durable().store_relaxed(durable.min(assured));
+        durable != assured
+    }
+
+    /// The positions of all last claims of appenders.
+    pub(crate) fn claims(&self) -> Vec<Position> {
+        let claims = (0..MAX_APPENDERS).map(|slot| self.slot(slot).position.load_acquire());
+        claims.filter(|&claim| claim != NO_CLAIM).map(Position::new).collect()
+    }
+
+    /// Stores the ends of a recording whose writers were killed, as recovery found them. The caller has the journal alone.
+    pub(crate) fn correct_ends(&self, known: &Known) {
+        self.recorded().store_relaxed(known.recorded.get());
+        self.tail().store_release(known.tail.get());
     }
 
     /// Syncs the page, and then publishes its durable position. The caller has the journal alone.

@@ -25,7 +25,7 @@ use super::options::{JournalOptions, SyncPolicy};
 use super::prune::{Prune, finish as finish_pruning, prune_open};
 use super::pruned::Pruned;
 use super::recording::Recording;
-use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
+use super::recovery::{LeftBy, RecoveryReport, known_positions, pad_claims, recover};
 use super::retention::{Retention, RetentionFile};
 use super::segment::parse_segment_name;
 use super::sidecar::Sidecar;
@@ -411,10 +411,10 @@ impl Journal {
         if syncs || self.writer.control.sync_policy() != SyncPolicy::None {
             self.writer.sync_to(recorded)?;
             storage.sync_names()?;
-        } else {
-            // The page must agree on the end. Otherwise the next process attributes the recording to another writer.
-            self.writer.control.assure(&**storage)?;
         }
+        // The page must agree on the end. Otherwise the next process attributes the recording to another writer. If it was
+        // synced just now, both of its durable positions are on stable storage after this, and one can be told by the other.
+        self.writer.control.assure(&**storage)?;
         let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
         let entry = catalog.find(descriptor.recording_id)?;
         catalog.set_stop(&entry, Some((recorded, SystemClock.epoch())))?;
@@ -445,21 +445,28 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     for name in unfinished_files(&**storage, descriptor)? {
         storage.remove(&name)?;
     }
+    Control::mend(&**storage, descriptor.recording_id)?;
     let control = Control::open(&**storage, descriptor, FileAccess::ReadWrite)?;
-    let known = control.as_ref().and_then(|control| control.known(descriptor, boot_id));
     finish_pruning(&**storage, descriptor)?;
+    let known = known_positions(&**storage, descriptor, control.as_ref())?;
     let (left_by, end, cut) = recover(&**storage, descriptor, known, false)?;
-    let control = match control {
-        Some(control) if known.is_some() => control,
+    let is_same_boot = known.is_some_and(|known| known.same_boot);
+    let (control, doubts_durable) = match (control, known) {
+        (Some(control), Some(known)) => {
+            if left_by == LeftBy::Kill {
+                control.correct_ends(&known);
+            }
+            let doubts = if is_same_boot { control.doubts_durable() } else { known.durable < known.assured };
+            (control, doubts)
+        }
         // The positions in the page mean nothing, but the recording's settings stay.
-        Some(control) => control.create_again(&**storage, descriptor, end)?,
-        None => Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?,
+        (Some(control), None) => (control.create_again(&**storage, descriptor, end)?, true),
+        (None, _) => (Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?, false),
     };
     control.correct_first(&Catalog::open(&**storage, FileAccess::ReadOnly)?, entry);
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
     let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };
-    let is_same_boot = known.is_some_and(|known| known.same_boot);
     if left_by != LeftBy::Kill && !(left_by == LeftBy::Close && is_same_boot) {
         // The sidecar of the last segment may be older than the position that it claims to cover.
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
@@ -472,6 +479,10 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     // Before the first append.
     let rewound = rewind_to(&**storage, descriptor, end)?;
     writer.control.reset(boot_id, end);
+    // What is durable was promised. If the page does not say how far that is, all of it is.
+    if doubts_durable && let Err(error) = writer.sync_to(end) {
+        writer.note_trouble(error);
+    }
     // Without this sync, a loss of power would leave a recording whose frames cannot be verified.
     writer.control.assure(&**storage)?;
     // A recording from before these copies existed. It can be written without one.

@@ -257,7 +257,7 @@ impl Keeper {
 
     fn sync(&mut self, now: MonotonicNanos, recorded: Position) -> Result<usize, JournalError> {
         let durable = self.writer.control.durable_position();
-        let behind = recorded.get() - durable.get();
+        let behind = recorded.get().saturating_sub(durable.get());
         let due = match self.writer.control.sync_policy() {
             SyncPolicy::None => return self.sync_left(now, recorded),
             SyncPolicy::Every(interval) => {
@@ -470,11 +470,17 @@ fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
     let last = Position::new(indexed.get() - 1);
     let base = layout.base(last);
     let sidecar = Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadOnly)?;
+    // The sidecar is written first, so the page is wrong if it names a position that the sidecar does not cover.
+    let covered = sidecar.as_ref().map_or(begin, Sidecar::covered).max(begin);
     let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < indexed));
     let Some(entry) = entry.filter(|entry| entry.position >= begin) else {
         writer.control.rewind_indexed(begin);
         return Ok(start);
     };
+    if covered < indexed {
+        writer.control.rewind_indexed(covered);
+    }
+    let indexed = indexed.min(covered);
     let mut indexer = Indexer::at(entry, stamped);
     walk_to(&mut indexer, writer, &layout, indexed)?;
     Ok(indexer)

@@ -39,7 +39,7 @@
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording` with `present`, `tailer` |
 //! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
-//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`; `preamble` and `checksum` for sidecars; `storage` for their place |
+//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control` with `page_guard`, `sidecar`; `preamble` and `checksum` for sidecars; `storage` for their place |
 //! | processes and threads that share a journal | `locks`, `mark`, `idle` |
 //! | what can be wrong | `fault`, `error` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
@@ -79,6 +79,7 @@ mod locks;
 mod making;
 mod mark;
 mod options;
+mod page_guard;
 mod pages;
 mod preamble;
 mod present;

@@ -12,11 +12,12 @@
 
 use std::ops::Range;
 
+use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
 use super::catalog::Catalog;
-use super::control::{Known, durable_stop};
+use super::control::{Control, Known, durable_stop};
 use super::cursor::RewoundCursor;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
@@ -65,7 +66,26 @@ pub struct Cut {
     pub kept_in: Vec<String>,
 }
 
-/// Finds the end of the recording and makes it end there. With `dry_run`, changes nothing.
+/// The positions of a control page that nobody has open, corrected where the frames contradict them. `None` if there is no
+/// page, or if nothing in it can be believed.
+///
+/// If the machine has not been restarted, no frame crosses the recorded position or the tail, no claim begins behind the
+/// tail, and none is open before the recorded position. After a restart, no frame crosses the durable position.
+pub(crate) fn known_positions(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    control: Option<&Control>,
+) -> Result<Option<Known>, JournalError> {
+    let recovery = Recovery { storage, descriptor, dry_run: true };
+    let Some(control) = control else { return Ok(None) };
+    match control.known(descriptor, storage.boot_id()) {
+        Some(known) if !known.same_boot => recovery.after_restart(known),
+        Some(known) if descriptor.stop_position.is_none() => recovery.after_kill(known, &control.claims()).map(Some),
+        known => Ok(known),
+    }
+}
+
+/// Finds the end of the recording and makes it end there. `known` is from [`known_positions`]. With `dry_run`, changes nothing.
 pub(crate) fn recover(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -73,14 +93,6 @@ pub(crate) fn recover(
     dry_run: bool,
 ) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
     let recovery = Recovery { storage, descriptor, dry_run };
-    // A page is not plausible if it refers to segments that do not exist.
-    let reach = recovery.reach()?;
-    let known = known.filter(|known| if known.same_boot { known.tail <= reach } else { known.durable <= reach });
-    let known = match known {
-        // Nor if the recorded position or the tail is inside a frame.
-        Some(known) if known.same_boot && !recovery.frames_meet_at([known.recorded, known.tail])? => None,
-        known => known,
-    };
     let stop = durable_stop(descriptor, known);
     if stop != descriptor.stop_position && !dry_run {
         // If recovery is killed, the recording still has no end in the catalog.
@@ -144,6 +156,16 @@ pub(crate) fn last_recorded(
     Recovery { storage, descriptor, dry_run: true }.last_segment()
 }
 
+/// The frames that were found from a position on.
+struct Walk {
+    from: Position,
+    /// The end of the last one.
+    end: Position,
+    places: [Position; 2],
+    /// Whether a frame crosses each of the places.
+    crosses: [bool; 2],
+}
+
 struct Recovery<'a> {
     storage: &'a dyn Storage,
     descriptor: &'a RecordingDescriptor,
@@ -197,16 +219,78 @@ impl Recovery<'_> {
         }
     }
 
-    /// Whether no frame crosses these positions, of which the first is the lowest.
-    fn frames_meet_at(&self, positions: [Position; 2]) -> Result<bool, JournalError> {
-        let base = self.descriptor.layout().base(positions[0]);
+    /// See [`known_positions`].
+    fn after_kill(&self, known: Known, claims: &[Position]) -> Result<Known, JournalError> {
+        let reach = self.reach()?;
+        let mut walk = self.walk(known.recorded.min(known.indexed), [known.recorded, known.tail])?;
+        let reached = walk.end;
+        // Behind the claims of dead appenders, there may be more frames.
+        let last = claims.iter().fold(known.tail, |last, claim| last.max(*claim)).min(reach);
+        while let Some(next) = self.next_frame(walk.end, last)? {
+            self.walk_on(&mut walk, next)?;
+        }
+        let is_possible = |at: Position, is_crossed: bool| !is_crossed && (walk.from..=reach).contains(&at);
+        let is_tail = is_possible(known.tail, walk.crosses[1]) && claims.iter().all(|&claim| claim <= known.tail);
+        let tail = if is_tail { known.tail } else { walk.end };
+        // A dead appender's claim, and not damage.
+        let is_open = reached < known.recorded && claims.contains(&reached);
+        let is_recorded = is_possible(known.recorded, walk.crosses[0]) && known.recorded <= tail && !is_open;
+        let recorded = if is_recorded { known.recorded } else { walk.from };
+        Ok(Known { recorded, tail, ..known })
+    }
+
+    /// See [`known_positions`].
+    fn after_restart(&self, known: Known) -> Result<Option<Known>, JournalError> {
+        let reach = self.reach()?;
+        // A frame that is not there is damage, because what is durable was there.
+        if known.durable <= reach && !self.walk(known.durable, [known.durable; 2])?.crosses[0] {
+            return Ok(Some(known));
+        }
+        let is_lower = known.assured < known.durable;
+        Ok(is_lower.then_some(Known { durable: known.assured, ..known }))
+    }
+
+    /// Walks the frames that are there, from the last entry of the index that is not beyond `near`.
+    fn walk(&self, near: Position, places: [Position; 2]) -> Result<Walk, JournalError> {
+        let base = self.descriptor.layout().base(near);
         let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
-        let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position <= positions[0]));
+        let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position <= near));
         let from = entry.map_or(base, |entry| entry.position).max(self.descriptor.start_position);
-        let mut do_meet = true;
-        let crosses = |frame: &Range<Position>| positions.iter().any(|at| frame.start < *at && *at < frame.end);
-        self.scan(from, false, &mut |frame| do_meet &= !crosses(&frame))?;
-        Ok(do_meet)
+        let mut walk = Walk { from, end: from, places, crosses: [false; 2] };
+        self.walk_on(&mut walk, from)?;
+        Ok(walk)
+    }
+
+    fn walk_on(&self, walk: &mut Walk, from: Position) -> Result<(), JournalError> {
+        self.scan(from, false, &mut |frame| {
+            for (crosses, place) in walk.crosses.iter_mut().zip(walk.places) {
+                *crosses |= frame.start < place && place < frame.end;
+            }
+            walk.end = frame.end;
+        })?;
+        Ok(())
+    }
+
+    /// The first place from `from` to `last` where there is a frame.
+    fn next_frame(&self, mut from: Position, last: Position) -> Result<Option<Position>, JournalError> {
+        let identity = self.descriptor.identity();
+        while from <= last {
+            let base = identity.layout.base(from);
+            if from >= identity.layout.end() || !self.exists(base)? {
+                break;
+            }
+            let file = self.open(base)?;
+            let frames = Frames::new(file.view());
+            let next = identity.layout.next_base(base);
+            while from <= last && from < next {
+                let cursor = frames.cursor((from.get() - base.get()) as usize);
+                if cursor.is_some_and(|mut cursor| matches!(identity.look(&mut cursor, from), At::Frame(_))) {
+                    return Ok(Some(from));
+                }
+                from = Position::new(from.get() + FRAME_ALIGNMENT as i64);
+            }
+        }
+        Ok(None)
     }
 
     /// Cuts the recording off after the last valid frame from `from` on, and returns that position.

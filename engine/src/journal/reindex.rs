@@ -16,6 +16,7 @@ use super::indexer::{Indexer, file_checksum};
 use super::locks::{keeper_lock_name, prune_lock_name, wait_for_lock};
 use super::options::Stamps;
 use super::recording::Recording;
+use super::recovery::known_positions;
 use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Share, Storage, Stored};
@@ -71,7 +72,7 @@ pub(crate) fn reindex_in(
     let first = first_entry(&**storage, descriptor, start)?;
     // Behind what is recorded, killed appenders may have left claims without frames. Recovery makes padding of those, and
     // what follows is indexed when it is recorded.
-    let known = recording.control().and_then(|control| control.known(descriptor, storage.boot_id()));
+    let known = known_positions(&**storage, descriptor, recording.control())?;
     let end = recording.stop_position().or(known.map(|known| known.recorded));
     let mut rebuild = Rebuild {
         storage: &**storage,

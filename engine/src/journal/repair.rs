@@ -31,7 +31,7 @@ use super::mark::Mark;
 use super::options::Stamps;
 use super::prune::left_over;
 use super::recording::Recording;
-use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
+use super::recovery::{Cut, LeftBy, cut_behind, known_positions, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
 use super::retention::RetentionFile;
 use super::segment::{At, Identity, ahead_name, segment_name};
@@ -204,8 +204,11 @@ impl Repair<'_> {
     fn run(&self, progress: &mut dyn FnMut(Position)) -> Result<Repaired, JournalError> {
         let descriptor = &self.entry.descriptor;
         let removed = self.remove_unfinished()?;
+        if !self.dry_run {
+            Control::mend(self.storage, descriptor.recording_id)?;
+        }
         let control = Control::open(self.storage, descriptor, FileAccess::ReadOnly)?;
-        let known = control.as_ref().and_then(|control| control.known(descriptor, self.storage.boot_id()));
+        let known = known_positions(self.storage, descriptor, control.as_ref())?;
         // The middle first, up to the position that certainly belongs to the recording, so that recovery can rely on
         // it.
         let certain = self.certain_end(known)?;

@@ -222,8 +222,8 @@ impl Slots {
             if claimed.contains(&position.get()) && lives(index) {
                 return Gap::InUse;
             }
-            // The next claim belongs to another appender, dead or alive.
-            if (position.get() + 1..end).contains(&claim) {
+            // The next claim belongs to another appender, dead or alive. No claim begins where no frame can.
+            if (position.get() + 1..end).contains(&claim) && claim % FRAME_ALIGNMENT as i64 == 0 {
                 end = claim;
             }
         }

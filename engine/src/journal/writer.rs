@@ -354,15 +354,20 @@ impl Writer {
     /// recording.
     pub(crate) fn settle(&self, tail: Position) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let base = layout.base(tail);
-        let Some(segment) = self.open(base)?.filter(|_| tail < layout.end()) else { return Ok(tail) };
         let mut position = tail;
-        let offset_of = |position: Position| (position.get() - base.get()) as usize;
-        let Some(mut cursor) = segment.frames.cursor(offset_of(tail)) else { return Ok(tail) };
-        while let At::Frame(found) = self.identity.look(&mut cursor, position) {
-            position = Position::new(position.get() + found.occupied as i64);
-        }
-        let offset = offset_of(position);
+        // A wrong tail can be many segments behind the frames.
+        let (segment, offset) = loop {
+            let base = layout.base(position);
+            let Some(segment) = self.open(base)?.filter(|_| position < layout.end()) else { return Ok(position) };
+            let offset_of = |position: Position| (position.get() - base.get()) as usize;
+            let Some(mut cursor) = segment.frames.cursor(offset_of(position)) else { return Ok(position) };
+            while let At::Frame(found) = self.identity.look(&mut cursor, position) {
+                position = Position::new(position.get() + found.occupied as i64);
+            }
+            if position < layout.next_base(base) {
+                break (segment, offset_of(position));
+            }
+        };
         let view = segment.stored.view();
         let mut left = vec![0; MOST_BLOCK.min(segment.frames.length().saturating_sub(offset))];
         view.get_bytes(offset, &mut left);

@@ -361,7 +361,8 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     }
     // Even if its positions are impossible, the options of the journal stay.
     let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
-    found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().bytes(RAW).put_bytes(DURABLE, &7_i64.to_le_bytes());
+    let page = found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap();
+    [DURABLE, ASSURED].iter().for_each(|&field| page.bytes(RAW).put_bytes(field, &7_i64.to_le_bytes()));
     let journal = Journal::open_in(Arc::new(found), None).unwrap();
     assert_eq!((journal.recovery().left_by, journal.sync_policy()), (LeftBy::Stranger, policy));
     journal.appender().unwrap().append(&message(0, 12)).unwrap();

@@ -7,6 +7,7 @@ mod beginning;
 mod consuming;
 mod crashes;
 mod cut_short;
+mod flipped_page;
 mod flipping;
 mod hostile;
 mod keeping;
