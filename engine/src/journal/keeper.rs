@@ -135,18 +135,16 @@ impl Keeper {
             self.next_tidy.get_or_insert(now.saturating_add_ns(TIDY_DELAY_NS));
         }
         self.named = named;
-        let mut work = 0;
-        let mut recorded = self.writer.control.recorded_position();
+        let before = self.writer.control.recorded_position();
+        let mut recorded = before;
         let mut indexed = Ok(0);
         if self.is_due(now, recorded) {
             self.next_look = now.saturating_add_ns(LOOK_INTERVAL_NS);
-            let before = recorded;
             recorded = self.writer.advance()?;
-            work = usize::from(recorded > before);
-            // The tail may have reached further segments since. What is indexed is in segments with their final names.
             // A failure is returned below: while a full disk has no room for an index, pruning makes some.
-            indexed = self.index(recorded.min(named));
+            indexed = self.index_named(recorded);
         }
+        let mut work = usize::from(recorded > before);
         work += self.sync(now, recorded)?;
         self.tidy(now)?;
         work += self.prune(now)?;
@@ -237,6 +235,12 @@ impl Keeper {
         if self.writer.note_hint(hint) {
             self.held_by = Some(cursor);
         }
+    }
+
+    /// Indexes what is recorded, in segments with their final names. The tail may have reached further ones since they
+    /// were named.
+    fn index_named(&mut self, recorded: Position) -> Result<usize, JournalError> {
+        self.index(recorded.min(self.named))
     }
 
     fn index(&mut self, recorded: Position) -> Result<usize, JournalError> {
@@ -508,7 +512,7 @@ mod tests {
     use crate::journal::locks::lock_opening;
     use crate::journal::mark::Mark;
     use crate::journal::storage::{MemoryStorage, Storage};
-    use crate::journal::{Journal, JournalOptions, RollCycle};
+    use crate::journal::{Journal, JournalOptions, RollCycle, segment_name};
     use crate::memory::RawAccess;
 
     const SEGMENT: i64 = 64 << 10;
@@ -555,6 +559,30 @@ mod tests {
         let left = Position::new(full.get() - MOST_LEFT * SEGMENT);
         assert_eq!(durable_at(&mut keeper, begin), left);
         assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS), full);
+    }
+
+    /// Whoever waits for the index finds the segments under their final names. Appends reach the next segment after those
+    /// before it were named, and before they are recorded.
+    #[test]
+    fn what_is_indexed_has_its_name() {
+        let (mut keeper, _) = keeper(1);
+        let writer = Arc::clone(&keeper.writer);
+        let mut appender = Appender::new(&writer).unwrap();
+        let full = appender.fill_segment().unwrap();
+        let now = MonotonicNanos::new(1_000_000_000_000);
+        while keeper.keep(now).unwrap() > 0 {}
+        let recorded = writer.advance().unwrap();
+        assert!((recorded, keeper.named, writer.control.indexed_position()) == (full, full, full));
+        appender.append(&[5; 1000]).unwrap();
+        let recorded = writer.advance().unwrap();
+        keeper.index_named(recorded).unwrap();
+        assert_eq!((recorded > full, writer.control.indexed_position()), (true, full));
+        let name = segment_name(writer.descriptor.recording_id, full);
+        assert!(!writer.storage.names().unwrap().contains(&name));
+        while writer.control.indexed_position() < recorded {
+            keeper.keep(now.saturating_add_ns(LOOK_INTERVAL_NS)).unwrap();
+        }
+        assert!(writer.storage.names().unwrap().contains(&name));
     }
 
     /// A journal that rolls every minute, with one message, which nobody keeps.

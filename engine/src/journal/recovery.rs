@@ -159,11 +159,22 @@ pub(crate) fn last_recorded(
 /// The frames that were found from a position on.
 struct Walk {
     from: Position,
+    /// The end of those without a gap.
+    reached: Position,
     /// The end of the last one.
     end: Position,
     places: [Position; 2],
     /// Whether a frame crosses each of the places.
     crosses: [bool; 2],
+}
+
+impl Walk {
+    fn pass(&mut self, frame: Range<Position>) {
+        for (crosses, place) in self.crosses.iter_mut().zip(self.places) {
+            *crosses |= frame.start < place && place < frame.end;
+        }
+        self.end = frame.end;
+    }
 }
 
 struct Recovery<'a> {
@@ -223,7 +234,6 @@ impl Recovery<'_> {
     fn after_kill(&self, known: Known, claims: &[Position]) -> Result<Known, JournalError> {
         let reach = self.reach()?;
         let mut walk = self.walk(known.recorded.min(known.indexed), [known.recorded, known.tail])?;
-        let reached = walk.end;
         // Behind the claims of dead appenders, there may be more frames.
         let last = claims.iter().fold(known.tail, |last, claim| last.max(*claim)).min(reach);
         while let Some(next) = self.next_frame(walk.end, last)? {
@@ -233,7 +243,7 @@ impl Recovery<'_> {
         let is_tail = is_possible(known.tail, walk.crosses[1]) && claims.iter().all(|&claim| claim <= known.tail);
         let tail = if is_tail { known.tail } else { walk.end };
         // A dead appender's claim, and not damage.
-        let is_open = reached < known.recorded && claims.contains(&reached);
+        let is_open = walk.reached < known.recorded && claims.contains(&walk.reached);
         let is_recorded = is_possible(known.recorded, walk.crosses[0]) && known.recorded <= tail && !is_open;
         let recorded = if is_recorded { known.recorded } else { walk.from };
         Ok(Known { recorded, tail, ..known })
@@ -256,19 +266,25 @@ impl Recovery<'_> {
         let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
         let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position <= near));
         let from = entry.map_or(base, |entry| entry.position).max(self.descriptor.start_position);
-        let mut walk = Walk { from, end: from, places, crosses: [false; 2] };
-        self.walk_on(&mut walk, from)?;
+        let mut walk = Walk { from, reached: from, end: from, places, crosses: [false; 2] };
+        walk.reached = self.walk_on(&mut walk, from)?;
         Ok(walk)
     }
 
-    fn walk_on(&self, walk: &mut Walk, from: Position) -> Result<(), JournalError> {
-        self.scan(from, false, &mut |frame| {
-            for (crosses, place) in walk.crosses.iter_mut().zip(walk.places) {
-                *crosses |= frame.start < place && place < frame.end;
+    /// Returns the end of the frames. Then passes the range of an appender that died after it had begun it, because in the
+    /// range of a batch there are frames.
+    fn walk_on(&self, walk: &mut Walk, from: Position) -> Result<Position, JournalError> {
+        walk.end = from;
+        let (_, fault) = self.scan(from, false, &mut |frame| walk.pass(frame))?;
+        let reached = walk.end;
+        if let Fault::Length { length: length @ ..0 } = fault {
+            let begun = (length.unsigned_abs() as usize).next_multiple_of(FRAME_ALIGNMENT) as i64;
+            let term_length = self.descriptor.term_length;
+            if begun <= i64::from(term_length.get() - term_length.offset(reached)) {
+                walk.pass(reached..Position::new(reached.get() + begun));
             }
-            walk.end = frame.end;
-        })?;
-        Ok(())
+        }
+        Ok(reached)
     }
 
     /// The first place from `from` to `last` where there is a frame.

@@ -80,6 +80,11 @@ fn left() -> Vec<Left> {
     all.push(left("killed with a claim", storage.after_kill(), 260));
     all.push(left("killed behind with a claim", is_behind(&storage), 260));
     claim.abort();
+    // A flipped bit leads from its end to the beginning of one of its messages.
+    let mut batch = other.claim_batch(&[480; 15]).unwrap();
+    batch.for_each(|_, message| message.fill(7));
+    all.push(left("killed with a batch", storage.after_kill(), 260));
+    batch.abort();
     settled(&journal);
     all.push(left("without power", storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept), 260));
     drop((one, other));
