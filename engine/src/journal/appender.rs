@@ -15,7 +15,7 @@ use super::append::{Append, ClaimError, Unusual};
 use super::claim::{JournalBatch, JournalClaim, Landing};
 use super::clock::CoarseStamps;
 use super::control::waits_for_sync;
-use super::durable::done;
+use super::durable::{done, sync_appended};
 use super::error::{AppendError, JournalError};
 use super::options::Stamps;
 use super::seat::Seat;
@@ -154,6 +154,11 @@ impl Appender {
     /// The length in bytes of the longest message that [`Self::append`] accepts: an eighth of a term, at most 16 MiB.
     pub fn max_message_length(&self) -> usize {
         self.0.max_message
+    }
+
+    /// Waits until everything up to `position`, which was appended, is on stable storage.
+    pub(crate) fn sync_to(&self, position: Position) -> Result<(), JournalError> {
+        sync_appended(&self.0.writer, position).map(drop)
     }
 
     /// Fills up the segment that contains the tail, unless it is empty. The next append starts a new segment.

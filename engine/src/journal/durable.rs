@@ -21,16 +21,21 @@ pub(crate) fn done(writer: &Writer, sync: &OwnedWord<i64>, position: Position) -
 
 #[cold]
 fn make_durable(writer: &Writer, position: Position) -> Result<Position, AppendError> {
-    make_durable_within(writer, position, CLAIM_PATIENCE_NS)
+    let done = sync_appended(writer, position);
+    done.map_err(|source| AppendError::NotDurable { position, source: Box::new(source) })
 }
 
-fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) -> Result<Position, AppendError> {
-    let not_durable = |source| AppendError::NotDurable { position, source: Box::new(source) };
+/// Waits until everything up to `position`, which was appended, is on stable storage.
+pub(crate) fn sync_appended(writer: &Writer, position: Position) -> Result<Position, JournalError> {
+    sync_within(writer, position, CLAIM_PATIENCE_NS)
+}
+
+fn sync_within(writer: &Writer, position: Position, patience_ns: i64) -> Result<Position, JournalError> {
     let mut idle = idle_strategy();
     let mut deadline = None;
     // The claims before this one may still be open, and the durable range has no gaps.
     loop {
-        let recorded = writer.advance().map_err(not_durable)?;
+        let recorded = writer.advance()?;
         if recorded >= position {
             break;
         }
@@ -38,11 +43,11 @@ fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) ->
         // One of the open claims may belong to this thread.
         if now >= *deadline.get_or_insert(now.saturating_add_ns(patience_ns)) {
             let recording_id = writer.descriptor.recording_id;
-            return Err(not_durable(JournalError::Uncommitted { recording_id, position: recorded }));
+            return Err(JournalError::Uncommitted { recording_id, position: recorded });
         }
         idle.idle_once();
     }
-    writer.sync_to(position).map_err(not_durable)?;
+    writer.sync_to(position)?;
     Ok(position)
 }
 
@@ -64,13 +69,11 @@ mod tests {
         let before = one.append(b"before").unwrap();
         let claim = one.claim(5).unwrap();
         let end = other.append(b"behind").unwrap();
-        let error = make_durable_within(journal.writer(), end, 0).unwrap_err();
-        let AppendError::NotDurable { position, source } = &error else { panic!("{error}") };
-        assert_eq!(*position, end);
-        assert!(matches!(**source, JournalError::Uncommitted { position, .. } if position == before), "{error}");
+        let error = sync_within(journal.writer(), end, 0).unwrap_err();
+        assert!(matches!(error, JournalError::Uncommitted { position, .. } if position == before), "{error}");
         claim.abort();
         journal.set_sync_policy(SyncPolicy::EveryAppend);
-        assert_eq!(make_durable_within(journal.writer(), end, 0).unwrap(), end);
+        assert_eq!(sync_within(journal.writer(), end, 0).unwrap(), end);
         assert!(journal.durable() >= end);
     }
 }

@@ -136,6 +136,31 @@ fn attempts_are_bounded_and_what_fails_is_kept_with_its_reason() {
     assert!(letters.next().unwrap().is_none());
 }
 
+/// Their journal has no sync policy. The message is not handed out again.
+#[test]
+fn a_dead_letter_is_on_stable_storage_before_its_message_counts_as_processed_there() {
+    let (storage, letters) = (MemoryStorage::new(RAW), MemoryStorage::new(RAW));
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let dead = Journal::create_in(Arc::new(letters.clone()), &small()).unwrap();
+    journal.appender().unwrap().append(&message(0, 0)).unwrap();
+    journal.sync().unwrap();
+    let recording = journal.recording().unwrap();
+    let mut consumer = Consumer::open(&recording, "billing").unwrap().dead_letters(DeadLetters::to(&dead).unwrap());
+    consumer.sync().unwrap();
+    assert_eq!(consumer.process(|_| Err("refused")).unwrap(), Processed::Dead { attempts: 1 });
+    consumer.sync().unwrap();
+    let storage = storage.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
+    let journal = Journal::open_in(Arc::new(storage), None).unwrap();
+    let recording = journal.recording().unwrap();
+    let mut consumer = Consumer::open(&recording, "billing").unwrap();
+    assert!(consumer.next().unwrap().is_none(), "it is processed");
+    let letters = letters.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
+    let dead = Journal::open_in(Arc::new(letters), None).unwrap();
+    let mut tailer = dead.recording().unwrap().tailer(Start::Begin).unwrap();
+    let record = tailer.next().unwrap().expect("and its letter is there");
+    assert_eq!(DeadLetter::read(record.payload()).unwrap().payload, Some(&message(0, 0)[..]));
+}
+
 /// Killed between any two messages, and between the handler and its commit: each key is handled once, except the one
 /// that was being handled, as long as duplicates are within the window.
 #[test]

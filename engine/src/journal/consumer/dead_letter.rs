@@ -27,6 +27,8 @@ const LONGEST_REASON: usize = 4096;
 #[derive(Debug)]
 pub struct DeadLetters {
     appender: Appender,
+    /// The end of the last letter. `None` before the first one.
+    end: Option<Position>,
 }
 
 /// A message that its handler could not process.
@@ -53,7 +55,7 @@ impl DeadLetters {
     ///
     /// As [`Journal::appender`].
     pub fn to(journal: &Journal) -> Result<Self, JournalError> {
-        Ok(Self { appender: journal.appender()? })
+        Ok(Self { appender: journal.appender()?, end: None })
     }
 
     /// Appends a message that could not be processed. Returns the position after it.
@@ -85,7 +87,15 @@ impl DeadLetters {
         header[32..36].copy_from_slice(&(reason.len() as u32).to_le_bytes());
         header[36..40].copy_from_slice(&(if has_payload { HAS_PAYLOAD } else { 0 }).to_le_bytes());
         let payload = if has_payload { payload } else { &[] };
-        self.appender.append_vectored(&[IoSlice::new(&header), IoSlice::new(reason), IoSlice::new(payload)])
+        let parts = [IoSlice::new(&header), IoSlice::new(reason), IoSlice::new(payload)];
+        let end = self.appender.append_vectored(&parts)?;
+        self.end = Some(end);
+        Ok(end)
+    }
+
+    /// Waits until all letters are on stable storage.
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
+        self.end.map_or(Ok(()), |end| self.appender.sync_to(end))
     }
 }
 

@@ -230,12 +230,14 @@ impl Consumer {
         Ok(self.tailer.position())
     }
 
-    /// Waits until the committed position is on stable storage.
+    /// Waits until the committed position is on stable storage, and before it the dead letters, whatever the sync policy of
+    /// their journal is. Otherwise a loss of power could take a letter whose message is not handed out again.
     ///
     /// # Errors
     ///
-    /// As [`Cursor::sync`].
+    /// As [`Cursor::sync`] and [`Journal::sync`](crate::journal::Journal::sync).
     pub fn sync(&self) -> Result<(), JournalError> {
+        self.dead_letters.as_ref().map_or(Ok(()), DeadLetters::sync)?;
         self.cursor.sync()
     }
 
