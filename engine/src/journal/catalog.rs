@@ -494,7 +494,7 @@ impl Catalog {
 /// The error for a malformed catalog: the place, what was found, and the remedy.
 fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
     let dir = path.parent().unwrap_or(path).display();
-    let found = format!("{found}; run `gannet journal repair {dir}`");
+    let found = format!("{found}; run `gannet journal repair --dir {dir}`");
     JournalError::Malformed { path: path.to_owned(), offset, found }
 }
 

@@ -34,7 +34,7 @@ pub enum JournalError {
     },
     /// The directory has files of a recording that no catalog lists. A new recording would use them as its own.
     #[error(
-        "{} is there, and no archive.catalog tells of its recording: run `gannet journal repair {}`, or name another directory",
+        "{} is there, and no archive.catalog tells of its recording: run `gannet journal repair --dir {}`, or name another directory",
         file.display(), dir.display()
     )]
     Unlisted {

@@ -53,7 +53,7 @@ fn what_was_recorded_is_never_written_over_by_a_new_journal() {
         ] {
             let error = outcome.unwrap_err();
             assert!(matches!(error, JournalError::Unlisted { .. }), "{error}");
-            let told = format!("run `gannet journal repair {}`", dir.path().display());
+            let told = format!("run `gannet journal repair --dir {}`", dir.path().display());
             assert!(error.to_string().contains(&told), "{error}");
         }
     };

@@ -180,7 +180,7 @@ fn flip(path: &Path, at: usize) {
 }
 
 fn told(dir: &Path) {
-    let advice = format!("run `gannet journal repair {}`", dir.display());
+    let advice = format!("run `gannet journal repair --dir {}`", dir.display());
     for error in [Recording::open(dir).map(drop).unwrap_err(), Journal::open(dir).map(drop).unwrap_err()] {
         assert!(error.to_string().contains(&advice), "{error}");
     }

@@ -637,6 +637,14 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     assert!(refused.status.code() == Some(1) && refused.stderr.contains("is in use"), "{}", refused.stderr);
     drop(journal);
 
+    // The command that the error names is one that can be run as it is.
+    std::fs::remove_file(dir.path().join("archive.catalog")).expect("it was there");
+    let lost = ended(&["cat", "--dir", path]);
+    let advice = lost.stderr.split('`').nth(1).expect("a command").split(' ').collect::<Vec<_>>();
+    assert_eq!(advice[..2], ["gannet", "journal"], "{}", lost.stderr);
+    assert!(text(&ended(&advice[2..]).success()).contains("made again: the catalog"));
+    assert_eq!(lines(&ended(&["cat", "--json", "--dir", path]).success()).len(), 2_999);
+
     let missing = ended(&["ls", "--dir", "/nonexistent"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(missing.stderr.contains("there is no directory /nonexistent"), "{}", missing.stderr);
