@@ -26,6 +26,17 @@ impl Severity {
     }
 }
 
+/// The codes of all findings that there are, in the order of `docs/diagnostics.md`.
+///
+/// ```
+/// assert!(gannet_codecs::schema::codes().any(|code| code == "duplicate-message-id"));
+/// ```
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    // The page is the list; a test compares it with the findings that the compiler makes.
+    let page = include_str!("../../docs/diagnostics.md");
+    page.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0))
+}
+
 /// One finding.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {

@@ -16,7 +16,7 @@ mod xml;
 
 use std::path::{Path, PathBuf};
 
-pub use diagnostic::{Diagnostic, Report, Severity};
+pub use diagnostic::{Diagnostic, Report, Severity, codes};
 pub use model::{
     Body, Choice, Composite, Constant, Data, Encoding, Enum, EnumValue, Field, Group, Member, Message, Notes, Schema,
     Set, Type,

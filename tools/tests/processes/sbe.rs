@@ -76,6 +76,14 @@ fn a_schema_is_checked_and_what_is_wrong_has_its_place() {
     for flags in [&["--deny-warnings"][..], &["--deny", "unknown-element"]] {
         assert_eq!(sbe(&[&["check", odd.as_str()], flags].concat(), None).code(), Some(1), "{flags:?}");
     }
+    // A code that is none would allow or deny nothing.
+    for flag in ["--allow", "--deny"] {
+        let ended = sbe(&["check", &odd, flag, "unknown-elment"], None);
+        assert_eq!(ended.code(), Some(2), "{flag}");
+        let expected =
+            format!("{flag} unknown-elment: there is no finding with this code; did you mean unknown-element?");
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
     let missing = dir.path().join("missing.xml");
     assert_eq!(sbe(&["check", missing.to_str().expect("a plain path")], None).code(), Some(1));
 }

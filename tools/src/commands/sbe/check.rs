@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use gannet::nearest::nearest;
 use gannet_codecs::OpenError;
 use gannet_codecs::gate::{Verdict, compare};
-use gannet_codecs::schema::{Compiled, Options, Report};
+use gannet_codecs::schema::{Compiled, Options, Report, codes};
 
-use crate::cli::{Outcome, Output, Unsuccessful};
+use crate::cli::{Outcome, Output, Unsuccessful, Usage, counted};
 use crate::sbe::SchemaFlags;
 
 /// Check a schema, alone or against an older version
@@ -50,6 +51,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn lint(args: &Args, out: &mut Output) -> Outcome {
+    // A code with a misspelt name would allow or deny nothing, and nobody would notice.
+    for (flag, code) in args.allow.iter().map(|code| ("allow", code)).chain(args.deny.iter().map(|code| ("deny", code)))
+    {
+        if !codes().any(|known| known == code) {
+            let nearest = nearest(code, codes()).map_or(String::new(), |(known, _)| format!("; did you mean {known}?"));
+            return Err(Usage(format!("--{flag} {code}: there is no finding with this code{nearest}")).into());
+        }
+    }
     let options = Options {
         allow: args.allow.clone(),
         deny: args.deny.clone(),
@@ -61,14 +70,13 @@ fn lint(args: &Args, out: &mut Output) -> Outcome {
     if !args.json {
         let schema = &compiled.schema;
         let (messages, warnings) = (schema.messages.len(), compiled.report.warnings().count());
-        let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         out.line(format_args!(
             "{}: accepted: schema {} version {}, {}, {}",
             args.schema.display(),
             schema.id,
             schema.version,
-            plural(messages, "message"),
-            plural(warnings, "warning"),
+            counted(messages, "message"),
+            counted(warnings, "warning"),
         ))?;
     }
     Ok(())

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Name the file NAME.rs, if there is one schema [default: the schema's own name, in snake case]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = module_name)]
     module: Option<String>,
     /// The path by which the code finds the runtime crate
     #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime)]
@@ -103,6 +103,15 @@ fn check(path: &Path, text: &str, out: &mut Output) -> anyhow::Result<bool> {
     }
 }
 
+/// Parses a module's name, which is the name of a file as well.
+fn module_name(text: &str) -> Result<String, String> {
+    let is_name = !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected letters, digits and underscores, as in orders_v2".to_owned())
+}
+
 /// The name of the module for a schema's file: `Cme-MDP3.v9.xml` gives `cme_mdp3_v9`.
 fn module(schema: &Path) -> String {
     let stem = schema.file_stem().unwrap_or_default().to_string_lossy();
@@ -119,5 +128,9 @@ mod tests {
     fn files_are_named_as_modules_are() {
         let names = ["a/Cme-MDP3.v9.xml", "car.sbeir", "2024.xml"].map(|path| module(Path::new(path)));
         assert_eq!(names, ["cme_mdp3_v9", "car", "_2024"]);
+        assert!(names.iter().all(|name| module_name(name).as_ref() == Ok(name)));
+        for text in ["../orders", "a b", "2024", "orders.rs", "größe"] {
+            assert!(module_name(text).is_err(), "{text}");
+        }
     }
 }
