@@ -30,6 +30,9 @@ use crate::cli::{Outcome, Output};
 ///
 /// Durations have a unit, as in 500ms, 1.5s or 2m; a number without one means seconds. Numbers of bytes may have k, m, g
 /// or t for powers of 1024, other numbers k, m or g for powers of 1000.
+///
+/// In JSON, positions and lengths are in bytes, and names say the unit of what else has one, as in held_for_ms and
+/// disk_bytes. Moments, such as first_ms, count from 1970.
 #[derive(Debug, Parser)]
 #[command(name = "gannet", version = gannet_driver::VERSION, max_term_width = 110)]
 struct Cli {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use gannet::journal::storage::Directory;
-use gannet::journal::{Recording, Start};
+use gannet::journal::{JournalError, Recording, Start};
 use gannet::types::{Position, RecordingId};
 
 use crate::cli::{Outcome, moment};
@@ -15,7 +15,12 @@ use crate::cli::{Outcome, moment};
 /// Opens the recording with that id in a directory, or the last one.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
     existing(dir)?;
-    Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
+    match Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new)) {
+        Err(JournalError::UnknownRecording { .. }) if recording.is_none() => {
+            bail!("{} has no recordings yet", dir.display())
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// Tells a directory that does not exist from one that is not a journal.
@@ -32,7 +37,10 @@ pub(super) fn existing(dir: &Path) -> Outcome {
 /// journal that rolls by time of day, `time:NANOS`, or a time in RFC 3339.
 pub(super) fn place(text: &str) -> Result<Start, String> {
     if let Some(number) = text.strip_prefix("seq:") {
-        return number.parse().map(Start::Sequence).map_err(|_| "expected a number behind 'seq:'".to_owned());
+        return match number.parse() {
+            Ok(number @ 0..) => Ok(Start::Sequence(number)),
+            _ => Err("expected a message's number, from 0, behind 'seq:'".to_owned()),
+        };
     }
     if let Some(number) = text.strip_prefix("cycle:") {
         return number.parse().map(Start::Cycle).map_err(|_| "expected a number behind 'cycle:'".to_owned());
@@ -72,6 +80,7 @@ mod tests {
         assert_eq!(place("end"), Ok(Start::End));
         assert_eq!(place("4096"), Ok(Start::Position(Position::new(4096))));
         assert_eq!(place("seq:7"), Ok(Start::Sequence(7)));
+        assert!(place("seq:-1").is_err(), "messages are counted from 0");
         assert_eq!(place("cycle:-3"), Ok(Start::Cycle(-3)));
         assert_eq!(place("time:42"), Ok(Start::Time(EpochNanos::new(42))));
         assert_eq!(place("1970-01-01T00:00:01Z"), Ok(Start::Time(EpochNanos::new(1_000_000_000))));

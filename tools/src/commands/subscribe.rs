@@ -23,7 +23,8 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 ///
 /// With --schema, decodes SBE messages, and prints a line for each, or with --json an object: session_id, stream_id,
 /// position, index (the message's number in its payload), schema, version, template, name, fields. What is not a
-/// message of the schema is reported on standard error; the exit code is then 1.
+/// message of the schema is reported on standard error; the exit code is then 1. The position is the one behind the
+/// message, which `gannet journal cat` calls next_position.
 ///
 /// With --from-journal, first prints what was recorded of the stream, and then the stream itself, without gaps or
 /// duplicates. Ends when the recorded publication has ended.

@@ -476,6 +476,10 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
         assert_eq!(ended.code(), Some(code), "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
     }
+    let empty = dir.path().join("empty");
+    start(gannet(&["record", "--for", "1ms"]), &empty, &driver).end().success();
+    let ended = start(gannet(&["replay"]), &empty, &driver).end();
+    assert_eq!((ended.code(), ended.stderr.contains("has no recordings yet")), (Some(1), true), "{ended:?}");
     let journal = Journal::create(dir.path().join("some"), &JournalOptions::new());
     journal.expect("a journal").appender().expect("an appender").append(b"alone").expect("appended");
     let ended = start(gannet(&["replay", "--wait", "50ms"]), &dir.path().join("some"), &driver).end();

@@ -151,7 +151,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         if stop.is_wanted() {
             bail!(
                 "stopped in {name}, with {} of {} received; what comes after was not tried",
-                leg.received,
+                with_separators(leg.received),
                 counted(args.messages, "message")
             );
         }

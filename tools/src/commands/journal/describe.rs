@@ -13,7 +13,7 @@ pub(super) struct Args {
     source: Source,
     /// Print one JSON object: recording_id, start_ms, stop_ms, start_position, stop_position, recorded_position, durable_position,
     /// indexed_position, initial_term_id, term_length, segment_length, mtu, session_id, stream_id, stamps, channel, source_identity,
-    /// disk_bytes, retention, pruned, roll_period_s, cycles, segments, cursors
+    /// disk_bytes, retention, held_by, pruned, roll_period_s, cycles, segments, cursors
     #[arg(long)]
     json: bool,
 }
