@@ -7,7 +7,7 @@ use crate::command::ErrorCode;
 #[non_exhaustive]
 pub enum ChannelUriError {
     /// The bytes are not text.
-    #[error("the channel is not UTF-8 after {valid_up_to} bytes")]
+    #[error("the channel is not UTF-8 from byte {valid_up_to} on")]
     NotUtf8 {
         /// The length of the valid prefix, in bytes.
         valid_up_to: usize,

@@ -87,7 +87,7 @@ pub(super) enum CommandError {
     ReasonTooLong { length: usize, most: usize },
     #[error("registration id {registration_id} is in use; draw a new correlation id for each command")]
     InUse { registration_id: RegistrationId },
-    #[error("the driver holds {capacity} {what}, which is all that it can")]
+    #[error("the driver is full: it cannot hold more {what} than {capacity}")]
     Full { what: &'static str, capacity: usize },
     #[error(transparent)]
     NoCounter(#[from] CountersFull),

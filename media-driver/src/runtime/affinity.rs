@@ -33,8 +33,8 @@ pub enum AffinityError {
     },
     /// The offset exceeds the number of CPUs.
     #[error(
-        "cannot pin the {role} to the CPU at offset {offset}: this process may use {} CPUs, {}; choose an offset below that \
-         number", .available.len(), ranges(.available)
+        "cannot pin the {role} to the CPU at offset {offset}: this process may use CPUs {}, at offsets 0 to {}; choose \
+         one of these", ranges(.available), .available.len().saturating_sub(1)
     )]
     NoSuchOffset {
         /// The thread.
@@ -136,11 +136,11 @@ fn choose(wanted: &[(Role, Cpu)], available: &[usize], pins: &mut [Pin], warning
     }
     if free.len() <= open.len() {
         warnings.push(format!(
-            "{} threads are to be pinned to CPUs of their own, and only {} are free of this process's CPUs {}; they run \
-             unpinned",
-            open.len(),
+            "too few of this process's CPUs {} are free to pin threads to CPUs of their own and leave one for \
+             applications: {} of {} needed; these threads run unpinned",
+            ranges(available),
             free.len(),
-            ranges(available)
+            open.len() + 1
         ));
         return;
     }
@@ -202,7 +202,10 @@ mod tests {
         let (pins, _) = plan(&[(Role::Conductor, Cpu::Number(2))], &[4, 5, 6], offsets).unwrap();
         assert_eq!(cpus(&pins), [Some(6)]);
         let error = plan(&wanted, &[4, 5, 6], offsets).unwrap_err().to_string();
-        assert!(error.contains("the conductor to the CPU at offset 5: this process may use 3 CPUs, 4-6"), "{error}");
+        assert!(
+            error.contains("the conductor to the CPU at offset 5: this process may use CPUs 4-6, at offsets 0 to 2"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -231,6 +234,8 @@ mod tests {
         assert_eq!(cpus(&plan(&wanted, &[0, 1], LAX).unwrap().0), [Some(1)]);
         let (pins, warnings) = plan(&wanted, &[0], LAX).unwrap();
         assert_eq!((cpus(&pins), warnings.len()), (vec![None], 1), "a lone CPU is not taken for one thread");
+        assert!(warnings[0].contains("too few of this process's CPUs 0 are free"), "{warnings:?}");
+        assert!(warnings[0].contains("1 of 2 needed"), "{warnings:?}");
     }
 
     #[test]
