@@ -69,7 +69,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
                 (None, None) => "paced by the furthest receiver".to_owned(),
             };
             out.foreign_line(format_args!(
-                "    {paced}; stopped by their windows {}, asked for something again {}",
+                "    {paced}; stopped by a receiver's window {}, asked for something again {}",
                 count(publication.sender_back_pressure),
                 count(publication.naks_received)
             ))?;

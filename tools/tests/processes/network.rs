@@ -65,7 +65,7 @@ fn why_names_the_receiver_that_takes_no_more() {
         text.contains(&format!("held by the window of the receiver at {endpoint}")).then_some(())
     });
     let text = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
-    assert!(text.contains(&format!("paced by the receiver at {endpoint}; stopped by their windows ")), "{text}");
+    assert!(text.contains(&format!("paced by the receiver at {endpoint}; stopped by a receiver's window ")), "{text}");
     subscriber.signal(Signal::CONT);
     drop((publisher, subscriber));
 }
