@@ -184,11 +184,21 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// The end of the last existing segment, used or not.
-    fn reach(&self) -> Result<Position, JournalError> {
+    /// The end of the last segment, used or not, or of one that reaches `wanted`. What has been indexed was there, even if
+    /// the file is missing now.
+    fn reach(&self, wanted: Position) -> Result<Position, JournalError> {
         let layout = self.descriptor.layout();
         let last = self.segments()?.last().map(|(base, ..)| layout.next_base(*base));
-        Ok(last.unwrap_or(layout.start_position))
+        let mut reach = last.unwrap_or(layout.start_position);
+        while reach < wanted.min(layout.end()) {
+            let base = layout.base(reach);
+            let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
+            if sidecar.is_none_or(|sidecar| sidecar.covered() <= reach) {
+                break;
+            }
+            reach = layout.next_base(base);
+        }
+        Ok(reach)
     }
 
     /// The base of the last segment with recorded frames.
@@ -232,7 +242,7 @@ impl Recovery<'_> {
 
     /// See [`known_positions`].
     fn after_kill(&self, known: Known, claims: &[Position]) -> Result<Known, JournalError> {
-        let reach = self.reach()?;
+        let reach = self.reach(known.recorded.max(known.tail))?;
         let mut walk = self.walk(known.recorded.min(known.indexed), [known.recorded, known.tail])?;
         // Behind the claims of dead appenders, there may be more frames.
         let last = claims.iter().fold(known.tail, |last, claim| last.max(*claim)).min(reach);
@@ -251,7 +261,7 @@ impl Recovery<'_> {
 
     /// See [`known_positions`].
     fn after_restart(&self, known: Known) -> Result<Option<Known>, JournalError> {
-        let reach = self.reach()?;
+        let reach = self.reach(known.durable)?;
         // A frame that is not there is damage, because what is durable was there.
         if known.durable <= reach && !self.walk(known.durable, [known.durable; 2])?.crosses[0] {
             return Ok(Some(known));

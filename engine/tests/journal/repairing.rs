@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{
-    Catalog, Fault, Journal, JournalError, LeftBy, Prune, Recording, Repaired, Retention, Start, Tailer, repair,
+    Catalog, Fault, Journal, JournalError, LeftBy, Prune, Recording, Repaired, Retention, Start, Tailer,
+    parse_segment_name, repair,
 };
 use gannet::memory::FileAccess;
 use gannet::types::{Mtu, Position, RecordingId};
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, eventually, journal, message, read, rest, small};
+use crate::support::{Watched, all, eventually, journal, message, read, rest, settled, small};
 
 const TOTAL: u64 = 6_000;
 
@@ -133,6 +134,35 @@ fn damage_is_put_aside_and_the_rest_is_read() {
     assert_eq!(journal.recovery().left_by, LeftBy::Close);
     journal.appender().unwrap().append(&message(0, TOTAL)).unwrap();
     assert_eq!(all(&journal.recording().unwrap()).len(), left.len() + 1);
+}
+
+/// Nothing else shows where the journal ended, and that is no reason to believe that it ended before.
+#[test]
+fn the_last_segments_of_a_killed_journal_are_missed() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    (0..TOTAL).for_each(|number| _ = appender.append(&message(0, number)).unwrap());
+    settled(&journal);
+    let (tail, killed) = (journal.tail(), storage.after_kill());
+    let last = tail.get() & -262_144;
+    let segments =
+        killed.names().unwrap().into_iter().filter_map(|name| Some((parse_segment_name(&name)?.1.get(), name)));
+    segments.filter(|(base, _)| *base >= last).for_each(|(_, name)| _ = killed.remove(&name).unwrap());
+
+    let storage: Arc<dyn Storage> = Arc::new(killed.clone());
+    for dry_run in [true, false] {
+        let done = repair(Arc::clone(&storage), None, dry_run, |_| {}).unwrap();
+        let found = &done.quarantined[0];
+        assert_eq!((found.damage.position.get(), found.until, done.end), (last, tail, tail), "{done:?}");
+    }
+    assert!(repair(Arc::clone(&storage), None, true, |_| {}).unwrap().was_whole());
+    let journal = Journal::open_in(storage, None).unwrap();
+    assert!(journal.appender().unwrap().append(&message(0, TOTAL)).unwrap() > tail);
+    let found = all(&journal.recording().unwrap());
+    let kept = found.iter().map(|(_, payload)| read(payload).expect("whole").1).collect::<Vec<_>>();
+    assert_eq!(kept.last(), Some(&TOTAL));
+    assert!(kept.len() > 1_000 && kept[..kept.len() - 1].iter().zip(0..).all(|(found, number)| *found == number));
 }
 
 #[test]
