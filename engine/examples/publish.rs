@@ -4,11 +4,22 @@
 //! cargo run --example publish -- aeron:ipc 1001
 //! ```
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use gannet::{Client, Context, IdleStrategy, OfferError};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match publish() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn publish() -> Result<(), Box<dyn std::error::Error>> {
     let (channel, stream_id) = arguments()?;
     let client = Client::connect(
         Context::from_environment()?

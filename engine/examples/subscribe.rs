@@ -4,9 +4,21 @@
 //! cargo run --example subscribe -- aeron:ipc 1001
 //! ```
 
+use std::process::ExitCode;
+
 use gannet::{Client, Context, IdleStrategy};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match subscribe() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn subscribe() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let channel = arguments.next().unwrap_or_else(|| "aeron:ipc".to_owned());
     let stream_id = arguments.next().map_or(Ok(1001), |text| text.parse())?;
