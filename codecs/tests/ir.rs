@@ -390,7 +390,7 @@ fn tokens_that_no_schema_has_are_refused_with_a_reason() {
         (refused(&|ir| ir.messages.push(ir.messages[0].clone())), "has the id or the name of another message"),
         (refused(&|ir| ir.messages[0][field].offset = 2), "over what is before it"),
         (refused(&|ir| ir.messages[0][field].offset = i32::MAX), "which is not from 0 to"),
-        (refused(&|ir| ir.messages[0][0].encoded_length = 10), "has a block of length 10"),
+        (refused(&|ir| ir.messages[0][0].encoded_length = 10), "has a block of 10 bytes"),
         (refused(&|ir| ir.messages[0][0].encoded_length = 70_000), "needs 70000 in `blockLength`"),
         (refused(&|ir| ir.messages[0][0].id = -5), "which is negative"),
         (refused(&|ir| ir.messages[0][at("Pair", Signal::BeginComposite)].encoded_length = 3), "and members to 9"),

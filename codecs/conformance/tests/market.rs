@@ -71,7 +71,7 @@ fn the_length_of_a_message_is_known_before_it_is_written() {
     assert!(levels.iter().all(|level| level.orders().is_none() && level.quantity() == Some(5)));
     assert_eq!(
         BookUpdateEncoder::wrap(&mut claim[..20]).err().map(|error| error.to_string()).as_deref(),
-        Some("the buffer ends inside BookUpdate, whose length is 17 with 12 left")
+        Some("the buffer ends inside BookUpdate, which takes 17 bytes where 12 are left")
     );
 }
 

@@ -91,10 +91,10 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated { what, needed, found } => {
-                write!(f, "the message is cut off inside {what}, whose length is {needed} with {found} left")
+                write!(f, "the message is cut off inside {what}, which takes {needed} bytes where {found} are left")
             }
             Self::ShortBlock { what, needed, found } => {
-                write!(f, "the length of the block of {what} is {found}, and its oldest fields take {needed}")
+                write!(f, "the block of {what} has {found} bytes, and its oldest fields take {needed}")
             }
             Self::TooManyEntries { what, count } => {
                 write!(f, "group {what} claims {count} entries, more than the message has bytes")
@@ -116,12 +116,10 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BufferTooShort { what, needed, found } => {
-                write!(f, "the buffer ends inside {what}, whose length is {needed} with {found} left")
+                write!(f, "the buffer ends inside {what}, which takes {needed} bytes where {found} are left")
             }
             Self::EntryCount { what, least, most } => write!(f, "group {what} takes {least} to {most} entries"),
-            Self::TooLong { what, most, found } => {
-                write!(f, "the length of {what} is {found}, expected {most} at most")
-            }
+            Self::TooLong { what, most, found } => write!(f, "{what} takes at most {most} bytes, and got {found}"),
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum DecodeError {
         since: u32,
     },
     /// The writer's block is shorter than it is in any version of the schema.
-    #[error("the length of the block of {what} is {found}, and its oldest fields take {needed}")]
+    #[error("the block of {what} has {found} bytes, and its oldest fields take {needed}")]
     ShortBlock {
         /// The message or group.
         what: String,

@@ -52,7 +52,7 @@ pub enum EncodeError {
         found: usize,
     },
     /// A group has fewer entries than the schema requires.
-    #[error("the number of entries of {what} is {found}, expected {least} at least")]
+    #[error("{what} has at least {least} entries, and got {found}")]
     TooFew {
         /// The group.
         what: String,

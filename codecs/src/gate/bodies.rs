@@ -10,11 +10,11 @@ use crate::schema::{Body, Data, Field, Group, Place, Presence};
 impl Gate<'_> {
     pub(super) fn bodies(&mut self, path: &str, old: &Body, new: &Body, places: (Place, Place), entry: bool) {
         if new.block_length < old.block_length {
-            let reason = format!("the length of the block shrank from {} to {}", old.block_length, new.block_length);
+            let reason = format!("the block shrank from {} to {} bytes", old.block_length, new.block_length);
             self.add(("block-shrank", Breaking), path, places, reason);
         } else if new.block_length > old.block_length {
             let reason = format!(
-                "the length of the block grew from {} to {}, and readers step over the rest",
+                "the block grew from {} to {} bytes, which readers step over",
                 old.block_length, new.block_length
             );
             self.add(("block-grew", Compatible), path, places, reason);
@@ -57,7 +57,7 @@ impl Gate<'_> {
                 self.add(("field-added", Compatible), &what, places, "a constant is not sent");
             } else if field.offset < old.block_length {
                 let reason = format!(
-                    "added at offset {} of a block whose length was {}: what an older writer has there is not this",
+                    "added at offset {} of a block that had {} bytes: what an older writer has there is not this",
                     field.offset, old.block_length
                 );
                 // In what was padding, the version tells; over an old field, nothing does.

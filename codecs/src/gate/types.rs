@@ -128,7 +128,7 @@ impl Gate<'_> {
     pub(super) fn composites(&mut self, what: &str, old: &Arc<Composite>, new: &Arc<Composite>) {
         let places = (old.place, new.place);
         if old.length != new.length {
-            let reason = format!("the length of composite `{}` was {} and is {}", new.name, old.length, new.length);
+            let reason = format!("composite `{}` had {} bytes and has {}", new.name, old.length, new.length);
             self.add(("composite", Breaking), what, places, reason);
         }
         let old_by_name = by(&old.members, |member| member.name.as_str());

@@ -63,7 +63,7 @@ pub enum CncOpenError {
         path: PathBuf,
     },
     /// The file is shorter than its header says, or has no header yet: its driver is creating it.
-    #[error("{} is incomplete: its length is {found}, expected {expected}; is its driver still starting?", path.display())]
+    #[error("{} is incomplete: it is {found} bytes long and {expected} are needed; is its driver still starting?", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,

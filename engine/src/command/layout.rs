@@ -25,7 +25,7 @@ pub enum MalformedCommand {
         found: usize,
     },
     /// The length of a text is negative or exceeds the record.
-    #[error("{message} states {length} as the length of {field}, expected 0 to {available}")]
+    #[error("{message} states {length} bytes of {field}, and {available} follow")]
     BadLength {
         /// The message's name.
         message: &'static str,

@@ -217,7 +217,7 @@ impl Catalog {
         let path = storage.path(CATALOG_NAME);
         let found = match storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access) {
             Err(JournalError::Map(MapError::TooShort { found, expected, .. })) => {
-                let text = format!("the length of the catalog is {found}, expected {expected} at least");
+                let text = format!("the catalog has {found} bytes, expected {expected} at least");
                 return Err(malformed(&path, found, text));
             }
             found => found?,
@@ -240,7 +240,7 @@ impl Catalog {
                 let alignment = usize::try_from(found).unwrap_or(0);
                 if !alignment.is_power_of_two() || !(8..=1 << 20).contains(&alignment) {
                     let at = header::ALIGNMENT as u64;
-                    return malformed(at, format!("entries cannot be aligned to multiples of {found}"));
+                    return malformed(at, format!("entries cannot be aligned to {found} bytes"));
                 }
                 (HEADER_LENGTH, alignment)
             }
@@ -522,7 +522,7 @@ impl Iterator for Entries<'_> {
         if length > rest || !(length + entry::HEADER_LENGTH).is_multiple_of(8) {
             self.is_lost = true;
             self.offset = view.len();
-            let found = format!("an entry of length {length} cannot be there with {rest} left");
+            let found = format!("an entry cannot be {length} bytes long with {rest} left");
             return Some(Err(malformed(&self.catalog.path, offset as u64, found)));
         }
         self.offset = offset + entry::HEADER_LENGTH + length;

@@ -507,7 +507,7 @@ fn look(view: &AtomicBuffer, slot: usize) -> Option<Found> {
     let fault = if in_use != 1 {
         fault(IN_USE.start(), format!("the mark of the cursor {name:?} is {in_use}, expected 1; {remove}"), true)
     } else if length.is_none() {
-        fault(NAME_LENGTH.start(), format!("the name of a cursor has length {told}, expected 1 to 200; {remove}"), true)
+        fault(NAME_LENGTH.start(), format!("the name of a cursor has {told} bytes, expected 1 to 200; {remove}"), true)
     } else if !is_name {
         let found = format!("the CRC-32C of the cursor {name:?} is {kept:#010x}, expected {expected:#010x}; {remove}");
         fault(GUARD.start(), found, true)
@@ -541,9 +541,8 @@ fn open(
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(None),
         Err(JournalError::Map(MapError::TooShort { found, .. })) => {
-            let found = format!(
-                "its length is {found}, expected {FILE_LENGTH}; cursors cannot be made again, so it is left alone"
-            );
+            let found =
+                format!("it has {found} bytes of {FILE_LENGTH}; cursors cannot be made again, so it is left alone");
             return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
         }
         Err(error) => return Err(error),

@@ -119,7 +119,7 @@ pub(crate) fn decode_descriptor(
 ) -> Result<RecordingDescriptor, JournalError> {
     let length = view.len();
     if length < field::BLOCK_LENGTH {
-        return Err(malformed(0, format!("a descriptor of length {length} is too short")));
+        return Err(malformed(0, format!("a descriptor of {length} bytes is too short")));
     }
     let int = |at| view.word_at::<i32>(at).load_relaxed();
     let long = |at| view.word_at::<i64>(at).load_relaxed();

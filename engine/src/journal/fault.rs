@@ -34,7 +34,7 @@ pub enum Fault {
     #[error("no frame is there, and the recording goes on behind it")]
     Hole,
     /// The length field is not valid for a frame at this place.
-    #[error("a frame of length {length} cannot be there")]
+    #[error("a frame cannot be {length} bytes long there")]
     Length {
         /// The length found, in bytes.
         length: i32,

@@ -180,14 +180,14 @@ impl JournalOptions {
     pub(crate) fn lengths(&self) -> Result<(TermLength, SegmentLength, Mtu), JournalError> {
         let options = |what: String, expected| JournalError::Options { what, expected };
         let term = TermLength::new(self.term_length).map_err(|_| {
-            options(format!("terms of length {}", self.term_length), "a power of two from 65536 to 1073741824")
+            options(format!("terms of {} bytes", self.term_length), "a power of two from 65536 to 1073741824")
         })?;
         let segment = SegmentLength::new(self.segment_length, term).map_err(|_| {
-            let what = format!("segments of length {} with terms of {term}", self.segment_length);
+            let what = format!("segments of {} bytes with terms of {term}", self.segment_length);
             options(what, "a power of two from the term length to 1073741824")
         })?;
         let mtu = Mtu::new(self.mtu)
-            .map_err(|_| options(format!("an MTU of {}", self.mtu), "a multiple of 32 from 64 to 65504"))?;
+            .map_err(|_| options(format!("an MTU of {} bytes", self.mtu), "a multiple of 32 from 64 to 65504"))?;
         let start = self.start_position.get();
         if start < 0 || start % 32 != 0 || start >= term.max_position().get() {
             return Err(options(

@@ -172,7 +172,7 @@ impl RetentionFile {
         let Some(stored) = storage.find(&name, 1, access)? else { return Ok(None) };
         let length = stored.view().len();
         let found = if length < FILE_LENGTH {
-            format!("its length is {length}, expected {FILE_LENGTH}")
+            format!("it has {length} bytes of {FILE_LENGTH}")
         } else if PREAMBLE.is_in(stored.view(), recording_id) {
             return Ok(Some(Self { stored, name, recording_id }));
         } else {

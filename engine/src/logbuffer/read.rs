@@ -79,7 +79,7 @@ pub struct Block<'a> {
 /// A place in the log with an invalid frame. Reading cannot continue past it. A process that can write the log has
 /// damaged it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the log is broken at position {position}: a frame of length {length} cannot be there; close the image")]
+#[error("the log is broken at position {position}: a frame of {length} bytes cannot be there; close the image")]
 pub struct MalformedFrame {
     /// The position of the frame.
     pub position: Position,

@@ -71,7 +71,7 @@ pub enum MapError {
         available: u64,
     },
     /// The file is too short.
-    #[error("cannot map {}: its length is {found}, expected {expected} at least", path.display())]
+    #[error("cannot map {}: it is {found} bytes long, at least {expected} are needed", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,

@@ -9,7 +9,7 @@ use super::frame_type::FrameType;
 #[non_exhaustive]
 pub enum FrameError {
     /// The datagram is too short for its frame type.
-    #[error("the length of the datagram is {found}, and that of a frame of its type at least {least}")]
+    #[error("the datagram has {found} bytes, and a frame of its type has at least {least}")]
     TooShort {
         /// The datagram's length in bytes.
         found: usize,
@@ -37,7 +37,7 @@ pub enum FrameError {
         found: u8,
     },
     /// The length of a datagram of data is not a multiple of 32.
-    #[error("the length of a datagram of data is {found}, which is no multiple of 32")]
+    #[error("a datagram of data has {found} bytes, which is no multiple of 32")]
     Misaligned {
         /// The datagram's length in bytes.
         found: usize,

@@ -10,7 +10,7 @@ pub use loss_report::{LOSS_REPORT_FILE_NAME, LossEntry, LossObservation, LossRep
 
 /// A report has an invalid entry. The entries before it have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {report} is damaged at byte {offset}: an entry of length {length} cannot be there")]
+#[error("the {report} is damaged at byte {offset}: an entry of {length} bytes cannot be there")]
 pub struct DamagedReport {
     /// The name of the report.
     pub report: &'static str,

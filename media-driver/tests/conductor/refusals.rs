@@ -286,16 +286,16 @@ fn every_registry_has_a_bound() {
         assert!(error.starts_with("error 11 ") && error.contains(what), "{error}");
     };
     let command = driver.add_publication_command(client, IPC, true);
-    full(&mut driver, &command, "2 publications");
+    full(&mut driver, &command, "more publications than 2");
     driver.add_publication(other, IPC);
     let command = driver.add_publication_command(client, IPC, false);
-    full(&mut driver, &command, "3 holds");
+    full(&mut driver, &command, "more holds on publications than 3");
     let command = driver.add_subscription_command(third, "aeron:ipc");
-    full(&mut driver, &command, "2 clients");
+    full(&mut driver, &command, "more clients than 2");
     driver.add_subscription(client, "aeron:ipc");
     driver.add_subscription(client, "aeron:ipc");
     let command = driver.add_subscription_command(client, "aeron:ipc");
-    full(&mut driver, &command, "2 subscriptions");
+    full(&mut driver, &command, "more subscriptions than 2");
     driver.remove_publication(client, first.correlation.registration(), false);
     driver.pass_with(3_000, |driver| {
         driver.beat(client);

@@ -56,7 +56,7 @@ pub(super) fn number(token: &Token, bytes: &[u8], primitive: Primitive) -> Resul
     }
     let whole = bytes.len() == primitive.size() as usize;
     let number = primitive.read(bytes, ByteOrder::LittleEndian).filter(|_| whole);
-    number.map(Some).ok_or_else(|| wrong(token, &format!("has a value of length {} for {primitive}", bytes.len())))
+    number.map(Some).ok_or_else(|| wrong(token, &format!("has a value of {} bytes for {primitive}", bytes.len())))
 }
 
 /// The description and the versions of a token.

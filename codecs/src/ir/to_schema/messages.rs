@@ -46,7 +46,7 @@ impl Reader<'_, '_> {
             }
         }
         if end > body.block_length {
-            return Err(wrong(begin, &format!("has a block of length {}, and fields to {end}", body.block_length)));
+            return Err(wrong(begin, &format!("has a block of {} bytes, and fields to {end}", body.block_length)));
         }
         Ok(body)
     }

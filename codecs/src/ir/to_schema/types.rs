@@ -82,7 +82,7 @@ impl Reader<'_, '_> {
         self.expect(Signal::EndComposite, begin)?;
         let length = if begin.encoded_length == -1 { end } else { length(begin, "the length")? };
         if length < end {
-            return Err(wrong(begin, &format!("has length {length}, and members to {end}")));
+            return Err(wrong(begin, &format!("has {length} bytes, and members to {end}")));
         }
         Ok(Composite {
             name: begin.type_name().to_owned(),
@@ -168,7 +168,7 @@ fn encoding(token: &Token, notes: Notes) -> Result<Encoding, IrError> {
         (..) => {
             let bytes = length(token, "the length")?;
             if bytes % primitive.size() != 0 {
-                return Err(wrong(token, &format!("has length {bytes}, which no number of {primitive} takes")));
+                return Err(wrong(token, &format!("has {bytes} bytes, which no number of {primitive} takes")));
             }
             bytes / primitive.size()
         }

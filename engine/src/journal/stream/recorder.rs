@@ -154,7 +154,7 @@ impl Recorder {
         options: RecorderOptions,
     ) -> Result<Self, JournalError> {
         if SegmentLength::new(options.segment_length, TermLength::MIN).is_err() {
-            let what = format!("segments of length {}", options.segment_length);
+            let what = format!("segments of {} bytes", options.segment_length);
             return Err(JournalError::Options { what, expected: "a power of two from 65536 to 1073741824" });
         }
         // Fails here rather than when the first stream appears.
@@ -464,8 +464,8 @@ fn fits(entry: &CatalogEntry, info: &ImageInfo) -> Result<(), JournalError> {
 fn lengths(info: &ImageInfo) -> Result<(TermLength, Mtu), JournalError> {
     let options = |what: String| JournalError::Options { what, expected: "the lengths that streams can have" };
     let term_length = TermLength::new(info.term_buffer_length().into())
-        .map_err(|_| options(format!("terms of length {}", info.term_buffer_length())))?;
+        .map_err(|_| options(format!("terms of {} bytes", info.term_buffer_length())))?;
     let mtu = Mtu::new(i64::try_from(info.mtu_length()).unwrap_or(i64::MAX))
-        .map_err(|_| options(format!("an MTU of {}", info.mtu_length())))?;
+        .map_err(|_| options(format!("an MTU of {} bytes", info.mtu_length())))?;
     Ok((term_length, mtu))
 }
