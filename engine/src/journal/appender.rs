@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use crate::logbuffer::frame::occupied;
-use crate::logbuffer::message::Gather;
+use crate::logbuffer::message::{Claimed, Gather};
 use crate::logbuffer::{BatchClaim, Claim, framed_length};
 use crate::memory::OwnedWord;
 use crate::time::SystemClock;
@@ -375,28 +375,26 @@ impl<C: Claims> Handle<C> {
     fn claim(&mut self, length: usize) -> Result<JournalClaim<'_>, AppendError> {
         self.check(length, self.max_payload)?;
         let stamp = self.stamper.next();
-        let (writer, sync) = (&*self.writer, &self.sync);
-        let faults = self.append.faults();
-        match self.append.claim(occupied(length)) {
-            Ok((claimed, end, frames)) => {
-                let mut claim = Claim::begin(claimed, length, end);
-                claim.set_reserved_value(stamp);
-                Ok(JournalClaim::new(claim, Landing { writer, sync, frames, faults }))
-            }
-            Err(error) => Err(refused(error, writer)),
-        }
+        let (claimed, end, landing) = self.claim_space(occupied(length))?;
+        let mut claim = Claim::begin(claimed, length, end);
+        claim.set_reserved_value(stamp);
+        Ok(JournalClaim::new(claim, landing))
     }
 
     fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<JournalBatch<'a>, AppendError> {
         let required = self.batchable(lengths)?;
         let stamp = self.stamper.next();
+        let (claimed, end, landing) = self.claim_space(required)?;
+        Ok(JournalBatch::new(BatchClaim::begin(claimed, lengths, end, stamp), landing))
+    }
+
+    /// Claims so many bytes. Returns them, the position after them, and what is left to do once they are committed.
+    #[inline]
+    fn claim_space(&mut self, required: usize) -> Result<(Claimed<'_>, Position, Landing<'_>), AppendError> {
         let (writer, sync) = (&*self.writer, &self.sync);
         let faults = self.append.faults();
         match self.append.claim(required) {
-            Ok((claimed, end, frames)) => {
-                let batch = BatchClaim::begin(claimed, lengths, end, stamp);
-                Ok(JournalBatch::new(batch, Landing { writer, sync, frames, faults }))
-            }
+            Ok((claimed, end, frames)) => Ok((claimed, end, Landing { writer, sync, frames, faults })),
             Err(error) => Err(refused(error, writer)),
         }
     }

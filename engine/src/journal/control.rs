@@ -15,8 +15,8 @@
 //!
 //! As long as the machine has not been restarted, the page contains all that was stored in it, and is trusted as far as
 //! the frames do not contradict it. After a loss of power only `durable` counts, which is stored after the sync of the
-//! data below it; the other words may come from other moments. `assured` follows `durable` once the page itself is on stable storage, and nobody is told that
-//! data is durable before that.
+//! data below it; the other words may come from other moments. `assured` follows `durable` once the page itself is on
+//! stable storage, and nobody is told that data is durable before that.
 
 use core::time::Duration;
 

@@ -39,18 +39,16 @@ pub(super) fn write(view: &AtomicBuffer) {
 /// there is no checksum, as in a page before version 1.3. The caller has the recording alone.
 pub(super) fn mend(view: &AtomicBuffer) {
     let stored = view.word(GUARD).load_relaxed().cast_unsigned();
-    let mut bytes = guarded(view);
+    let bytes = guarded(view);
     if stored == 0 || guard(&bytes) == stored {
         return;
     }
-    let is_flipped = |bit: &usize| {
+    let flipped = |bit: usize| {
+        let mut bytes = bytes;
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let is_it = guard(&bytes) == stored;
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        is_it
+        bytes
     };
-    if let Some(bit) = (0..GUARDED * 8).find(is_flipped) {
-        bytes[bit / 8] ^= 1 << (bit % 8);
+    if let Some(bytes) = (0..GUARDED * 8).map(flipped).find(|bytes| guard(bytes) == stored) {
         for field in INTS {
             view.word(field).store_relaxed(i32::from_le_bytes(at(&bytes, field.start())));
         }

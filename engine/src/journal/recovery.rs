@@ -85,7 +85,8 @@ pub(crate) fn known_positions(
     }
 }
 
-/// Finds the end of the recording and makes it end there. `known` is from [`known_positions`]. With `dry_run`, changes nothing.
+/// Finds the end of the recording and makes it end there. `known` is from [`known_positions`]. With `dry_run`, changes
+/// nothing.
 pub(crate) fn recover(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,

@@ -20,6 +20,6 @@ pub(crate) use progress::Progress;
 pub(crate) use stop::Stop;
 pub(crate) use target::{DriverDir, Stream, advise_on_driver};
 pub(crate) use values::{
-    Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
-    power_of_two, recording_id, session_id, stream_id,
+    Repeat, bytes, bytes_in, count, count_in, counter_type, duration, from_zero, mtu, position, positive_count,
+    positive_duration, power_of_two, recording_id, session_id, stream_id,
 };

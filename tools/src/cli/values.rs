@@ -139,7 +139,8 @@ fn id(text: &str, expected: &str) -> Result<i32, String> {
     text.parse().map_err(|_| expected.to_owned())
 }
 
-fn from_zero(text: &str, expected: &str) -> Result<i64, String> {
+/// Parses a number from 0. `expected` is the error.
+pub(crate) fn from_zero(text: &str, expected: &str) -> Result<i64, String> {
     text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| expected.to_owned())
 }
 

@@ -10,7 +10,7 @@ use gannet::journal::storage::Directory;
 use gannet::journal::{JournalError, Recording, Start};
 use gannet::types::{Position, RecordingId};
 
-use crate::cli::{Outcome, moment};
+use crate::cli::{Outcome, from_zero, moment, position};
 
 /// Opens the recording with that id in a directory, or the last one.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
@@ -37,10 +37,7 @@ pub(super) fn existing(dir: &Path) -> Outcome {
 /// journal that rolls by time of day, `time:NANOS`, or a time in RFC 3339.
 pub(super) fn place(text: &str) -> Result<Start, String> {
     if let Some(number) = text.strip_prefix("seq:") {
-        return match number.parse() {
-            Ok(number @ 0..) => Ok(Start::Sequence(number)),
-            _ => Err("expected a message's number, from 0, behind 'seq:'".to_owned()),
-        };
+        return from_zero(number, "expected a message's number, from 0, behind 'seq:'").map(Start::Sequence);
     }
     if let Some(number) = text.strip_prefix("cycle:") {
         return number.parse().map(Start::Cycle).map_err(|_| "expected a number behind 'cycle:'".to_owned());
@@ -48,9 +45,8 @@ pub(super) fn place(text: &str) -> Result<Start, String> {
     match text {
         "start" => Ok(Start::Begin),
         "end" => Ok(Start::End),
-        _ => match text.parse() {
-            Ok(position @ 0..) => Ok(Start::Position(Position::new(position))),
-            Ok(_) => Err("expected a position in bytes such as 65536".to_owned()),
+        _ => match text.parse::<i64>() {
+            Ok(_) => position(text).map(|at| Start::Position(Position::new(at))),
             Err(_) => moment(text.strip_prefix("time:").unwrap_or(text)).map(Start::Time).map_err(|_| {
                 "expected start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as \
                  2026-01-31T08:30:00Z"

@@ -45,12 +45,11 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) ->
         rates.sort_by(f64::total_cmp);
         rates[rates.len() / 2]
     });
-    let mut one = None;
     let results = SYSTEMS.into_iter().zip(medians).map(|((count, batch, name), rate)| {
         let samples = samples * count as u64;
         let mut result = Measurement::throughput(&format!("{NAME}-processes"), name, options.size, samples, 0, rate);
-        let ratio_to_one = (count > 1).then(|| one.map(|one: f64| (rate / one * 1e4).round() / 1e4)).flatten();
-        one = (count == 1).then_some(rate);
+        let one = SYSTEMS.iter().position(|&(count, its_batch, _)| count == 1 && its_batch == batch);
+        let ratio_to_one = one.filter(|_| count > 1).map(|one| (rate / medians[one] * 1e4).round() / 1e4);
         result.details = Some(Details::Processes { processes: count as u32, batch: batch as u32, ratio_to_one });
         result
     });
