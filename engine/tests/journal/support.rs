@@ -117,7 +117,7 @@ impl std::fmt::Debug for Meanwhile {
 /// Who hears the calls: which one it is, and the file's name.
 struct Hearer(Box<Hear>);
 
-type Hear = dyn Fn(&str, &str) + Send + Sync;
+pub(crate) type Hear = dyn Fn(&str, &str) + Send + Sync;
 
 impl std::fmt::Debug for Hearer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -43,7 +43,9 @@ pub(super) enum CommandError {
     MissingResponseCorrelation,
     #[error("image {image} did not ask for a response")]
     NoResponseWanted { image: i64 },
-    #[error("response-correlation-id={subscription} names no subscription with control-mode=response")]
+    #[error(
+        "response-correlation-id={subscription} names no subscription with control-mode=response; a response publication, which names an image, needs control-mode=response itself, also beside a tag"
+    )]
     UnknownResponseSubscription { subscription: i64 },
     #[error("subscription {registration_id} does not have control-mode=manual")]
     OnePlace { registration_id: RegistrationId },

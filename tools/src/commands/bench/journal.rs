@@ -147,11 +147,15 @@ pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     };
     let environment = Environment::read(options.cores);
     let notes = [format!(
-        "{} appends a round in {}, segments of {} MiB, stamps {:?}",
+        "{} appends a round in {}, segments of {} MiB, {}",
         options.appends,
         options.dir.display(),
         options.segment_length >> 20,
-        options.stamps
+        match options.stamps {
+            Stamps::None => "no stamps",
+            Stamps::Coarse => "coarse stamps",
+            Stamps::Precise => "precise stamps",
+        }
     )];
     args.reporting.begin(&environment, &notes, out)?;
     let results = journal::run(&options, on_round(stop))?;
