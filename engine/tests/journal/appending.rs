@@ -137,6 +137,85 @@ fn a_batch_of_a_dead_appender_is_padding() {
     assert_eq!(found, [(Position::new(160 + 256 + 352), message(0, 0))]);
 }
 
+/// Whoever fills it panics, or leaks it: the batch is absent, and its appender goes on.
+#[test]
+fn a_batch_that_is_not_committed_is_absent() {
+    macro_rules! append_with {
+        ($handle:ident) => {{
+            let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let mut batch = $handle.claim_batch(&[100, 200, 300]).unwrap();
+                batch.for_each(|index, payload| {
+                    payload.fill(7);
+                    assert!(index < 1, "the second message cannot be made");
+                });
+                batch.commit().unwrap();
+            }));
+            assert!(panics.is_err());
+            let mut batch = $handle.claim_batch(&[100, 200, 300]).unwrap();
+            batch.for_each(|_, payload| payload.fill(7));
+            std::mem::forget(batch);
+            let expected = [message(0, 1), message(0, 2)];
+            let lengths = [expected[0].len(), expected[1].len()];
+            let mut batch = $handle.claim_batch(&lengths).unwrap();
+            batch.for_each(|index, payload| payload.copy_from_slice(&expected[index]));
+            (batch.commit().unwrap(), expected)
+        }};
+    }
+    for alone in [false, true] {
+        let (_dir, journal) = journal(&small());
+        let (end, expected) = if alone {
+            let mut handle = journal.exclusive_appender().unwrap();
+            append_with!(handle)
+        } else {
+            let mut handle = journal.appender().unwrap();
+            append_with!(handle)
+        };
+        eventually("what was leaked is got past", || journal.recorded().unwrap() == end);
+        let recording = journal.recording().unwrap();
+        assert!(all(&recording).into_iter().map(|(_, payload)| payload).eq(expected));
+        assert!(recording.verify(|_| {}).unwrap().is_whole());
+    }
+}
+
+/// By several threads at once, over terms and segments.
+#[test]
+fn batches_of_several_appenders_do_not_mix() {
+    const APPENDERS: u64 = 4;
+    const MESSAGES: u64 = 3_000;
+    let (_dir, journal) = journal(&small());
+    let length_of_batch = |next: u64| 1 + next % 25;
+    std::thread::scope(|scope| {
+        for appender in 0..APPENDERS {
+            let mut handle = journal.appender().unwrap();
+            scope.spawn(move || {
+                let mut next = 0;
+                while next < MESSAGES {
+                    let numbers = next..next + length_of_batch(next);
+                    let messages: Vec<_> = numbers.map(|number| message(appender, number)).collect();
+                    let lengths: Vec<_> = messages.iter().map(Vec::len).collect();
+                    let mut batch = handle.claim_batch(&lengths).unwrap();
+                    batch.for_each(|index, payload| payload.copy_from_slice(&messages[index]));
+                    batch.commit().unwrap();
+                    next += messages.len() as u64;
+                }
+            });
+        }
+    });
+    assert!(journal.tail().get() > 3 * (256 << 10), "over several segments");
+    let found: Vec<_> = all(&journal.recording().unwrap());
+    let mut found = found.iter().map(|(_, payload)| read(payload).expect("whole")).peekable();
+    let mut next = [0; APPENDERS as usize];
+    while let Some(&(appender, number)) = found.peek() {
+        let expected = &mut next[appender as usize];
+        assert_eq!(number, *expected, "appender {appender}: in order");
+        for number in number..number + length_of_batch(number) {
+            assert_eq!(found.next(), Some((appender, number)), "one after the other");
+        }
+        *expected += length_of_batch(number);
+    }
+    assert!(next.iter().all(|&next| next >= MESSAGES), "all of them: {next:?}");
+}
+
 /// The frames on disk state their position, padding is a header and a hole, and the bytes after the last frame are
 /// zero.
 #[test]
