@@ -16,7 +16,7 @@ use clap::Parser;
 use gannet::cnc::default_directory;
 use gannet_driver::config::{DirectoryAccess, Layers, Loaded};
 use gannet_driver::signals::StopSignals;
-use gannet_driver::{MediaDriver, StopReason};
+use gannet_driver::{MediaDriver, StopHandle, StopReason};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -113,20 +113,24 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return refuse(FAILED, &format!("cannot watch for signals: {error}")),
     };
-    let mut driver = match MediaDriver::launch(config) {
+    // The start may take long, and a second signal ends it.
+    let stop = StopHandle::default();
+    let heard = signals.call({
+        let stop = stop.clone();
+        move |signal| {
+            info!("received {signal}");
+            stop.stop();
+        }
+    });
+    if let Err(error) = heard {
+        return refuse(FAILED, &format!("cannot start the thread that watches for signals: {error}"));
+    }
+    let mut driver = match MediaDriver::launch_with(config, stop) {
         Ok(driver) => driver,
         Err(error) => return refuse(FAILED, &error.to_string()),
     };
     for warning in driver.warnings() {
         warn!("{warning}");
-    }
-    let stop = driver.stop_handle();
-    let heard = signals.call(move |signal| {
-        info!("received {signal}");
-        stop.stop();
-    });
-    if let Err(error) = heard {
-        return refuse(FAILED, &format!("cannot start the thread that watches for signals: {error}"));
     }
     info!(dir = %driver.dir().display(), pid = std::process::id(), %profile, %mode, "{}", version_line());
 

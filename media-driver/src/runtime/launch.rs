@@ -155,9 +155,36 @@ impl MediaDriver {
     ///
     /// [`LaunchError`]. Nothing of the driver is running.
     pub fn launch(config: DriverConfig) -> Result<Self, LaunchError> {
+        Self::launch_with(config, StopHandle::default())
+    }
+
+    /// As [`MediaDriver::launch`], with the handle that stops the driver. Others can have it before the driver starts,
+    /// which may take long: it waits for another one that may be starting in the directory. A driver that was asked to
+    /// stop meanwhile starts, and has a reason to stop.
+    ///
+    /// ```
+    /// use gannet_driver::config::{DriverConfig, Profile};
+    /// use gannet_driver::{MediaDriver, StopHandle, StopReason};
+    ///
+    /// let mut config = DriverConfig::for_profile(Profile::Frugal);
+    /// # let temp = tempfile::tempdir()?;
+    /// # let path = temp.path().join("driver");
+    /// config.directory.dir = Some(path);
+    /// let stop = StopHandle::default();
+    /// stop.stop();
+    /// let mut driver = MediaDriver::launch_with(config, stop)?;
+    /// assert_eq!(driver.wait(), StopReason::Requested);
+    /// # driver.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError`]. Nothing of the driver is running.
+    pub fn launch_with(config: DriverConfig, stop: StopHandle) -> Result<Self, LaunchError> {
         config.validate()?;
         let delete_on_shutdown = config.directory.delete_on_shutdown;
-        Self::start(&config, delete_on_shutdown)
+        Self::start(&config, delete_on_shutdown, stop)
     }
 
     /// Starts a driver for this process, in a new directory that is removed with it. Ignores `dir`, `delete_on_start` and
@@ -182,10 +209,10 @@ impl MediaDriver {
         config.validate()?;
         config.directory.dir = Some(directory::new_private_path());
         config.directory.delete_on_start = false;
-        Self::start(&config, true)
+        Self::start(&config, true, StopHandle::default())
     }
 
-    fn start(config: &DriverConfig, delete_on_shutdown: bool) -> Result<Self, LaunchError> {
+    fn start(config: &DriverConfig, delete_on_shutdown: bool, stop: StopHandle) -> Result<Self, LaunchError> {
         let threads = &config.threads;
         let idle_strategy = threads.conductor_idle_strategy()?;
         // Checks that change nothing come first.
@@ -215,7 +242,6 @@ impl MediaDriver {
             network_parts(config, chosen.kind, &conductor.network_counters(), seed).map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoints, look_up: resolver::timed, logs: log_files };
 
-        let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);
         let (here, elsewhere) = NetworkDuty::divided(threads.mode, sender, receiver);
         let name = thread_name(Role::Conductor);

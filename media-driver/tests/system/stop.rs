@@ -1,8 +1,25 @@
 //! How a driver stops, and what it reports meanwhile.
 
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 
 use crate::driver_process::{DriverProcess, await_that};
+
+/// A driver that waits for the start of another one in its directory, until the file of that is gone.
+fn waiting(dir: &Path) -> DriverProcess {
+    fs::write(dir.join("cnc.dat"), b"").unwrap();
+    let mut driver = DriverProcess::spawn(dir, &["-Daeron.driver.timeout=600s"]);
+    // It watches for signals before it locks the directory.
+    await_that("it has locked the directory", || {
+        assert!(driver.is_running());
+        flock(File::open(dir).unwrap(), FlockOperation::NonBlockingLockShared).is_err()
+    });
+    driver
+}
 
 /// Asks the driver to terminate, as a client does.
 fn ask_to_terminate(driver: &DriverProcess, token: &[u8]) {
@@ -24,6 +41,29 @@ fn a_signal_is_a_clean_stop_and_the_next_driver_starts_at_once() {
         }
         assert!(ended.stderr.contains("shutting down"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn a_driver_that_is_asked_to_stop_while_it_starts_stops_once_it_has_started() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = waiting(temp.path());
+    driver.signal(Signal::TERM);
+    fs::remove_file(temp.path().join("cnc.dat")).unwrap();
+    let ended = driver.ended();
+    assert_eq!(ended.status.code(), Some(0), "{:?}, {}", ended.status, ended.stderr);
+    assert!(ended.stderr.contains("received SIGTERM") && ended.stderr.contains("shutting down"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_second_signal_ends_a_driver_that_does_not_get_to_start() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut driver = waiting(temp.path());
+    await_that("it ends", || {
+        driver.signal(Signal::TERM);
+        !driver.is_running()
+    });
+    let ended = driver.ended();
+    assert_eq!(ended.status.signal(), Some(Signal::TERM.as_raw()), "{:?}, {}", ended.status, ended.stderr);
 }
 
 /// The signal that a closing terminal sends to the processes started in it.
