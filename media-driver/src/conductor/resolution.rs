@@ -142,7 +142,7 @@ impl Core {
         while let Some(Lookup { index, host }) = gossip.poll_lookup() {
             self.network.look_up(Request::ResolveHost(ResolveHost { index, host }));
         }
-        let sent = gossip.poll_transmit(endpoint, batch);
+        let sent = gossip.poll_transmit(now, endpoint, batch);
         if let Some(full) = gossip.take_full(now) {
             self.report(&format!("(11) {full}"));
         }

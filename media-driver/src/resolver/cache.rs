@@ -66,6 +66,11 @@ impl Cache {
         v4.or(*v6).map(|entry| entry.address.ip())
     }
 
+    /// What is known of a name in the family of an address.
+    pub(super) fn of_family(&self, name: &[u8], address: &SocketAddr) -> Option<Entry> {
+        self.names.get(name)?[family(address)]
+    }
+
     /// Removes the entries that were last heard of at this time or before.
     pub(super) fn forget(&mut self, until: MonotonicNanos) {
         self.names.retain(|_, found| {

@@ -27,6 +27,9 @@ const FULL_INTERVAL_NS: i64 = 1_000_000_000;
 /// The part of the timeout by which names are passed on as older than they are. A datagram takes time to arrive, so each
 /// driver on the way would make a name younger by that time, and many drivers together would never forget it.
 const TRANSIT_PART: i64 = 100;
+/// The most of that, in nanoseconds. A driver with a short timeout would take any name from one with a long timeout for
+/// old otherwise.
+const MAX_TRANSIT_NS: i64 = 100 * NANOS_PER_MILLI;
 /// The length of the longest possible entry and its header.
 const LONGEST_ENTRY: usize = HEADER_LENGTH + (26 + MAX_RESOLUTION_NAME_LENGTH).next_multiple_of(8);
 
@@ -41,12 +44,19 @@ pub struct Gossip {
     next_self: MonotonicNanos,
     next_neighbor: Option<MonotonicNanos>,
     next_bootstrap: MonotonicNanos,
-    own: Round,
-    others: Round,
+    own: Round<OwnName>,
+    others: Round<Vec<KnownName>>,
     /// A table that was full since the last report, and when it may be reported again.
     full: Option<Full>,
     next_told: MonotonicNanos,
 }
+
+/// The content of a datagram with the driver's own name.
+#[derive(Clone, Copy, Debug)]
+struct OwnName;
+
+/// A name to be passed on, and an address of the family of which.
+type KnownName = (Box<[u8]>, SocketAddr);
 
 /// The kind of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,13 +162,13 @@ impl Gossip {
             // A driver that hears of the first neighbor after a time alone sends to it at once.
             if !to.is_empty() {
                 self.next_self = now.saturating_add_ns(self.config.self_interval_ns);
-                self.own = Round::new(vec![self.own_datagram()], to);
+                self.own = Round::new(vec![OwnName], to);
             }
         }
         let next_neighbor = *self.next_neighbor.get_or_insert(now.saturating_add_ns(self.config.neighbor_interval_ns));
         if now >= next_neighbor && self.others.is_done() {
             self.next_neighbor = Some(now.saturating_add_ns(self.config.neighbor_interval_ns));
-            self.others = Round::new(self.all_names(now), self.neighbors.iter().collect());
+            self.others = Round::new(self.all_names(), self.neighbors.iter().collect());
         }
     }
 
@@ -169,8 +179,10 @@ impl Gossip {
     }
 
     /// Adds datagrams to the batch as far as there is space. Returns how many.
-    pub fn poll_transmit(&mut self, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
-        self.own.poll(endpoint, batch) + self.others.poll(endpoint, batch)
+    pub fn poll_transmit(&mut self, now: MonotonicNanos, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
+        let Self { own, others, config, cache, .. } = self;
+        own.poll(endpoint, batch, |OwnName| Some(own_datagram(config)))
+            + others.poll(endpoint, batch, |names| datagram_of(now, config, cache, names))
     }
 
     /// A table that was full since the last report, at a limited rate, so that a flood of names does not flood the
@@ -227,48 +239,59 @@ impl Gossip {
         to
     }
 
-    fn own_datagram(&self) -> Box<[u8]> {
-        let GossipConfig { name, local, .. } = &self.config;
-        let entry = ResolutionEntry {
-            is_self: true,
-            address: local.ip(),
-            port: local.port(),
-            age_ms: 0,
-            name: name.as_bytes(),
-        };
-        let mut buffer = [0; LONGEST_ENTRY];
-        let mut writer = ResolutionWriter::new(&mut buffer);
-        writer.add(&entry);
-        let length = writer.finish();
-        buffer[..length].into()
-    }
-
     /// All known names, in as few datagrams as possible.
-    fn all_names(&self, now: MonotonicNanos) -> Vec<Box<[u8]>> {
-        let mut datagrams = Vec::new();
-        let mut buffer = vec![0; self.config.mtu.max(HEADER_LENGTH)];
-        let mut names = self.cache.iter().peekable();
-        while names.peek().is_some() {
-            let mut writer = ResolutionWriter::new(&mut buffer);
-            while let Some((name, entry)) = names.peek() {
-                let age_ns = now.since(entry.heard).saturating_add(self.config.neighbor_timeout_ns / TRANSIT_PART);
-                let age_ms = i32::try_from(age_ns / NANOS_PER_MILLI).unwrap_or(i32::MAX);
-                let (address, port) = (entry.address.ip(), entry.address.port());
-                if !writer.add(&ResolutionEntry { is_self: false, address, port, age_ms, name }) {
-                    break;
-                }
-                names.next();
+    fn all_names(&self) -> Vec<Vec<KnownName>> {
+        let longest = self.config.mtu.saturating_sub(HEADER_LENGTH);
+        let mut datagrams: Vec<Vec<KnownName>> = Vec::new();
+        let mut room = 0;
+        for (name, Entry { address, .. }) in self.cache.iter() {
+            let length = told(name, address, 0).length();
+            // A name that does not fit into a datagram is not passed on.
+            if length > longest {
+                continue;
             }
-            if writer.is_empty() {
-                // A name that does not fit into a datagram is not passed on.
-                names.next();
-            } else {
-                let length = writer.finish();
-                datagrams.push(buffer[..length].into());
+            if length > room {
+                room = longest;
+                datagrams.push(Vec::new());
             }
+            room -= length;
+            datagrams.last_mut().expect("there is room in one").push((name.into(), address));
         }
         datagrams
     }
+}
+
+fn own_datagram(config: &GossipConfig) -> Box<[u8]> {
+    let entry = ResolutionEntry { is_self: true, ..told(config.name.as_bytes(), config.local, 0) };
+    let mut buffer = [0; LONGEST_ENTRY];
+    let mut writer = ResolutionWriter::new(&mut buffer);
+    writer.add(&entry);
+    let length = writer.finish();
+    buffer[..length].into()
+}
+
+/// What is known of these names now. A round of many names to many drivers takes seconds, so they may be younger or
+/// forgotten since it began; and their age counts from when they are sent.
+fn datagram_of(now: MonotonicNanos, config: &GossipConfig, cache: &Cache, names: &[KnownName]) -> Option<Box<[u8]>> {
+    let mut buffer = vec![0; config.mtu.max(HEADER_LENGTH)];
+    let mut writer = ResolutionWriter::new(&mut buffer);
+    let transit_ns = MAX_TRANSIT_NS.min(config.neighbor_timeout_ns / TRANSIT_PART);
+    for (name, address) in names {
+        let Some(Entry { address, heard }) = cache.of_family(name, address) else { continue };
+        let age_ns = now.since(heard).saturating_add(transit_ns);
+        let age_ms = i32::try_from(age_ns / NANOS_PER_MILLI).unwrap_or(i32::MAX);
+        writer.add(&told(name, address, age_ms));
+    }
+    if writer.is_empty() {
+        return None;
+    }
+    let length = writer.finish();
+    Some(buffer[..length].into())
+}
+
+/// An entry about another driver.
+const fn told(name: &[u8], address: SocketAddr, age_ms: i32) -> ResolutionEntry<'_> {
+    ResolutionEntry { is_self: false, address: address.ip(), port: address.port(), age_ms, name }
 }
 
 /// Whether this can be the address of a single driver: neither unspecified nor multicast.

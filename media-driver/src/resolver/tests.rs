@@ -45,7 +45,7 @@ fn time(now: i64) -> MonotonicNanos {
 fn sent(gossip: &mut Gossip, now: i64, room: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut batch = TransmitBatch::new(room);
     gossip.do_work(time(now));
-    gossip.poll_transmit(EndpointId::new(0), &mut batch);
+    gossip.poll_transmit(time(now), EndpointId::new(0), &mut batch);
     let content = |content| match content {
         Content::Long(bytes) => bytes.into_vec(),
         other => panic!("{other:?}"),
@@ -483,6 +483,51 @@ fn many_names_take_many_datagrams_and_turns() {
         told.dedup();
         assert_eq!((told.len(), count), (41, 41), "each once; the one that fits no datagram is not passed on");
     }
+}
+
+/// Otherwise a name would be passed on as younger than it is by as long as the round takes, and hundreds of drivers
+/// would never forget it.
+#[test]
+fn names_are_as_old_as_they_are_when_they_are_sent_however_long_a_round_takes() {
+    let mut gossip = Gossip::new(GossipConfig { mtu: 64, ..config("one", "10.0.0.1:8050", &[]) });
+    let names: Vec<String> = (0..30).map(|number| format!("driver-{number}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        let itself = format!("10.0.1.{number}:8050");
+        gossip.on_datagram(time(SECOND), at(&itself), &datagram(&[entry(name, &itself, 0, true)]));
+    }
+    let mut heard = [SECOND; 30];
+    let mut count = 0;
+    gossip.do_work(time(0));
+    for turn in 200..1_400 {
+        let now = turn * WORK_INTERVAL_NS;
+        // The first is heard again while it is passed on.
+        if turn == 300 {
+            let first = entry(&names[0], "10.0.1.0:8050", 0, true);
+            gossip.on_datagram(time(now), at("10.0.1.0:8050"), &datagram(&[first]));
+            heard[0] = now;
+        }
+        for (_, bytes) in sent(&mut gossip, now, 1) {
+            for (_, name, _, age_ms) in told(&bytes).into_iter().filter(|told| !told.0) {
+                let number = names.iter().position(|known| *known == name).unwrap();
+                assert_eq!(i64::from(age_ms) * MILLI, now - heard[number] + TRANSIT, "{name} at {now}");
+                assert!(now < heard[number] + TIMEOUT, "{name} is forgotten");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// A driver that remembers for an hour is of use to one that remembers for seconds.
+#[test]
+fn names_are_told_no_older_than_they_can_be_for_the_way() {
+    let hour = 3_600 * SECOND;
+    let mut gossip = Gossip::new(GossipConfig { neighbor_timeout_ns: hour, ..config("one", "10.0.0.1:8050", &[]) });
+    gossip.do_work(time(0));
+    let two = entry("two", "10.0.0.2:8050", 0, true);
+    gossip.on_datagram(time(2 * SECOND), at("10.0.0.2:8050"), &datagram(&[two]));
+    let all: Vec<_> = sent(&mut gossip, 2 * SECOND, 8).into_iter().flat_map(|(_, bytes)| told(&bytes)).collect();
+    assert!(all.contains(&(false, "two".to_owned(), at("10.0.0.2:8050"), 100)), "{all:?}");
 }
 
 /// What the real thing is to do, in the plainest way: lists, looked through from end to end.
