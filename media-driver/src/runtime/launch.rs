@@ -223,13 +223,13 @@ impl MediaDriver {
         warnings.extend(loss.map(|plan| plan.warning()));
         let transport = format!("{}{}", chosen.kind.name(), if loss.is_some() { "+loss-on-purpose" } else { "" });
 
-        let (resolver, resolver_port) = resolver_port::open(config)?;
-
         let clock = SystemClock;
         // If anything fails from here on, everything that was created after the directory is dropped first, and clients
         // are told.
         let directory = Taken(Some(DriverDirectory::take(&DirectoryRequest::of(config), &clock)?));
         warnings.extend(warnings_of_directory(&directory, config));
+        // After the directory, whose driver may have this socket, too, if it is alive or about to end.
+        let (resolver, resolver_port) = resolver_port::open(config)?;
         let endpoints = endpoint_defaults(config);
         warnings.extend(socket_defaults::warnings(endpoints.send_buffer as u64, endpoints.receive_buffer as u64));
         let sockets = SocketDefaults::of_system();

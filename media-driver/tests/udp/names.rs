@@ -4,12 +4,18 @@ use std::net::UdpSocket;
 
 use gannet::Client;
 use gannet::counters::{SystemCounter, type_id};
-use gannet_driver::config::{NameResolverName, ThreadingMode};
+use gannet_driver::config::{DriverConfig, NameResolverName, ThreadingMode};
 use gannet_driver::{LaunchError, MediaDriver};
 
 use super::{PATIENCE, STREAM, config, context, exchange, free_port, wait_for};
 
 fn gossiping(name: &str, interface: &str, first: &str) -> Result<(MediaDriver, Client), LaunchError> {
+    let driver = MediaDriver::launch_embedded(gossip(name, interface, first))?;
+    let client = Client::connect(context(driver.dir())).unwrap();
+    Ok((driver, client))
+}
+
+fn gossip(name: &str, interface: &str, first: &str) -> DriverConfig {
     let mut config = config(ThreadingMode::Shared);
     config.resolver.supplier = NameResolverName::Driver;
     config.resolver.name = name.to_owned();
@@ -17,9 +23,7 @@ fn gossiping(name: &str, interface: &str, first: &str) -> Result<(MediaDriver, C
     config.resolver.bootstrap_neighbor = first.to_owned();
     // A busy machine may not run the other driver for a while.
     config.resolver.neighbor_timeout = PATIENCE;
-    let driver = MediaDriver::launch_embedded(config)?;
-    let client = Client::connect(context(driver.dir())).unwrap();
-    Ok((driver, client))
+    config
 }
 
 /// The label and the value of a driver's counter of this type.
@@ -82,4 +86,15 @@ fn a_driver_that_cannot_gossip_does_not_start() {
         assert!(matches!(error, LaunchError::Resolver(_)), "{text}");
         assert!(text.contains(reason) && text.contains(&format!("resolver.interface={interface}")), "{text}");
     }
+}
+
+/// The socket of its resolver is taken as well, but that is not what is wrong.
+#[test]
+fn a_second_driver_in_a_directory_is_told_of_the_first() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut config = gossip("driver", &format!("127.0.0.1:{}", free_port()), "");
+    config.directory.dir = Some(temp.path().to_owned());
+    let _first = MediaDriver::launch(config.clone()).unwrap();
+    let error = MediaDriver::launch(config).expect_err("a directory has one driver");
+    assert!(matches!(error, LaunchError::Directory(_)), "{error}");
 }

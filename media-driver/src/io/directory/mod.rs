@@ -165,11 +165,14 @@ impl DriverDirectory {
         remove_folder(&self.path)
     }
 
-    /// Releases an empty directory, because the driver did not start. What cannot be removed is left to the next
-    /// driver.
+    /// Releases an empty directory, because the driver did not start, and removes it if it was created for this driver.
+    /// What cannot be removed is left to the next driver.
     pub fn abandon(mut self) {
-        if leads_to(&self.path, &self.lock).unwrap_or(false) {
-            let _ = self.empty();
+        if leads_to(&self.path, &self.lock).unwrap_or(false)
+            && self.empty().is_ok()
+            && !self.findings.contains(&Finding::Existed)
+        {
+            let _ = remove_folder(&self.path);
         }
     }
 
@@ -404,6 +407,16 @@ mod tests {
         let directory = take(&DirectoryRequest { access: DirectoryAccess::Group, ..request(&path) }).unwrap();
         assert_eq!((mode_of(&path), mode_of(&path.join(PUBLICATIONS)), directory.file_mode()), (0o750, 0o750, 0o660));
         assert_eq!(directory.findings(), [Finding::Existed]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_directory_whose_driver_did_not_start() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("driver");
+        take(&request(&path)).unwrap().abandon();
+        assert!(!path.exists());
+        take(&request(temp.path())).unwrap().abandon();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "empty, as it was");
     }
 
     #[test]
