@@ -520,7 +520,8 @@ settings! {
         cpuset_offsets: bool = "false",
             "aeron.thread.affinity.use.cpuset.offsets" / "AERON_THREAD_AFFINITY_USE_CPUSET_OFFSETS"
             | "AERON_DRIVER_CPUSET_AFFINITY";
-        /// Refuse to start for what would otherwise be a warning about pinning, such as two threads on one CPU.
+        /// Refuse to start for what would otherwise be a warning about pinning, such as two threads on one CPU, or too few CPUs
+        /// for `auto`.
         cpuset_warnings_as_errors: bool = "false",
             "aeron.thread.affinity.fail.on.validation.errors" / "AERON_THREAD_AFFINITY_FAIL_ON_VALIDATION_ERRORS"
             | "AERON_DRIVER_CPUSET_WARNINGS_AS_ERRORS";

@@ -44,9 +44,9 @@ pub enum AffinityError {
         /// The CPUs that this process may use, in order.
         available: Vec<usize>,
     },
-    /// Two threads have the same CPU, and the configuration makes that an error.
-    #[error("{0}, and aeron.thread.affinity.fail.on.validation.errors is set; give each a CPU of its own")]
-    Shared(String),
+    /// There are warnings about the threads' CPUs, and the configuration makes them errors.
+    #[error("{}; with aeron.thread.affinity.fail.on.validation.errors that is an error", .0.join("; "))]
+    Warnings(Vec<String>),
     /// The operating system does not report which CPUs there are.
     #[error(
         "cannot pin the {role}: the system does not tell which CPUs this process may use; leave the threads unpinned"
@@ -70,8 +70,8 @@ pub enum AffinityError {
 pub(super) struct Rules {
     /// Numbers are offsets among the CPUs that this process may use.
     pub(super) offsets: bool,
-    /// Two threads on one CPU are an error.
-    pub(super) sharing_is_an_error: bool,
+    /// What is otherwise a warning is an error.
+    pub(super) warnings_are_errors: bool,
 }
 
 /// The CPUs that this process may use, in order.
@@ -81,14 +81,14 @@ pub(super) fn available() -> Vec<usize> {
     cpus
 }
 
-/// Decides the CPU of each thread, and collects warnings for the operator.
+/// Decides the CPU of each thread, and collects warnings for the operator, which are added to those that there are.
 pub(super) fn plan(
     wanted: &[(Role, Cpu)],
     available: &[usize],
     rules: Rules,
+    mut warnings: Vec<String>,
 ) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
     let mut pins = Vec::with_capacity(wanted.len());
-    let mut warnings = Vec::new();
     for &(role, cpu) in wanted {
         let cpu = match cpu {
             Cpu::Any | Cpu::Auto => None,
@@ -114,14 +114,13 @@ pub(super) fn plan(
     }
     for (index, pin) in pins.iter().enumerate() {
         if let Some(other) = pins[..index].iter().find(|other| pin.cpu.is_some() && other.cpu == pin.cpu) {
-            let warning = format!("the {} and the {} share CPU {}", other.role, pin.role, pin.cpu.unwrap_or_default());
-            if rules.sharing_is_an_error {
-                return Err(AffinityError::Shared(warning));
-            }
-            warnings.push(warning);
+            warnings.push(format!("the {} and the {} share CPU {}", other.role, pin.role, pin.cpu.unwrap_or_default()));
         }
     }
     choose(wanted, available, &mut pins, &mut warnings);
+    if rules.warnings_are_errors && !warnings.is_empty() {
+        return Err(AffinityError::Warnings(warnings));
+    }
     Ok((pins, warnings))
 }
 
@@ -187,7 +186,17 @@ fn ranges(cpus: &[usize]) -> String {
 mod tests {
     use super::*;
 
-    const LAX: Rules = Rules { offsets: false, sharing_is_an_error: false };
+    const LAX: Rules = Rules { offsets: false, warnings_are_errors: false };
+
+    fn plan(
+        wanted: &[(Role, Cpu)],
+        available: &[usize],
+        rules: Rules,
+    ) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
+        super::plan(wanted, available, rules, Vec::new())
+    }
+
+    const STRICT: Rules = Rules { warnings_are_errors: true, ..LAX };
 
     fn cpus(pins: &[Pin]) -> Vec<Option<usize>> {
         pins.iter().map(|pin| pin.cpu).collect()
@@ -221,8 +230,18 @@ mod tests {
         let wanted = [(Role::Conductor, Cpu::Number(1)), (Role::Helper, Cpu::Number(1))];
         let (_, warnings) = plan(&wanted, &[0, 1], LAX).unwrap();
         assert_eq!(warnings, ["the conductor and the helper share CPU 1"]);
-        let strict = Rules { sharing_is_an_error: true, ..LAX };
-        assert!(matches!(plan(&wanted, &[0, 1], strict), Err(AffinityError::Shared(_))));
+        let error = plan(&wanted, &[0, 1], STRICT).unwrap_err().to_string();
+        assert!(error.starts_with("the conductor and the helper share CPU 1; with aeron.thread.affinity."), "{error}");
+    }
+
+    #[test]
+    fn every_warning_is_an_error_where_that_is_asked_for() {
+        let error = plan(&[(Role::Conductor, Cpu::Auto)], &[0], STRICT).unwrap_err().to_string();
+        assert!(error.contains("these threads run unpinned; with aeron.thread.affinity."), "{error}");
+        let before = vec!["the receiver has no thread".to_owned()];
+        let error = super::plan(&[], &[0], STRICT, before).unwrap_err().to_string();
+        assert!(error.starts_with("the receiver has no thread; with"), "{error}");
+        assert!(plan(&[(Role::Conductor, Cpu::Number(0))], &[0], STRICT).is_ok());
     }
 
     #[test]

@@ -388,28 +388,33 @@ impl Drop for MediaDriver {
     }
 }
 
-/// The CPU of each thread, and warnings. An invoked driver has no threads.
+/// The CPU of each thread, and warnings.
 fn pins(threads: &Threads) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
-    if threads.mode != ThreadingMode::Invoker {
-        let (offsets, sharing_is_an_error) = (threads.cpuset_offsets, threads.cpuset_warnings_as_errors);
-        let rules = affinity::Rules { offsets, sharing_is_an_error };
-        return affinity::plan(&wanted_threads(threads), &affinity::available(), rules);
-    }
-    let pinned = [threads.conductor_cpu, threads.helper_cpu].iter().any(|cpu| matches!(cpu, Cpu::Number(_)));
-    let warning = "a driver that is invoked has no threads to pin; pin the one that invokes it";
-    Ok((Vec::new(), pinned.then(|| warning.to_owned()).into_iter().collect()))
+    let all = [
+        (Role::Conductor, threads.conductor_cpu),
+        (Role::Helper, threads.helper_cpu),
+        (Role::Sender, threads.sender_cpu),
+        (Role::Receiver, threads.receiver_cpu),
+    ];
+    let (wanted, without): (Vec<_>, Vec<_>) = all.into_iter().partition(|(role, _)| has_thread(*role, threads.mode));
+    let warnings = without.into_iter().filter(|(_, cpu)| matches!(cpu, Cpu::Number(_))).map(|(role, _)| {
+        format!(
+            "in mode {} the {role} has no thread of its own, and the CPU that is set for it has no effect",
+            threads.mode
+        )
+    });
+    let rules =
+        affinity::Rules { offsets: threads.cpuset_offsets, warnings_are_errors: threads.cpuset_warnings_as_errors };
+    affinity::plan(&wanted, &affinity::available(), rules, warnings.collect())
 }
 
-/// The threads of a driver in a mode with threads, and their configured CPUs.
-fn wanted_threads(threads: &Threads) -> Vec<(Role, Cpu)> {
-    let mut wanted = vec![(Role::Conductor, threads.conductor_cpu), (Role::Helper, threads.helper_cpu)];
-    if matches!(threads.mode, ThreadingMode::Dedicated | ThreadingMode::SharedNetwork) {
-        wanted.push((Role::Sender, threads.sender_cpu));
+/// Whether there is a thread that is called after this one. An invoked driver has no threads.
+const fn has_thread(role: Role, mode: ThreadingMode) -> bool {
+    match role {
+        Role::Conductor | Role::Helper => !matches!(mode, ThreadingMode::Invoker),
+        Role::Sender => matches!(mode, ThreadingMode::Dedicated | ThreadingMode::SharedNetwork),
+        Role::Receiver => matches!(mode, ThreadingMode::Dedicated),
     }
-    if threads.mode == ThreadingMode::Dedicated {
-        wanted.push((Role::Receiver, threads.receiver_cpu));
-    }
-    wanted
 }
 
 /// The socket settings for channels that do not state them.
@@ -476,6 +481,28 @@ fn describe(finding: &Finding, config: &DriverConfig) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::Profile;
+
+    #[test]
+    fn a_cpu_for_a_thread_that_there_is_not_is_warned_about() {
+        let told = |mode: ThreadingMode, cpu: Cpu| {
+            let mut threads = Threads { mode, ..Threads::default() };
+            (threads.sender_cpu, threads.receiver_cpu) = (cpu, cpu);
+            pins(&threads).unwrap().1
+        };
+        let first = u16::try_from(affinity::available()[0]).unwrap();
+        let cpu = Cpu::Number(first);
+        assert_eq!(told(ThreadingMode::Shared, cpu).len(), 2);
+        let warnings = told(ThreadingMode::SharedNetwork, cpu);
+        assert_eq!(
+            warnings,
+            [
+                "in mode SHARED_NETWORK the receiver has no thread of its own, and the CPU that is set for it has no effect"
+            ]
+        );
+        assert_eq!(told(ThreadingMode::Invoker, cpu).len(), 2);
+        assert_eq!(told(ThreadingMode::Invoker, Cpu::Auto), [""; 0], "it is the profile's, and not asked for");
+        assert_eq!(told(ThreadingMode::Dedicated, cpu), [format!("the sender and the receiver share CPU {first}")]);
+    }
 
     /// Nobody else would ever state a reason.
     #[test]
