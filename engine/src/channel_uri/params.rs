@@ -6,8 +6,8 @@ use super::flow_control::{FlowControl, FlowControlForm};
 use super::form::{Bool, Byte, Duration, Form, Free, Int64, Size, TimeToLive};
 use super::values::{
     AtsForm, CongestionControl, CongestionControlForm, ControlMode, ControlModeForm, Group, GroupForm, MaxResendForm,
-    MtuForm, ResponseCorrelation, ResponseForm, SessionForm, SessionSelector, StreamIdForm, TIMESTAMP_LENGTH, Tags,
-    TagsForm, TermIdForm, TermLengthForm, TermOffsetForm, TimestampForm, TimestampOffset,
+    MtuForm, ResponseCorrelation, ResponseForm, SessionForm, SessionSelector, SocketBufferForm, StreamIdForm,
+    TIMESTAMP_LENGTH, Tags, TagsForm, TermIdForm, TermLengthForm, TermOffsetForm, TimestampForm, TimestampOffset,
 };
 use crate::types::{Mtu, StreamId, TermId, TermLength};
 
@@ -123,9 +123,9 @@ parameters! {
     /// Whether the transport is secured. Only `false` is supported.
     ats: bool = "ats", AtsForm, First;
     /// The size of the socket's send buffer in bytes.
-    so_sndbuf: u64 = "so-sndbuf", Size, First;
+    so_sndbuf: u64 = "so-sndbuf", SocketBufferForm, First;
     /// The size of the socket's receive buffer in bytes.
-    so_rcvbuf: u64 = "so-rcvbuf", Size, First;
+    so_rcvbuf: u64 = "so-rcvbuf", SocketBufferForm, First;
     /// The IP type of service.
     so_tos: u8 = "so-tos", Byte, First;
     /// The initial receiver window in bytes.

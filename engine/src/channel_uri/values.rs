@@ -186,6 +186,10 @@ forms! {
         "prototype" => Some(ResponseCorrelation::Prototype),
         text => integer(text).filter(|&id| id >= -1).map(ResponseCorrelation::Id),
     };
+    /// The format of `so-sndbuf` and `so-rcvbuf`: what a system can be asked for.
+    SocketBufferForm -> u64, "a size from 0 to 2147483647", |text| {
+        parse_size(text).ok().filter(|bytes| i32::try_from(*bytes).is_ok())
+    };
     /// The format of `max-resend`.
     MaxResendForm -> u16, "a whole number from 1 to 256", |text| {
         parse_size(text).ok().filter(|number| (1..=256).contains(number)).map(|number| number as u16)
