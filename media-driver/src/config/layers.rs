@@ -192,6 +192,15 @@ impl Layers {
                 _ => {}
             }
         }
+        // The arguments of a profile are for its own strategies, and mean nothing to another one that is stated.
+        for (strategy, text) in profile.settings() {
+            let Some(index) = find(&format!("{strategy}.init.args")) else { continue };
+            let is_another = find(strategy).is_some_and(|strategy| PROPERTIES[strategy].show(&config) != *text);
+            if is_another && matches!(sources[index], Source::Profile(_)) {
+                let setting = Setting { index, text: PROPERTIES[index].default.to_owned(), source: Source::Default };
+                apply(&mut config, &mut sources, &setting, &mut errors);
+            }
+        }
         let loaded = Loaded { config, notices, sources };
         // The rules between settings are only checked if all settings could be parsed.
         if errors.is_empty() {
@@ -218,9 +227,28 @@ impl Layers {
             }
         };
         match find(name) {
-            Some(index) => self.settings.push(Setting { index, text, source }),
+            Some(index) => self.config_setting(index, text, source),
             None => self.unknown(name, source),
         }
+    }
+
+    /// Adds a setting of a configuration file. One that the file states by two names is an error, as one that it states
+    /// twice by the same name is in TOML.
+    fn config_setting(&mut self, index: usize, text: String, source: Source) {
+        let place = |source: &Source| match source {
+            Source::ConfigFile { path, line } => Some((path.clone(), *line)),
+            _ => None,
+        };
+        let earlier = self.settings.iter().filter(|known| known.index == index).find_map(|known| place(&known.source));
+        if let (Some((path, line)), Some((other_path, other))) = (place(&source), earlier)
+            && path == other_path
+        {
+            let property = PROPERTIES[index].property;
+            let message = format!("{property} is stated on line {}, too; leave one out", line.min(other));
+            self.errors.push(ConfigError::Syntax { path, line: line.max(other), message });
+            return;
+        }
+        self.settings.push(Setting { index, text, source });
     }
 
     fn unknown(&mut self, name: &str, source_of_name: Source) {
@@ -391,12 +419,42 @@ mod tests {
     }
 
     #[test]
+    fn a_stated_idle_strategy_does_not_get_the_arguments_of_the_profile_s() {
+        let load = |definitions: &[&str]| {
+            let mut layers = Layers::new();
+            layers.define("gannet.profile=frugal");
+            definitions.iter().for_each(|definition| layers.define(definition));
+            let threads = layers.load().unwrap().config.threads;
+            threads.conductor_idle_strategy().unwrap().to_string()
+        };
+        assert_eq!(load(&["aeron.shared.idle.strategy=backoff"]), "backoff:10-20-1us-1ms");
+        assert_eq!(load(&["aeron.shared.idle.strategy=sleeping"]), "sleep-ns:4ms", "it is the same");
+        let stated = "aeron.shared.idle.strategy.init.args=1-2-3us-4us";
+        assert_eq!(load(&["aeron.shared.idle.strategy=backoff", stated]), "backoff:1-2-3us-4us");
+    }
+
+    #[test]
     fn an_empty_property_takes_back_the_environment_but_not_the_file() {
         let mut layers = Layers::new();
         layers.config_file(Path::new("f"), "[terms]\nipc_mtu = 2048\n");
         layers.environment([("AERON_IPC_MTU_LENGTH".to_owned(), "4096".to_owned())]);
         layers.define("aeron.ipc.mtu.length=");
         assert_eq!(layers.load().unwrap().config.terms.ipc_mtu.get(), 2048);
+    }
+
+    /// TOML refuses a key that is stated twice, and knows no other names of it.
+    #[test]
+    fn a_setting_that_a_file_states_by_two_names_is_an_error() {
+        for (text, expected) in [
+            (
+                "profile = \"frugal\"\n[process]\nprofile = \"low-latency\"\n",
+                "d.toml:3: gannet.profile is stated on line 1, too",
+            ),
+            ("terms.mtu = 4096\n\"aeron.mtu.length\" = 2048\n", "d.toml:2: aeron.mtu.length is stated on line 1, too"),
+        ] {
+            let error = error_of(|layers| layers.config_file(Path::new("d.toml"), text));
+            assert_eq!(error, format!("{expected}; leave one out"));
+        }
     }
 
     #[test]

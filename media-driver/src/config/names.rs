@@ -1,7 +1,7 @@
 //! The settings of name resolution that are lists: the table of names, and the bootstrap neighbors. They are read when
 //! the configuration is checked, and again when the driver starts.
 
-use gannet::channel_uri::{HostAndPort, Interface, InterfaceName};
+use gannet::channel_uri::{ChannelUri, Host, HostAndPort, Interface, InterfaceName};
 
 use super::table::Resolver;
 
@@ -86,7 +86,15 @@ impl Resolver {
     pub fn local(&self) -> Result<Interface, String> {
         Interface::parse(&self.interface)
             .filter(|interface| matches!(interface.name(), InterfaceName::Address(_)))
+            .filter(|interface| interface.prefix_length().is_none())
             .ok_or_else(|| "host:port or address:port of this machine".to_owned())
+    }
+
+    /// Whether channels can have the driver's name as a host.
+    pub(super) fn has_name_of_a_host(&self) -> bool {
+        let channel = ChannelUri::parse(&format!("aeron:udp?endpoint={}:1", self.name));
+        let endpoint = channel.ok().and_then(|channel| channel.params().endpoint.clone());
+        endpoint.is_some_and(|endpoint| matches!(endpoint.host(), Host::Name(name) if *name == self.name))
     }
 }
 
@@ -155,7 +163,7 @@ mod tests {
         let read = |text: &str| Resolver { interface: text.to_owned(), ..Resolver::default() }.local();
         assert_eq!(read("0.0.0.0:8050").unwrap().port(), 8050);
         assert_eq!(read("localhost").unwrap().port(), 0);
-        for text in ["", "{eth0}:8050", "host:port"] {
+        for text in ["", "{eth0}:8050", "host:port", "10.0.0.0:8050/24"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

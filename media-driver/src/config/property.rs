@@ -172,7 +172,7 @@ pub(super) fn set_field<T: Value>(field: &mut T, text: &str, limits: Limits) -> 
         // A type may have limits of its own. They count as a range, not as a form.
         let number = match T::FORM {
             Form::Size => parse_size(text).map(i128::from).ok().or_else(|| text.parse().ok()),
-            Form::Number | Form::Cpu => text.parse::<i128>().ok(),
+            Form::Number | Form::Cpu | Form::Milliseconds => text.parse::<i128>().ok(),
             Form::Duration => parse_duration_ns(text).map(i128::from).ok().or_else(|| text.parse().ok()),
             _ => None,
         };

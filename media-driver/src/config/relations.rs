@@ -124,9 +124,20 @@ impl Rules<'_> {
     }
 
     fn streams(&mut self) {
-        let streams = &self.loaded.config.streams;
+        let DriverConfig { streams, capacity, .. } = &self.loaded.config;
+        let (low, high) = (streams.reserved_session_id_low.get(), streams.reserved_session_id_high.get());
         self.rule(
-            streams.reserved_session_id_low <= streams.reserved_session_id_high,
+            (1 << 32) - (i64::from(high) - i64::from(low) + 1) > capacity.publications.into(),
+            "the range of reserved session ids leaves too few for the driver to choose one for each publication",
+            &[
+                "aeron.publication.reserved.session.id.low",
+                "aeron.publication.reserved.session.id.high",
+                "gannet.max.publications",
+            ],
+            "make it smaller",
+        );
+        self.rule(
+            low <= high,
             "the range of reserved session ids is empty",
             &["aeron.publication.reserved.session.id.low", "aeron.publication.reserved.session.id.high"],
             "state the lower first",
@@ -180,6 +191,12 @@ impl Rules<'_> {
             "the resolver's name is longer than the 512 bytes that drivers can tell each other",
             &["aeron.driver.resolver.name"],
             "choose a shorter one",
+        );
+        self.rule(
+            !gossips || resolver.name.is_empty() || resolver.has_name_of_a_host(),
+            "no channel can have the resolver's name as its host",
+            &["aeron.driver.resolver.name"],
+            "choose a word without blanks, brackets, colons and slashes that is not an address",
         );
         self.rule(
             resolver.neighbor_timeout > resolver.self_resolution_interval,
@@ -297,6 +314,18 @@ mod tests {
     #[test]
     fn other_relations_hold() {
         assert!(refused(&["aeron.publication.reserved.session.id.low=1001"]).contains("range of reserved"));
+        let all_but = |left: i64| {
+            let high = format!("aeron.publication.reserved.session.id.high={}", i64::from(i32::MAX) - left);
+            let mut layers = Layers::new();
+            for definition in
+                ["aeron.publication.reserved.session.id.low=-2147483648", &high, "gannet.max.publications=7"]
+            {
+                layers.define(definition);
+            }
+            layers.load()
+        };
+        assert!(all_but(7).unwrap_err().to_string().contains("leaves too few"));
+        assert!(all_but(8).is_ok());
         assert!(
             refused(&["aeron.nak.unicast.delay=10s", "aeron.nak.unicast.retry.delay.ratio=1000000000"])
                 .contains("too long")
@@ -333,6 +362,9 @@ mod tests {
             ),
             (&[supplier, name, interface, "aeron.driver.resolver.bootstrap.neighbor=two"], "number 1, \"two\""),
             (&[supplier, name, "aeron.driver.resolver.interface={eth0}"], "expected host:port"),
+            (&[supplier, interface, "aeron.driver.resolver.name=my driver"], "no channel can have"),
+            (&[supplier, interface, "aeron.driver.resolver.name=10.0.0.1"], "no channel can have"),
+            (&[supplier, interface, "aeron.driver.resolver.name=one|two"], "no channel can have"),
             (
                 &["aeron.driver.resolver.neighbor.timeout=1s"],
                 "aeron.driver.resolver.self.resolution.interval=1s (default)",

@@ -257,10 +257,13 @@ impl Value for Milliseconds {
     const FORM: Form = Form::Milliseconds;
 
     fn parse(text: &str) -> Option<Self> {
-        match text.parse() {
-            Ok(ms) => Some(Self(ms)),
-            Err(_) => Duration::parse(text).map(|duration| Self(duration.as_millis() as u64)),
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().ok().map(Self);
         }
+        // It is read as a whole number of milliseconds, or not at all.
+        let duration = Duration::parse(text)?;
+        let ms = u64::try_from(duration.as_millis()).ok().map(Self)?;
+        (Duration::from_millis(ms.get()) == duration).then_some(ms)
     }
 
     fn show(&self) -> String {
@@ -419,6 +422,14 @@ mod tests {
             assert_eq!(Duration::parse(text), None, "{text}");
             assert_eq!(Milliseconds::parse(text), None, "{text}");
             assert_eq!(ByteLength::parse(text), None, "{text}");
+        }
+        assert_eq!(Milliseconds::parse("2000us"), Some(Milliseconds::new(2)));
+        for text in ["1500us", "999999ns", "18446744073709551616"] {
+            assert_eq!(
+                Milliseconds::parse(text),
+                None,
+                "{text} is no whole number of milliseconds that can be counted"
+            );
         }
     }
 
