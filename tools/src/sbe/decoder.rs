@@ -93,7 +93,7 @@ pub(crate) struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "message {}: {}", self.index, self.why)
+        write!(f, "message {} of the payload: {}", self.index, self.why)
     }
 }
 
@@ -257,9 +257,9 @@ mod tests {
         other[2] = 8;
         let framed = [&[12, 0], &other[..], &[12, 0], &MESSAGE, &[99, 0, 1]].concat();
         let lines = decode(0, Framing::Cme, &framed);
-        assert_eq!(lines[0], "message 0: the schema has no message with template id 8");
+        assert_eq!(lines[0], "message 0 of the payload: the schema has no message with template id 8");
         assert!(lines[1].contains("\"price\":42"));
-        assert_eq!(lines[2], "message 2: its size is given as 99, with 3 bytes left");
+        assert_eq!(lines[2], "message 2 of the payload: its size is given as 99, with 3 bytes left");
         assert!(decode(0, Framing::None, &[])[0].contains("cut off inside message header"));
         assert!(decode(0, Framing::None, &MESSAGE[..9])[0].contains("cut off inside Tick"));
         assert!(decode(0, Framing::Cme, &[1])[0].contains("one byte is left"));

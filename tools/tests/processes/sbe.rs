@@ -248,7 +248,10 @@ fn what_is_no_message_is_told_and_fails_in_the_end() {
     let ended = sbe(&decode, Some(lines.as_bytes()));
     assert_eq!(ended.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&ended.stdout).lines().count(), 1, "the other message is there");
-    assert!(ended.stderr.contains("packet 0, message 0: the message is cut off inside message header"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("packet 0, message 0 of the payload: the message is cut off inside message header"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("1 of 2 messages could not be decoded"), "{ended:?}");
     assert_eq!(sbe(&decode, Some(b"zz\n")).code(), Some(1));
     assert_eq!(sbe(&["decode", "--schema", &source, "--format", "xml"], None).code(), Some(2));

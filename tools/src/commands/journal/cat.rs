@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let end = range.as_ref().map(|range| range.end).or(to);
     let begin = range.map(|range| range.start).or(to);
     let mut damages = Damages::default();
-    while args.count.is_none_or(|count| printer.printed < count) && !stop.is_wanted() {
+    while args.count.is_none_or(|count| printer.selected < count) && !stop.is_wanted() {
         let is_within = |tailer: &Tailer| match args.reverse {
             false => end.is_none_or(|end| tailer.position() < end),
             true => begin.is_none_or(|begin| tailer.position() > begin),

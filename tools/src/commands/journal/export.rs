@@ -99,11 +99,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut progress = Progress::new("exported");
     let mut damages = Damages::default();
     let end = args.to.map(|place| end_of(&recording, place)).transpose()?;
-    let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
-    while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
+    let is_done = |selected: u64| args.count.is_some_and(|count| selected >= count) || stop.is_wanted();
+    while !is_done(printer.selected) && end.is_none_or(|end| tailer.position() < end) {
         let more = reading::forward(&mut tailer, &mut damages, |record| match format {
             Format::Jsonl => printer.print(record, out),
-            Format::Pcap => printer.write(record, &mut pcap_packet, out),
+            Format::Pcap => printer.write_once(record, pcap_packet, out),
             Format::Csv => printer.write(record, &mut csv_row, out),
         })?;
         if !more {
@@ -131,14 +131,11 @@ fn pcap_header() -> Vec<u8> {
     header
 }
 
-/// Writes a message as a packet. With a schema and several messages in a payload, the payload is written once.
-fn pcap_packet(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output) -> Outcome {
+/// Writes a message as a packet.
+fn pcap_packet(record: &Record<'_>, out: &mut Output) -> Outcome {
     /// The longest payload of a UDP datagram over IPv4, in bytes.
     const LONGEST_PAYLOAD: usize = 65_535 - 20 - 8;
     const PORT: u16 = 40_123;
-    if decoded.is_some_and(|decoded| decoded.index > 0) {
-        return Ok(());
-    }
     let payload = record.payload();
     if payload.len() > LONGEST_PAYLOAD {
         bail!(
@@ -220,7 +217,7 @@ mod tests {
         out.bytes(&pcap_header()).expect("written");
         let mut tailer = journal.recording().and_then(|recording| recording.tailer(Start::Begin)).expect("a tailer");
         while let Some(record) = tailer.next().expect("read") {
-            pcap_packet(&record, None, &mut out).expect("written");
+            pcap_packet(&record, &mut out).expect("written");
         }
         let opened = crate::capture::Capture::open(&path, &crate::cli::Stop::default());
         let mut capture = opened.expect("a capture").expect("nobody stops it");
@@ -230,7 +227,7 @@ mod tests {
         assert!(!capture.advance().expect("whole") && capture.passed_over().total() == 0);
         appender.append(&[1; 65_508]).expect("appended");
         let record = tailer.next().expect("read").expect("a message");
-        let error = pcap_packet(&record, None, &mut out).expect_err("too long for UDP");
+        let error = pcap_packet(&record, &mut out).expect_err("too long for UDP");
         assert!(error.to_string().contains("has room for 65507"), "{error}");
     }
 

@@ -1,8 +1,11 @@
 //! A field that selects messages by its value: `NAME=VALUE` on the command line.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use gannet::nearest::nearest;
 use gannet_codecs::dynamic::Found;
+use gannet_codecs::schema::{Body, Enum, Message, Type};
 use serde_json::Value;
 
 /// A field and the value to match.
@@ -12,6 +15,9 @@ pub(super) struct Field {
     path: Vec<String>,
     value: String,
 }
+
+/// The member under which the JSON form shows bytes that are no text.
+const HEX: &str = "$hex";
 
 impl FromStr for Field {
     type Err = &'static str;
@@ -28,6 +34,37 @@ impl FromStr for Field {
 }
 
 impl Field {
+    /// Says why none of these messages, which are those of `whole`, can have that value in the field. A misspelt name
+    /// would otherwise choose nothing in silence.
+    pub(super) fn fault<'s>(&self, messages: impl IntoIterator<Item = &'s Message>, whole: &str) -> Option<String> {
+        let mut places = Vec::new();
+        for message in messages {
+            places_in(&message.body, "", &mut places);
+        }
+        let names = self.path.strip_suffix(&[HEX.to_owned()]).unwrap_or(&self.path);
+        let name = names.join(".");
+        let mut found = places.iter().filter(|place| place.path == name).peekable();
+        if found.peek().is_none() {
+            let meant =
+                meant(names.len(), &name, &places).map_or(String::new(), |path| format!("; did you mean {path}?"));
+            return Some(format!("there is no {name} in {whole}{meant}"));
+        }
+        let enums: Option<Vec<&Enum>> = found.map(|place| place.of).collect();
+        // A number is a value that the schema does not name.
+        if let Some(enums) = enums
+            && self.value != "null"
+            && self.value.parse::<i128>().is_err()
+        {
+            let values = || enums.iter().flat_map(|of| of.values.iter().map(|value| value.name.as_str()));
+            if !values().any(|value| value == self.value) {
+                let meant = nearest(&self.value, values())
+                    .map_or(String::new(), |(value, _)| format!("; did you mean {value}?"));
+                return Some(format!("{name} has no value {}{meant}", self.value));
+            }
+        }
+        None
+    }
+
     /// Whether the field has that value in a message. For a field of a group, one matching entry is enough.
     pub(super) fn is_in(&self, message: &Found<'_, '_>) -> bool {
         // A message that cannot be decoded has no fields.
@@ -49,6 +86,53 @@ impl Field {
             (Value::Null, []) => self.value == "null",
         }
     }
+}
+
+/// Where a message has a value, as the JSON form shows it.
+struct Place<'s> {
+    /// The names down to the value, with dots between them.
+    path: String,
+    /// The enum that the value is of.
+    of: Option<&'s Enum>,
+}
+
+fn places_in<'s>(body: &'s Body, above: &str, places: &mut Vec<Place<'s>>) {
+    for field in &body.fields {
+        places_of(&field.ty, below(above, &field.name), places);
+    }
+    for group in &body.groups {
+        places_in(&group.body, &below(above, &group.name), places);
+    }
+    places.extend(body.data.iter().map(|data| Place { path: below(above, &data.name), of: None }));
+}
+
+fn places_of<'s>(ty: &'s Type, path: String, places: &mut Vec<Place<'s>>) {
+    match ty {
+        Type::Encoding(_) => places.push(Place { path, of: None }),
+        Type::Enum(of) => places.push(Place { path, of: Some(of) }),
+        Type::Set(set) => {
+            places.extend(set.choices.iter().map(|choice| Place { path: below(&path, &choice.name), of: None }));
+        }
+        Type::Composite(composite) => {
+            for member in &composite.members {
+                places_of(&member.ty, below(&path, &member.name), places);
+            }
+        }
+    }
+}
+
+fn below(above: &str, name: &str) -> String {
+    if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
+}
+
+/// The path that was probably meant by `name`, which has so many parts. What it lies in may have been left out.
+fn meant<'p>(parts: usize, name: &str, places: &'p [Place<'_>]) -> Option<&'p str> {
+    let end = |path: &'p str| path.rmatch_indices('.').nth(parts - 1).map_or(path, |(dot, _)| &path[dot + 1..]);
+    let mut by_end = BTreeMap::new();
+    for place in places {
+        by_end.entry(end(&place.path)).or_insert(place.path.as_str());
+    }
+    nearest(name, by_end.keys().copied()).map(|(end, _)| by_end[end])
 }
 
 #[cfg(test)]
@@ -95,6 +179,52 @@ mod tests {
         }
         for text in ["id", "=4", "levels..price=1", ".id=4", ""] {
             assert!(text.parse::<Field>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_message_can_have_has_a_fault() {
+        use gannet_codecs::schema::{Options, compile_text};
+
+        const SCHEMA: &str = r#"<messageSchema package="p" id="1" version="0"><types><composite name="messageHeader">
+            <type name="blockLength" primitiveType="uint16"/><type name="templateId" primitiveType="uint16"/>
+            <type name="schemaId" primitiveType="uint16"/><type name="version" primitiveType="uint16"/></composite>
+            <composite name="groupSizeEncoding"><type name="blockLength" primitiveType="uint16"/>
+            <type name="numInGroup" primitiveType="uint16"/></composite>
+            <composite name="varData"><type name="length" primitiveType="uint16"/>
+            <type name="varData" primitiveType="uint8" length="0"/></composite>
+            <composite name="Price"><type name="mantissa" primitiveType="int64"/></composite>
+            <enum name="Side" encodingType="char"><validValue name="Buy">B</validValue>
+            <validValue name="Sell">S</validValue></enum>
+            <set name="Flags" encodingType="uint8"><choice name="last">0</choice></set></types>
+            <message name="Order" id="7"><field name="id" id="1" type="int16"/><field name="flags" id="2" type="Flags"/>
+            <group name="levels" id="3"><field name="price" id="4" type="Price"/><field name="side" id="5" type="Side"/></group>
+            <data name="note" id="6" type="varData"/></message></messageSchema>"#;
+        let schema = compile_text("s.xml", SCHEMA, &Options::default()).expect("it is accepted").schema;
+        let fault =
+            |text: &str| text.parse::<Field>().expect("a field and a value").fault(&schema.messages, "the schema");
+        for text in [
+            "id=1",
+            "id=x",
+            "flags.last=true",
+            "levels.price.mantissa=5",
+            "levels.side=Sell",
+            "levels.side=88",
+            "levels.side=null",
+            "note=a",
+            "note.$hex=00ff",
+        ] {
+            assert_eq!(fault(text), None, "{text}");
+        }
+        for (text, expected) in [
+            ("idd=1", "there is no idd in the schema; did you mean id?"),
+            ("side=Buy", "there is no side in the schema; did you mean levels.side?"),
+            ("price.Mantisa=5", "there is no price.Mantisa in the schema; did you mean levels.price.mantissa?"),
+            ("levels=1", "there is no levels in the schema"),
+            ("levels.side=buy", "levels.side has no value buy; did you mean Buy?"),
+            ("levels.side=Hold", "levels.side has no value Hold"),
+        ] {
+            assert_eq!(fault(text).as_deref(), Some(expected), "{text}");
         }
     }
 }

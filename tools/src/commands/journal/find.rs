@@ -41,14 +41,14 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let stop = Stop::listen()?;
     let mut damages = Damages::default();
     let mut progress = Progress::new("searched");
-    while printer.printed < args.count && !stop.is_wanted() {
+    while printer.selected < args.count && !stop.is_wanted() {
         if !reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))? {
             break;
         }
         progress.passes(tailer.position());
     }
     drop(progress);
-    if printer.printed == 0 && damages.count == 0 {
+    if printer.selected == 0 && damages.count == 0 {
         return Err(Unsuccessful.into());
     }
     printer.finish(&damages)

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::bail;
 use gannet::journal::{Record, Recording, Start};
 use gannet::time::EpochNanos;
+use gannet_codecs::schema::Schema;
 use serde::Serialize;
 
 use super::field::Field;
 use super::reading::Damages;
-use crate::cli::{Outcome, Output, counted, hex, moment, show_moment};
+use crate::cli::{Outcome, Output, Usage, counted, hex, moment, show_moment};
 use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 
 /// Which messages.
@@ -77,8 +78,9 @@ pub(super) struct Printer {
     json: bool,
     brief: bool,
     decoder: Option<Decoder>,
-    /// The number of messages printed.
-    pub(super) printed: u64,
+    /// The number of messages of the recording that were selected. One that has several messages of a schema counts once,
+    /// and so does one that should be printed and cannot be decoded.
+    pub(super) selected: u64,
 }
 
 #[derive(Serialize)]
@@ -121,6 +123,21 @@ impl Choice {
         }
     }
 
+    /// Refuses to select what no message of the schema can have.
+    fn check_names(&self, schema: &Schema) -> Outcome {
+        if let Some(template) = self.template.filter(|&template| schema.message(template).is_none()) {
+            bail!(Usage(format!("--template {template}: the schema has no message with this template id")));
+        }
+        let is_wanted = |id| self.template.is_none_or(|template| template == id);
+        let whole = self.template.map_or("the schema".to_owned(), |template| format!("template {template}"));
+        for field in &self.field {
+            if let Some(fault) = field.fault(schema.messages.iter().filter(|message| is_wanted(message.id)), &whole) {
+                bail!(Usage(format!("--field: {fault}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether messages are selected by their decoded form. Messages that cannot be decoded are ignored then.
     fn is_by_meaning(&self) -> bool {
         self.template.is_some() || !self.field.is_empty()
@@ -146,17 +163,35 @@ impl Printer {
         let form = if printing.json { Form::Json } else { Form::Text };
         let Meaning { schema, frames, flags } = &printing.meaning;
         let decoder = match schema {
-            Some(path) => Some(Decoder::new(flags.open(path)?.schema, *frames, form)),
+            Some(path) => {
+                let schema = flags.open(path)?.schema;
+                choice.check_names(&schema)?;
+                Some(Decoder::new(schema, *frames, form))
+            }
             None => None,
         };
         let Printing { json, brief, .. } = *printing;
-        Ok(Self { choice: choice.clone(), json, brief, decoder, printed: 0 })
+        Ok(Self { choice: choice.clone(), json, brief, decoder, selected: 0 })
     }
 
     /// Prints a message if it is selected.
     pub(super) fn print(&mut self, record: &Record<'_>, out: &mut Output) -> Outcome {
-        let (json, brief) = (self.json, self.brief);
-        self.write(record, &mut |record, decoded, out| show(record, decoded, json, brief, out), out)
+        let json = self.json;
+        if self.brief {
+            return self.write_once(record, |record, out| show_briefly(record, json, out), out);
+        }
+        self.write(record, &mut |record, decoded, out| show(record, decoded, json, out), out)
+    }
+
+    /// Writes a message if it is selected, once however many of the SBE messages in its payload are.
+    pub(super) fn write_once(
+        &mut self,
+        record: &Record<'_>,
+        write: impl FnOnce(&Record<'_>, &mut Output) -> Outcome,
+        out: &mut Output,
+    ) -> Outcome {
+        let mut write = Some(write);
+        self.write(record, &mut |record, _, out| write.take().map_or(Ok(()), |write| write(record, out)), out)
     }
 
     /// Writes a message if it is selected. With a schema, each SBE message in the payload is written.
@@ -165,25 +200,28 @@ impl Printer {
             return Ok(());
         }
         let choice = &self.choice;
-        let printed = &mut self.printed;
         let Some(decoder) = &mut self.decoder else {
-            *printed += 1;
+            self.selected += 1;
             return write(record, None, out);
         };
+        let mut is_selected = false;
         decoder.decode(record.payload(), |message| match message {
             Ok(message) => {
                 if !choice.takes_decoded(&message) {
                     return Ok(());
                 }
-                *printed += 1;
+                is_selected = true;
                 write(record, Some(&message), out)
             }
             Err(failure) if !choice.is_by_meaning() => {
+                is_selected = true;
                 crate::cli::tell(format_args!("position {}, {failure}", record.position()));
                 Ok(())
             }
             Err(_) => Ok(()),
-        })
+        })?;
+        self.selected += u64::from(is_selected);
+        Ok(())
     }
 
     /// Fails if anything could not be read.
@@ -205,12 +243,15 @@ impl Printer {
     }
 }
 
+/// Prints the place of a message.
+fn show_briefly(record: &Record<'_>, json: bool, out: &mut Output) -> Outcome {
+    if json { out.json(&Line::of(record)) } else { out.line(show_place(record)) }
+}
+
 /// Prints a message, in decoded form if it was decoded.
-fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, brief: bool, out: &mut Output) -> Outcome {
+fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, out: &mut Output) -> Outcome {
     let payload = record.payload();
     match decoded {
-        _ if brief && json => out.json(&Line::of(record)),
-        _ if brief => out.line(show_place(record)),
         Some(message) if json => {
             let place = serde_json::to_string(&Line::of(record))?;
             out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()))

@@ -69,10 +69,10 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             }
         }
     }
-    let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
+    let is_done = |selected: u64| args.count.is_some_and(|count| selected >= count) || stop.is_wanted();
     let mut idle = IdleStrategy::default();
     let mut damages = Damages::default();
-    while !is_done(printer.printed) {
+    while !is_done(printer.selected) {
         if reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))? {
             continue;
         }
