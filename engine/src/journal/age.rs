@@ -3,7 +3,7 @@
 //! An index has the latest time of all messages before an entry. If that time rises within a segment, and is not in the
 //! future, it is the time of the segment's newest message. One message with a wrong time, from a wrong clock or a
 //! caller's stamp, hides all later ones. Then the messages themselves are read, the last ones first. In a segment that
-//! stays, one of the first to be read is new enough.
+//! stays, one of the first to be read is new enough. The messages of a recorded stream have their times in a sidecar.
 
 use crate::memory::{FileAccess, Frames};
 use crate::time::EpochNanos;
@@ -14,6 +14,7 @@ use super::options::Stamps;
 use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::{Begins, IndexEntry, Sidecar};
+use super::stream::newest_time;
 
 /// A question about a segment's age.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,8 @@ pub(crate) struct Age {
 
 impl Age {
     /// When the newest message of the segment at `base` was appended, or a message that is new enough to keep the
-    /// segment. `None` if unknown. If messages carry no times, this is the time at which the segment's file was last
-    /// written. `next` is the base of the next segment.
+    /// segment. For a recorded stream, when that was recorded. `None` if unknown. If there are no times, this is when the
+    /// segment's file was last written. `next` is the base of the next segment.
     pub(crate) fn newest(
         &self,
         recording: &Recording,
@@ -51,6 +52,8 @@ impl Age {
             {
                 return Ok(Some(newest));
             }
+        } else if let Some(newest) = newest_time(recording, base, self.now)? {
+            return Ok(Some(newest));
         }
         let info = recording.storage.info(&segment_name(recording.descriptor().recording_id, base))?;
         Ok(info.and_then(|info| info.modified).filter(|modified| *modified <= self.now))

@@ -87,8 +87,9 @@ impl Retention {
         Self::default()
     }
 
-    /// Prunes a segment once its newest message is older than this. Messages with a time in the future do not count. If
-    /// messages carry no times, the time at which the segment's file was last written counts.
+    /// Prunes a segment once its newest message is older than this; in a recorded stream, once that was recorded so long
+    /// ago. Messages with a time in the future do not count. If there are no times, the time at which the segment's file
+    /// was last written counts.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);

@@ -35,5 +35,5 @@ pub use recorder::{Recorder, RecorderOptions};
 pub use recorder_status::{RecordedStream, RecorderStatus, StopReason};
 pub use replayer::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer};
 pub(crate) use segment_times::SegmentTimes;
-pub(crate) use times::{Found, find_time, times_faults};
+pub(crate) use times::{Found, find_time, newest_time, times_faults};
 pub use times::{TIMES_VERSION, Times};

@@ -376,6 +376,28 @@ impl Times {
     }
 }
 
+/// When the newest frame of a segment was recorded. Times after `now` do not count. `None` if there are none, or if one
+/// that is damaged or lost could be it.
+pub(crate) fn newest_time(
+    recording: &Recording,
+    base: Position,
+    now: EpochNanos,
+) -> Result<Option<EpochNanos>, JournalError> {
+    let (storage, id) = (&*recording.storage, recording.descriptor().recording_id);
+    let mut newest = None;
+    for number in 0.. {
+        let Some(file) = TimesFile::open(storage, id, base, number, FileAccess::ReadOnly) else {
+            let is_damaged = storage.find_whole(&name(id, base, number), 1, FileAccess::ReadOnly)?.is_some();
+            return Ok(newest.filter(|_| !is_damaged).map(EpochNanos::new));
+        };
+        for index in 0..file.entries() {
+            let Some((_, time_ns)) = file.entry(index) else { return Ok(None) };
+            newest = newest.max(Some(time_ns).filter(|&time_ns| time_ns <= now.get()));
+        }
+    }
+    Ok(None)
+}
+
 /// The result of a search for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -408,8 +430,9 @@ pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found
 mod tests {
     use super::*;
     use crate::journal::storage::{Crash, MemoryStorage};
-    use crate::journal::{Journal, JournalOptions, Stamps, Start};
+    use crate::journal::{Journal, JournalOptions, Prune, Retention, Stamps, Start, prune};
     use crate::memory::RawAccess;
+    use crate::time::{Clock, SystemClock};
 
     const MESSAGES: i64 = 40;
 
@@ -478,6 +501,56 @@ mod tests {
         }
         assert!(told > 3 * 8 * ENTRY_LENGTH as u64, "{told}");
         assert!(recording.verify(|_| {}).unwrap().is_whole());
+    }
+
+    #[test]
+    fn the_newest_time_of_a_segment_is_known_if_all_are() {
+        let (storage, recording) = recorded();
+        let id = recording.descriptor().recording_id;
+        let newest = |now: i64| {
+            let found = newest_time(&recording, Position::new(0), EpochNanos::new(now)).unwrap();
+            found.map(EpochNanos::get)
+        };
+        assert_eq!(newest(i64::MAX), Some(time(MESSAGES - 1)));
+        assert_eq!(newest(time(3)), Some(time(3)), "later ones are of a clock that is ahead");
+        assert_eq!(newest(time(0) - 1), None);
+        // Another file, with one entry of an earlier time, as of a clock that was set back.
+        let more = TimesFile::create(&*storage, id, Position::new(0), 1).unwrap();
+        more.set_entry(0, recording.recorded_hint().unwrap(), time(2));
+        more.set_entries(1);
+        assert_eq!(newest(i64::MAX), Some(time(MESSAGES - 1)));
+        more.set_entry(0, recording.recorded_hint().unwrap(), time(MESSAGES));
+        assert_eq!(newest(i64::MAX), Some(time(MESSAGES)));
+        more.stored.view().word_at::<i64>(HEADER_LENGTH).store_relaxed(1);
+        assert_eq!(newest(i64::MAX), None, "the damaged one may be later");
+        more.stored.view().word(NUMBER).store_relaxed(5);
+        assert_eq!(newest(i64::MAX), None, "and so may those of a damaged file");
+        let other = newest_time(&recording, Position::new(64 << 10), EpochNanos::new(i64::MAX)).unwrap();
+        assert_eq!(other, None, "there are none");
+    }
+
+    /// The files of a recording that was copied are as young as the copy.
+    #[test]
+    fn a_recorded_stream_is_as_old_as_its_times() {
+        let (storage, _) = recorded();
+        let journal = Journal::open_in(Arc::clone(&storage), None).unwrap();
+        let mut appender = journal.appender().unwrap();
+        while journal.tail().get() <= 64 << 10 {
+            appender.append(&[0; 1_000]).unwrap();
+        }
+        drop(appender);
+        journal.close().unwrap();
+        let now = SystemClock.epoch().get() * 1_000_000;
+        let plan = |age_ns: i64| {
+            let age = core::time::Duration::from_nanos(age_ns.cast_unsigned());
+            let request = Prune::by(&Retention::new().max_age(age)).dry_run();
+            prune(Arc::clone(&storage), None, &request, |_| {}).unwrap()
+        };
+        let age = now - time(MESSAGES - 1);
+        let pruned = plan(age - 3_600_000_000_000);
+        assert_eq!(pruned.segments.len(), 1, "{pruned:?}");
+        assert_eq!(pruned.segments[0].newest.map(EpochNanos::get), Some(time(MESSAGES - 1)));
+        assert!(plan(age + 3_600_000_000_000).segments.is_empty());
     }
 
     #[test]
