@@ -491,11 +491,23 @@ impl Catalog {
     }
 }
 
+/// What introduces the remedy in the error for a malformed catalog.
+const REMEDY: &str = "; run `gannet journal repair --dir ";
+
 /// The error for a malformed catalog: the place, what was found, and the remedy.
 fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
     let dir = path.parent().unwrap_or(path).display();
-    let found = format!("{found}; run `gannet journal repair --dir {dir}`");
+    let found = format!("{found}{REMEDY}{dir}`");
     JournalError::Malformed { path: path.to_owned(), offset, found }
+}
+
+/// What is wrong with a catalog, without the remedy: for the repair, which is that.
+pub(super) fn fault_of(error: &JournalError) -> String {
+    if let JournalError::Unlisted { file, .. } = error {
+        return format!("it is missing, and {} is there", file.display());
+    }
+    let text = error.to_string();
+    text.split_once(REMEDY).map_or(text.as_str(), |(fault, _)| fault).to_owned()
 }
 
 /// The entries of a catalog.

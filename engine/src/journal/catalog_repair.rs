@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::memory::{FileAccess, Reserve};
 use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId};
 
-use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry, RecordingState};
+use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry, RecordingState, fault_of};
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::entry_copy::kept_entry;
@@ -71,13 +71,11 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
             for entry in catalog.entries() {
                 match entry {
                     Ok(entry) => entries.push(entry),
-                    Err(error) => fault = fault.or(Some(error.to_string())),
+                    Err(error) => fault = fault.or(Some(fault_of(&error))),
                 }
             }
         }
-        Err(error @ (JournalError::Unlisted { .. } | JournalError::Malformed { .. })) => {
-            fault = Some(error.to_string())
-        }
+        Err(error @ (JournalError::Unlisted { .. } | JournalError::Malformed { .. })) => fault = Some(fault_of(&error)),
         Err(error) => return Err(error),
     }
     let mut recordings = Vec::new();

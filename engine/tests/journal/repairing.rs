@@ -192,6 +192,7 @@ fn harmed_catalog(dir: &Path, harm: impl FnOnce(&Path)) -> Repaired {
     assert!(would.catalog.as_ref().is_some_and(|catalog| catalog.kept_in.is_none()) && !would.was_whole());
     let done = run(dir, false);
     let catalog = done.catalog.as_ref().unwrap();
+    assert!(!catalog.fault.contains("run `gannet journal repair"), "it was run: {}", catalog.fault);
     assert_eq!(catalog.recordings, would.catalog.unwrap().recordings);
     let kept = catalog.kept_in.as_ref().map(|name| std::fs::read(dir.join(name)).unwrap());
     assert_eq!(kept, found.filter(|found| !found.is_empty()), "as it was");
