@@ -19,8 +19,7 @@ pub enum DirectoryError {
     /// A driver is running in it.
     #[error(
         "an active media driver has {}: process {pid}, started {}, last heartbeat {heartbeat_age_ms} ms ago; stop it, or \
-         choose another directory with --dir; if it was killed, wait until that is longer ago than aeron.driver.timeout, or \
-         start with --delete-dir-on-start", path.display(), utc(*started)
+         choose another directory with --dir{}", path.display(), utc(*started), if_killed(*.holds_lock)
     )]
     Active {
         /// The directory.
@@ -31,6 +30,8 @@ pub enum DirectoryError {
         started: EpochMillis,
         /// The age of its heartbeat in milliseconds.
         heartbeat_age_ms: i64,
+        /// Whether it holds the lock, as only a gannet-driver does that still runs.
+        holds_lock: bool,
     },
     /// A gannet-driver has locked the directory, although its heartbeat is missing or old.
     #[error(
@@ -145,8 +146,9 @@ pub enum DirectoryError {
 
 impl DirectoryError {
     /// The error for a driver that is alive.
-    pub(super) fn active(path: &Path, driver: &ExistingDriver, heartbeat_age_ms: i64) -> Self {
-        Self::Active { path: path.to_owned(), pid: driver.pid(), started: driver.started(), heartbeat_age_ms }
+    pub(super) fn active(path: &Path, driver: &ExistingDriver, heartbeat_age_ms: i64, holds_lock: bool) -> Self {
+        let (pid, started) = (driver.pid(), driver.started());
+        Self::Active { path: path.to_owned(), pid, started, heartbeat_age_ms, holds_lock }
     }
 }
 
@@ -169,6 +171,14 @@ fn entries_in(first: &OsStr, entries: usize) -> String {
         others => format!("{others} others"),
     };
     format!("{} and {others}", first.display())
+}
+
+/// What to do about a driver whose heartbeat alone tells that it is alive.
+fn if_killed(holds_lock: bool) -> &'static str {
+    if holds_lock {
+        return "";
+    }
+    "; if it was killed, wait until that is longer ago than aeron.driver.timeout, or start with --delete-dir-on-start"
 }
 
 fn held_by(pid: Option<i64>, heartbeat_age_ms: Option<i64>) -> String {

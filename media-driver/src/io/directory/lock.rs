@@ -58,7 +58,7 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
             if let (Some(driver), Some(state)) = (&driver, state)
                 && let Some(age_ms) = age_of_active(state)
             {
-                return Err(DirectoryError::active(path, driver, age_ms));
+                return Err(DirectoryError::active(path, driver, age_ms, true));
             }
             if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
                 return Err(DirectoryError::Held {

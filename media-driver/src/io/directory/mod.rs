@@ -213,7 +213,9 @@ impl DriverDirectory {
             let mut silent_for_ms = None;
             if let Existing::Driver(driver) = &existing {
                 match watch.judge(driver.heartbeat(), now, clock.monotonic()) {
-                    DriverState::Alive { age_ms } => return Err(DirectoryError::active(&self.path, driver, age_ms)),
+                    DriverState::Alive { age_ms } => {
+                        return Err(DirectoryError::active(&self.path, driver, age_ms, false));
+                    }
                     DriverState::Ahead { .. } => {
                         pause();
                         continue;
