@@ -15,6 +15,12 @@ pub enum ChannelError {
         /// The name.
         name: String,
     },
+    /// The name in `interface` cannot be resolved. Often it is that of a device.
+    #[error("cannot resolve {name}: no address is known for it; a device is named in braces: interface={{{name}}}")]
+    UnknownInterface {
+        /// The name.
+        name: String,
+    },
     /// A multicast address has an even last byte. Even addresses are for control.
     #[error("the last byte of a multicast endpoint must be odd, since the next address is for control; it is {found}")]
     EvenMulticast {
@@ -60,7 +66,7 @@ impl ChannelError {
     /// The error code with which the driver responds.
     pub const fn error_code(&self) -> ErrorCode {
         match self {
-            Self::UnknownHost { .. } => ErrorCode::UnknownHost,
+            Self::UnknownHost { .. } | Self::UnknownInterface { .. } => ErrorCode::UnknownHost,
             Self::NotUdp | Self::NotAllowed { .. } => ErrorCode::InvalidChannel,
             Self::EvenMulticast { .. }
             | Self::NoInterface { .. }

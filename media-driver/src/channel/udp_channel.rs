@@ -247,7 +247,10 @@ fn local_interface(
             around.interfaces.iter().find(|one| one.is_up && one.name == *device && one.address.is_ipv4() == is_v4)
         }
         InterfaceName::Address(host) => {
-            let wanted = resolve_host(host, around)?;
+            let wanted = resolve_host(host, around).map_err(|error| match error {
+                ChannelError::UnknownHost { name } => ChannelError::UnknownInterface { name },
+                error => error,
+            })?;
             if wanted.is_unspecified() && !is_multicast {
                 return Ok((LocalInterface { address: wanted, index: 0 }, stated.port()));
             }
@@ -372,6 +375,9 @@ pub(super) mod tests {
         let found = error("aeron:udp?endpoint=nowhere.example:9");
         assert_eq!(found.error_code(), ErrorCode::UnknownHost);
         assert!(found.to_string().contains("nowhere.example"));
+        let device = error("aeron:udp?endpoint=localhost:9|interface=eth7");
+        assert_eq!(device.error_code(), ErrorCode::UnknownHost);
+        assert!(device.to_string().ends_with("in braces: interface={eth7}"), "{device}");
         for (text, named) in [
             ("aeron:udp?endpoint=224.20.30.40:9", "40"),
             ("aeron:udp?endpoint=localhost:9|interface=192.168.7.0/24", "192.168.7.0/24"),
