@@ -36,7 +36,7 @@
 //! | Step | File |
 //! | --- | --- |
 //! | a journal opened for writing, and the state that its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
-//! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
+//! | append | `appender`, with `append`, `claim`, `tail` and `seat`; stamps by `clock`; `durable` for the sync policy |
 //! | read | `recording` with `present`, `tailer` |
 //! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
 //! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control` with `page_guard`, `sidecar`; `preamble` and `checksum` for sidecars; `storage` for their place |

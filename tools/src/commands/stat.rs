@@ -7,7 +7,8 @@ use crate::inspect::{CounterLine, Driver};
 /// Show a driver's counters, once or repeatedly
 ///
 /// With --json, prints one object per counter, each on its line: id, type_id, label, value, and what the counter's key
-/// has of stream_id, session_id, channel and registration_id. For status counters, status says what the value means.
+/// has of registration_id, session_id, stream_id, channel, client_id, address and channel_status_id (the counter with the
+/// status of the address's channel). For status counters, status says what the value means.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -13,7 +13,9 @@ pub(super) struct Args {
     source: Source,
     /// Print one JSON object: recording_id, start_ms, stop_ms, start_position, stop_position, recorded_position, durable_position,
     /// indexed_position, initial_term_id, term_length, segment_length, mtu, session_id, stream_id, stamps, channel, source_identity,
-    /// disk_bytes, retention, held_by, pruned, roll_period_s, cycles, segments, cursors
+    /// disk_bytes, retention (max_age_ns, max_bytes, min_free_bytes), held_by (null, or cursor, position, segments), pruned
+    /// (segments, disk_bytes, last_ms), roll_period_s, and lists: cycles (number, start_ms, position, segments), segments
+    /// (file, position, indexed_position, crc32c), cursors (name, position, behind, moved_ms)
     #[arg(long)]
     json: bool,
 }

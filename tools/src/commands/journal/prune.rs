@@ -46,7 +46,9 @@ pub(super) struct Args {
     /// Also remove what named cursors have not read yet
     #[arg(long)]
     force: bool,
-    /// Print one JSON object: dry_run, start_position_before, start_position, segments, disk_bytes, held_by, rest
+    /// Print one JSON object: dry_run, start_position_before, start_position, disk_bytes, segments (a list: file, position,
+    /// disk_bytes, newest_ns, reason), held_by (null, or cursor, position, segments), rest (null, or the first segment that
+    /// is kept: file, position, newest_ns, reason)
     #[arg(long)]
     json: bool,
 }

@@ -25,7 +25,10 @@ pub(super) struct Args {
     /// the journal open, and says so
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, sidecars, reindexed
+    /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog (null, or fault, recordings, kept_in), left_by,
+    /// end_position, cut (null, or file, position, offset, fault, bytes, kept_in), reindexed, and lists: padded (position,
+    /// length), rewound (cursor, position), removed, quarantined (file, position, offset, fault, until_position, kept_in),
+    /// sidecars (file, position, offset, fault)
     #[arg(long)]
     json: bool,
 }

@@ -14,7 +14,8 @@ use crate::cli::{Outcome, Output, Progress, Unsuccessful, counted, with_separato
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Print one JSON object: messages, payload_bytes, end_position, checked_position, damaged, skipped_bytes, damages, lost
+    /// Print one JSON object: messages, payload_bytes, end_position, checked_position, damaged, skipped_bytes, damages (a list:
+    /// file, position, offset, fault), lost (null, or the same)
     #[arg(long)]
     json: bool,
 }

@@ -22,8 +22,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
     /// Print one JSON object per publication: registration_id, session_id, stream_id, channel, state (flowing, held or
-    /// not_connected), position, limit, holder (null, or an object whose kind is subscriber, receivers or sender), samples,
-    /// samples_at_limit, watched_ms, held_for_ms, not_connected_for_ms, holder_still_for_ms
+    /// not_connected), position, limit, holder, samples, samples_at_limit, watched_ms, held_for_ms,
+    /// not_connected_for_ms, holder_still_for_ms. holder is null or has kind (subscriber, receivers or sender), position and
+    /// behind; a subscriber also registration_id, client_id, client_name and counter_id, receivers also address,
+    /// receiver_id, since_ms, receivers and stops
     #[arg(long)]
     json: bool,
     /// How long to watch before saying anything
