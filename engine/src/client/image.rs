@@ -133,7 +133,9 @@ impl Image {
     /// Passes fragments from position `from` up to `bound` to `handler` without consuming them. Returns the position at
     /// which the next call may start. [`ControlledAction::Commit`] has the same effect as `Continue` here.
     ///
-    /// Only fragments at or after the image's position, and at most a term ahead, can be peeked.
+    /// Only fragments at or after the image's position, and at most a term ahead, can be peeked. `from` must be that
+    /// position, or one to which committed frames lead from there: one that an earlier call has returned, or the end of
+    /// a fragment that it has passed. From anywhere else, nothing is passed.
     pub fn peek(
         &mut self,
         from: Position,

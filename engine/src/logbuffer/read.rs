@@ -22,6 +22,8 @@ const EXPECTED_AHEAD: usize = 512;
 pub struct ImageReader {
     log: LogBuffers,
     position: OwnedWord<i64>,
+    /// Where the last peek ended. A frame begins there or will, at least until the position has passed it.
+    peeked: i64,
 }
 
 /// How a controlled poll continues after a fragment, as returned by its handler.
@@ -90,7 +92,8 @@ pub struct MalformedFrame {
 impl ImageReader {
     /// A reader of `log` at `position`, the subscriber's position counter.
     pub fn new(log: LogBuffers, position: OwnedWord<i64>) -> Self {
-        Self { log, position }
+        let peeked = position.load_relaxed();
+        Self { log, position, peeked }
     }
 
     /// Passes at most `limit` fragments to `handler`. Returns how many.
@@ -173,20 +176,24 @@ impl ImageReader {
     /// Passes the fragments from `from` to `bound` to the handler without consuming them. Returns the position at which
     /// the next peek may start. [`ControlledAction::Commit`] has the same effect as `Continue` here.
     ///
-    /// Only fragments at or after this subscriber's position, and at most a term ahead, can be peeked.
+    /// Only fragments at or after this subscriber's position, and at most a term ahead, can be peeked. `from` must be
+    /// that position, or one to which committed frames lead from there, such as the end of a fragment that was peeked.
+    /// From anywhere else, nothing is peeked.
     pub fn peek(
-        &self,
+        &mut self,
         from: Position,
         mut handler: impl FnMut(Fragment<'_>) -> ControlledAction,
         bound: Position,
     ) -> Position {
         let ahead = from.get().wrapping_sub(self.position().get());
-        if !(0..=i64::from(self.log.term_length().get())).contains(&ahead) {
+        if !(0..=i64::from(self.log.term_length().get())).contains(&ahead) || !self.leads_to(from.get()) {
             return from;
         }
-        let Some(mut scan) = Scan::new(&self.log, from.get()) else { return from };
-        let term_id = self.log.term_length().term_id(from, self.log.initial_term_id());
-        let mut done = from;
+        let Self { log, peeked, .. } = self;
+        let Some(mut scan) = Scan::new(log, from.get()) else { return from };
+        let term_id = log.term_length().term_id(from, log.initial_term_id());
+        // Moved before the handler is called, because the handler may panic.
+        *peeked = from.get();
         while scan.position() < bound.get()
             && let Some(frame) = scan.next()
         {
@@ -198,13 +205,32 @@ impl ImageReader {
             if !frame::is_padding(&frame) {
                 match handler(fragment) {
                     ControlledAction::Continue | ControlledAction::Commit => {}
-                    ControlledAction::Break => return scan.position().into(),
+                    ControlledAction::Break => {
+                        *peeked = scan.position();
+                        break;
+                    }
                     ControlledAction::Abort => break,
                 }
             }
-            done = scan.position().into();
+            *peeked = scan.position();
         }
-        done
+        Position::new(*peeked)
+    }
+
+    /// Whether committed frames lead to this position from the subscriber's, or from the end of the last peek. The bytes
+    /// elsewhere may look like a frame and be part of a message, which a publisher may be writing at this moment.
+    fn leads_to(&self, to: i64) -> bool {
+        let position = self.position().get();
+        let mut at = if (position..=to).contains(&self.peeked) { self.peeked } else { position };
+        while at < to {
+            let Some(mut scan) = Scan::new(&self.log, at) else { return false };
+            while scan.position() < to && scan.next().is_some() {}
+            if scan.position() == at {
+                return false;
+            }
+            at = scan.position();
+        }
+        at == to
     }
 
     /// Whether there is something to read: a fragment, or padding to skip. An invalid frame does not count. Otherwise a
@@ -368,6 +394,54 @@ mod tests {
         assert_eq!(peek(0, 160, ControlledAction::Continue), (vec![], 160));
         assert_eq!(peek(224, 224, ControlledAction::Continue), (vec![], 224));
         assert_eq!(peek(416, i64::MAX, ControlledAction::Continue), (vec![], 416));
+    }
+
+    /// What looks like a frame in the middle of a message is none, and its bytes may be lent to a publisher meanwhile.
+    #[test]
+    fn a_peek_starts_where_frames_lead_to() {
+        let length = i64::from(TERM_LENGTH.get());
+        let mut parameters = parameters(LogKind::Concurrent);
+        parameters.start_position = Position::new(length - 192);
+        let test = TestLog::with(&parameters);
+        test.set_limit(2 * length);
+        let appender = test.concurrent();
+        let start = length - 192;
+        let mut disguised = [0; 96];
+        disguised[..4].copy_from_slice(&64_i32.to_le_bytes());
+        disguised[4..8].copy_from_slice(&frame::DATA_UNFRAGMENTED.to_le_bytes());
+        disguised[20..24].copy_from_slice(&parameters.initial_term_id.get().to_le_bytes());
+        let mut reader = test.reader();
+        let peek = |reader: &mut ImageReader, from: i64| {
+            let mut seen = Vec::new();
+            let handler = |fragment: Fragment<'_>| {
+                seen.push(fragment.payload().len());
+                ControlledAction::Continue
+            };
+            let next = reader.peek(from.into(), handler, i64::MAX.into()).get();
+            (seen, next)
+        };
+        let mut claim = appender.try_claim(96).unwrap();
+        claim.copy_from_slice(&disguised);
+        for from in [start + 32, start + 64, start + 128] {
+            assert_eq!(peek(&mut reader, from), (vec![], from), "with the claim open");
+        }
+        claim.commit().unwrap();
+        for from in [start + 32, start + 64, start + 160] {
+            assert_eq!(peek(&mut reader, from), (vec![], from), "with the claim committed");
+        }
+        assert_eq!(peek(&mut reader, start + 128), (vec![], start + 128));
+        appender.offer(&[1; 32]).unwrap();
+        while appender.offer(&[2; 16]).is_err() {}
+        // From a place that no peek has returned, over the end of the term, and from where the last one ended.
+        assert_eq!(peek(&mut test.reader(), length + 64), (vec![], length + 64));
+        assert_eq!(peek(&mut test.reader(), length), (vec![16], length + 64));
+        assert_eq!(peek(&mut reader, start + 128), (vec![32], length));
+        assert_eq!(peek(&mut reader, length), (vec![16], length + 64));
+        assert_eq!(peek(&mut reader, start), (vec![96, 32], length), "what lies before can be peeked again");
+        // What the position has passed since is of no help.
+        reader.poll(|_| (), 1);
+        assert_eq!(peek(&mut reader, length), (vec![16], length + 64));
+        assert_eq!(peek(&mut reader, start), (vec![], start), "it is consumed");
     }
 
     /// Padding is neither counted nor shown, and belongs to what is aborted behind it no more than to what was read before.
