@@ -7,7 +7,7 @@ use super::error::{AddError, Request};
 use crate::broadcast::Receiver;
 use crate::command::Command;
 use crate::counters::{CountersReader, SystemCounter, type_id};
-use crate::memory::{AtomicBuffer, OwnedWord};
+use crate::memory::{AtomicBuffer, OwnedWord, RawAccess};
 use crate::ringbuffer::{ManyToOneRingBuffer, RingWriteError};
 use crate::time::EpochMillis;
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId};
@@ -91,7 +91,7 @@ impl DriverLink {
     /// The client's heartbeat counter, if the driver has allocated it.
     pub(super) fn find_own_heartbeat(&self) -> Option<(CounterId, OwnedWord<i64>)> {
         let id = self.counters.find(type_id::CLIENT_HEARTBEAT, RegistrationId::new(self.client_id.get()))?;
-        self.is_own_heartbeat(id).then_some((id, self.counters.own_value(id)?))
+        self.is_own_heartbeat(id).then_some((id, self.counters.own_value(id, RawAccess::ENGINE)?))
     }
 
     /// Whether the counter is still this client's heartbeat. The client id is its key and its registration id (trap

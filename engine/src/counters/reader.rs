@@ -5,7 +5,9 @@ use super::layout::{
     COPIED_KEY_LENGTH, CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED, STATE_UNUSED,
 };
 use super::{CounterKey, CounterLabel};
-use crate::memory::{AtomicBuffer, OwnedWord};
+use crate::memory::AtomicBuffer;
+#[cfg(not(engine_loom))]
+use crate::memory::{OwnedWord, RawAccess};
 use crate::sync::{Ordering, fence};
 use crate::types::{ClientId, CounterId, RegistrationId};
 
@@ -125,14 +127,26 @@ impl CountersReader {
         Some(self.buffers.values().word(self.buffers.place(id)?.value()).load_acquire())
     }
 
-    /// The counter's value as a word that keeps the memory alive, for handles that access it often.
-    pub fn own_value(&self, id: CounterId) -> Option<OwnedWord<i64>> {
+    /// The counter's value as a word that keeps the memory alive, for handles that access it often. Such a word can also
+    /// be stored to, and the positions and limits of logs are counters: they keep publishers away from what readers
+    /// still look at.
+    ///
+    /// ```compile_fail,E0061
+    /// # use gannet::{Client, ExclusivePublication};
+    /// # fn overrun(client: &Client, publication: &ExclusivePublication) {
+    /// let limit = client.counters().own_value(publication.position_limit_id()).expect("its counter");
+    /// limit.store_release(i64::MAX);
+    /// # }
+    /// ```
+    #[cfg(not(engine_loom))]
+    pub fn own_value(&self, id: CounterId, _: RawAccess) -> Option<OwnedWord<i64>> {
         Some(self.buffers.values().own(self.buffers.place(id)?.value()))
     }
 
     /// The counter's registration id as a word that keeps the memory alive. With it a handle detects that its counter
     /// was taken away. It is on the same cache line as the value.
-    pub fn own_registration_id(&self, id: CounterId) -> Option<OwnedWord<i64>> {
+    #[cfg(all(feature = "client", not(engine_loom)))]
+    pub(crate) fn own_registration_id(&self, id: CounterId) -> Option<OwnedWord<i64>> {
         Some(self.buffers.values().own(self.buffers.place(id)?.registration_id()))
     }
 

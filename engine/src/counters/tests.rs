@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::memory::AtomicBuffer;
+use crate::memory::{AtomicBuffer, RawAccess};
 use crate::time::EpochMillis;
 use crate::types::{ClientId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
@@ -445,7 +445,7 @@ proptest! {
                     label.truncate(380);
                 },
                 Step::Store { pick, value } => if let Some(id) = picked(pick) {
-                    f.reader.own_value(CounterId::new(id)).unwrap().store_release(value);
+                    f.reader.own_value(CounterId::new(id), RawAccess::ENGINE).unwrap().store_release(value);
                     model.get_mut(&id).unwrap().2 = value;
                 },
                 Step::Pass { millis } => now += millis,
@@ -488,7 +488,7 @@ proptest! {
         for id in [-1, 0, 3, 4, i32::MIN, i32::MAX].map(CounterId::new) {
             f.reader.get(id);
             f.reader.append_label(id, "text");
-            prop_assert_eq!(f.reader.own_value(id).is_some(), (0..4).contains(&id.get()));
+            prop_assert_eq!(f.reader.own_value(id, RawAccess::ENGINE).is_some(), (0..4).contains(&id.get()));
         }
         for id in ids {
             prop_assert!(f.manager.append_label(id, "more"));

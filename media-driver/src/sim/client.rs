@@ -11,6 +11,7 @@ use gannet::ringbuffer::ManyToOneRingBuffer;
 use gannet::types::{ClientId, CorrelationId, Position, RegistrationId, SessionId, StreamId};
 
 use super::SimDriver;
+use crate::raw_access::RAW;
 
 /// The interval of keepalives in nanoseconds.
 const KEEPALIVE_NS: i64 = 1_000_000_000;
@@ -231,7 +232,7 @@ impl SimClient {
                 if is_own(ready.correlation_id.registration()) =>
             {
                 let log = driver.log(&ready.log_file.to_string()).expect("the log that is announced");
-                let limit = driver.counters().own_value(ready.limit_id).expect("the limit that is announced");
+                let limit = driver.counters().own_value(ready.limit_id, RAW).expect("the limit that is announced");
                 let appender = if matches!(event, Event::PublicationReady(_)) {
                     SimAppender::Concurrent(ConcurrentAppender::new(log, limit).expect("nobody has it for itself"))
                 } else {
@@ -249,7 +250,7 @@ impl SimClient {
             }
             Event::AvailableImage(image) if is_own(image.subscription_registration_id) => {
                 let log = driver.log(&image.log_file.to_string()).expect("the log that is announced");
-                let position = driver.counters().own_value(image.subscriber_position_id);
+                let position = driver.counters().own_value(image.subscriber_position_id, RAW);
                 images.push(SimImage {
                     correlation_id: image.image_correlation_id,
                     subscription: image.subscription_registration_id,

@@ -333,7 +333,7 @@ impl Driver {
     }
 
     pub(crate) fn word(&self, id: CounterId) -> OwnedWord<i64> {
-        self.counters.own_value(id).expect("an allocated counter")
+        self.counters.own_value(id, RAW).expect("an allocated counter")
     }
 
     pub(crate) fn system(&self, counter: SystemCounter) -> i64 {

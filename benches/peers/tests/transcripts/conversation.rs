@@ -373,7 +373,7 @@ impl Conversation {
 
     pub(crate) fn appender(&self, publication: &Publication) -> ConcurrentAppender {
         let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite, RAW);
-        let limit = still(self.counters.own_value(publication.limit), "a limit");
+        let limit = still(self.counters.own_value(publication.limit, RAW), "a limit");
         ConcurrentAppender::new(&still(log.ok(), "a log"), limit).expect("an appender")
     }
 
@@ -398,7 +398,7 @@ impl Conversation {
     /// Reads at most `limit` fragments and records the position.
     pub(crate) fn poll(&mut self, image: &Image, limit: usize) {
         let log = still(LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite, RAW).ok(), "a log");
-        let position = still(self.counters.own_value(image.position), "a position");
+        let position = still(self.counters.own_value(image.position, RAW), "a position");
         let mut reader = ImageReader::new(log, position);
         let read = reader.poll(|_| {}, limit);
         self.write([format!("# read {read} up to {}", reader.position())]);
@@ -407,7 +407,7 @@ impl Conversation {
     /// Stores the client's heartbeat, as clients do.
     pub(crate) fn beat(&mut self, client: ClientId) {
         let heartbeat = self.counters.find(11, RegistrationId::new(client.get()));
-        let heartbeat = still(heartbeat.and_then(|id| self.counters.own_value(id)), "a heartbeat");
+        let heartbeat = still(heartbeat.and_then(|id| self.counters.own_value(id, RAW)), "a heartbeat");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
         heartbeat.store_release(now.as_millis() as i64);
     }

@@ -22,6 +22,7 @@ use crate::client::notice::Notice;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
 use crate::counters::{CounterState, StreamKey, type_id};
 use crate::logbuffer::Bell;
+use crate::memory::RawAccess;
 use crate::time::MonotonicNanos;
 use crate::types::{CounterId, RegistrationId, SessionId};
 
@@ -131,7 +132,7 @@ impl Conductor {
             .logs
             .acquire(event.registration_id.get(), path_of(event.log_file))
             .map_err(|source| AddError::Log { request: request.clone(), source })?;
-        let Some(limit) = self.link.counters.own_value(event.limit_id) else {
+        let Some(limit) = self.link.counters.own_value(event.limit_id, RawAccess::ENGINE) else {
             return Err(AddError::NoSuchCounter { request, counter_id: event.limit_id });
         };
         let ids = PublicationIds {
@@ -200,7 +201,7 @@ impl Conductor {
         if shared.has_image(image_id) {
             return;
         }
-        let Some(position) = self.link.counters.own_value(event.subscriber_position_id) else {
+        let Some(position) = self.link.counters.own_value(event.subscriber_position_id, RawAccess::ENGINE) else {
             let (request, counter_id) = (self.describe(key), event.subscriber_position_id);
             self.report(ClientError::ImagePosition { request, counter_id });
             return;
@@ -311,7 +312,7 @@ impl Conductor {
             _ => return,
         };
         let counters = &self.link.counters;
-        let words = counters.own_value(counter_id).zip(counters.own_registration_id(counter_id));
+        let words = counters.own_value(counter_id, RawAccess::ENGINE).zip(counters.own_registration_id(counter_id));
         let Some((value, owner)) = words else {
             let error = AddError::NoSuchCounter { request: self.describe(key), counter_id };
             self.undo(registration_id, self.resources[&key].wanted.undo());

@@ -15,6 +15,7 @@ use crate::command::{
 };
 use crate::counters::CounterSpec;
 use crate::logbuffer::{ControlledAction, Fragment, OfferError};
+use crate::memory::RawAccess;
 use crate::time::EpochMillis;
 use crate::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
@@ -623,7 +624,7 @@ fn trap_72_a_closed_client_does_not_beat() {
     let counter = rig.driver().heartbeat_counter_of(client_id).unwrap();
     rig.core.close();
     let reader = rig.driver().reader();
-    let word = reader.own_value(counter).unwrap();
+    let word = reader.own_value(counter, RawAccess::ENGINE).unwrap();
     word.store_release(0);
     for _ in 0..100 {
         rig.stop_for(Duration::from_millis(100));
