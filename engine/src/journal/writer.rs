@@ -16,6 +16,7 @@ use super::error::{Damage, Fault, JournalError};
 use super::locks::{appender_lock_name, makers_lock_name};
 use super::making::{find_segment, making_name};
 use super::mark::Mark;
+use super::seat::Seats;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::storage::{Lock, Share, Storage, Stored};
 use super::tail::{Gap, Slots};
@@ -41,6 +42,8 @@ pub(crate) struct Writer {
     pub(crate) identity: Identity,
     pub(crate) control: Control,
     slots: Slots,
+    /// The seats of the appenders that share this state.
+    pub(crate) seats: Seats,
     pool: Mutex<Pool>,
     /// Held while a segment is created. Otherwise a second maker of this process would remove the first one's file.
     making: Mutex<()>,
@@ -88,6 +91,7 @@ impl Writer {
             identity,
             control,
             slots,
+            seats: Seats::default(),
             pool: Mutex::default(),
             making: Mutex::default(),
             syncing: Mutex::default(),
@@ -409,6 +413,9 @@ impl Writer {
 
     /// Whether the owner of an appender's slot is alive.
     pub(crate) fn is_alive(&self, slot: usize) -> bool {
+        if self.seats.has(slot) {
+            return true;
+        }
         // If that cannot be determined, the owner counts as alive, so nothing is taken from it.
         let lock = self.storage.try_lock(&appender_lock_name(self.descriptor.recording_id, slot), Share::Exclusive);
         !matches!(lock, Ok(Some(_)))

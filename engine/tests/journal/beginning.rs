@@ -10,7 +10,8 @@ use gannet::journal::{
 use gannet::memory::{FileAccess, Reserve};
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, journal, message, read, small};
+use crate::support::{all, journal, message, read, small};
+use crate::watched::Watched;
 
 /// The files of a directory, without lock files and the mark, which any reader may write.
 fn files(dir: &std::path::Path) -> Vec<(String, Vec<u8>)> {

@@ -8,7 +8,8 @@ use gannet::memory::FileAccess;
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, eventually, message, read, rest, settled, small};
+use crate::support::{eventually, message, read, rest, settled, small};
+use crate::watched::Watched;
 
 /// The control page, and the offsets of its words.
 const CONTROL: &str = "0.control";

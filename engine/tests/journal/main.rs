@@ -34,3 +34,4 @@ mod skip;
 mod streams;
 mod support;
 mod typed;
+mod watched;

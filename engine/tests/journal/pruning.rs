@@ -13,7 +13,8 @@ use gannet::time::{EpochNanos, SystemClock};
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, eventually, journal, message, read, rest, settled, small};
+use crate::support::{all, eventually, journal, message, read, rest, settled, small};
+use crate::watched::Watched;
 
 const SEGMENT: i64 = 256 << 10;
 

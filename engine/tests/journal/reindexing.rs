@@ -7,7 +7,8 @@ use gannet::journal::storage::{Crash, MemoryStorage, Share, Storage};
 use gannet::journal::{Fault, Journal, Recording, Start, reindex};
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, copy_files, eventually, journal, message, read, small};
+use crate::support::{all, copy_files, eventually, journal, message, read, small};
+use crate::watched::Watched;
 
 const SEGMENT: i64 = 256 << 10;
 

@@ -13,7 +13,8 @@ use gannet::memory::FileAccess;
 use gannet::types::{Mtu, Position, RecordingId};
 
 use crate::raw_access::RAW;
-use crate::support::{Watched, all, eventually, journal, message, read, rest, settled, small};
+use crate::support::{all, eventually, journal, message, read, rest, settled, small};
+use crate::watched::Watched;
 
 const TOTAL: u64 = 6_000;
 

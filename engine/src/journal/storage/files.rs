@@ -63,7 +63,9 @@ fn stored(file: MappedFile) -> Stored {
     Stored { view: Region::mapped(file.guarded()).view(), syncs: None }
 }
 
-impl Storage for Directory {
+// SAFETY: each file is mapped anew each time. A lock is that of a file that was opened for it alone, which excludes other
+// threads as it does other processes.
+unsafe impl Storage for Directory {
     fn path(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }

@@ -210,7 +210,8 @@ fn after_crash(name: &str, file: &MemoryFile, choose: &mut impl FnMut(&str, usiz
     bytes
 }
 
-impl Storage for MemoryStorage {
+// SAFETY: memory is shared, which is why a storage is only made with a promise. Each lock is in a list until it is dropped.
+unsafe impl Storage for MemoryStorage {
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from("memory").join(name)
     }

@@ -1,5 +1,6 @@
 //! The storage of a journal's files: a directory, or the memory of a simulation that can lose unsynced data. Everything
 //! that the journal asks of an operating system goes through here; nothing here knows the content of the files.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: promises what journals rely on when they lend the bytes of files")]
 
 mod files;
 mod memory;
@@ -16,7 +17,45 @@ use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
 use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
-pub trait Storage: fmt::Debug + Send + Sync {
+///
+/// ```compile_fail,E0200
+/// use std::{io, path::PathBuf, sync::Arc};
+/// use gannet::journal::{JournalError, storage::{Lock, Share, Storage, Stored}};
+/// use gannet::memory::{FileAccess, Reserve};
+///
+/// /// Its locks keep nobody out.
+/// #[derive(Debug)]
+/// struct Careless(Arc<dyn Storage>);
+///
+/// impl Storage for Careless {
+///     fn path(&self, name: &str) -> PathBuf { self.0.path(name) }
+///     fn names(&self) -> Result<Vec<String>, JournalError> { self.0.names() }
+///     fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError> {
+///         self.0.create(name, length, reserve)
+///     }
+///     fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
+///         self.0.open(name, least, access)
+///     }
+///     fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> { self.0.publish(from, to) }
+///     fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError> { self.0.rename(from, to) }
+///     fn remove(&self, name: &str) -> Result<bool, JournalError> { self.0.remove(name) }
+///     fn sync_names(&self) -> Result<(), JournalError> { self.0.sync_names() }
+///     fn try_lock(&self, _: &str, _: Share) -> Result<Option<Lock>, JournalError> { Ok(Some(Lock::new(()))) }
+///     fn boot_id(&self) -> [i64; 2] { self.0.boot_id() }
+/// }
+/// ```
+///
+/// # Safety
+///
+/// Journals copy and lend the bytes of files. What keeps two threads of a process from the same bytes is that they have
+/// separate mappings, or that they hold locks. So an implementation must promise:
+///
+/// - Each [`Stored`] that [`Self::create`] or [`Self::open`] returns is a mapping of its own, whose clones it keeps from
+///   others. It is better to pass on what another storage has returned. Only a storage that
+///   [`RawAccess`](crate::memory::RawAccess) was needed for may share memory between those who open a file.
+/// - [`Self::try_lock`] returns a lock only if no holder has one of that name, unless all of them share it. Whoever
+///   removes the files of locks does not count.
+pub unsafe trait Storage: fmt::Debug + Send + Sync {
     /// The path of a file, for messages. The path of the directory if the name is empty.
     fn path(&self, name: &str) -> PathBuf;
 

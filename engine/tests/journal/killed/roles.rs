@@ -14,7 +14,8 @@ use gannet::journal::{Journal, JournalError, Prune, Record, Recording, Retention
 use gannet::types::Position;
 
 use super::process::sleep;
-use crate::support::{Hear, Watched, message, read};
+use crate::support::{message, read};
+use crate::watched::{Hear, Watched};
 
 /// The child's directory, its role, its number, and where it stops.
 pub(super) const DIR: &str = "GANNET_TEST_JOURNAL_DIR";
