@@ -51,6 +51,8 @@ impl Usage {
             ("rcv-wnd", params.rcv_wnd.is_some()),
             ("so-rcvbuf", params.so_rcvbuf.is_some()),
             ("so-sndbuf", params.so_sndbuf.is_some()),
+            // The publication's or subscription's is that of all destinations.
+            ("so-tos", params.so_tos.is_some()),
             ("response-correlation-id", params.response_correlation_id.is_some()),
             ("control-mode=response", params.control_mode == Some(ControlMode::Response)),
         ];
@@ -132,6 +134,7 @@ mod tests {
             "rcv-wnd=64k",
             "so-rcvbuf=64k",
             "so-sndbuf=64k",
+            "so-tos=184",
             "response-correlation-id=5",
             "control-mode=response",
         ] {

@@ -7,7 +7,7 @@ use crate::mailbox::EndpointId;
 
 /// Why the sockets of an endpoint could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {attempt} {address}: {source}{}", remedy(attempt, source))]
+#[error("cannot {attempt} {address}: {source}{}", remedy(attempt, address, source))]
 pub struct OpenError {
     /// What was attempted.
     pub attempt: &'static str,
@@ -17,12 +17,23 @@ pub struct OpenError {
     pub source: io::Error,
 }
 
-fn remedy(attempt: &str, source: &io::Error) -> &'static str {
+fn remedy(attempt: &str, address: &SocketAddr, source: &io::Error) -> &'static str {
+    let is_of_a_link = matches!(address, SocketAddr::V6(address) if address.ip().is_unicast_link_local());
+    match (attempt, source.raw_os_error()) {
+        ("connect to", Some(libc::EAFNOSUPPORT)) => {
+            return "; its socket has an address of the other family: state all addresses as IPv4, or all as IPv6";
+        }
+        (_, Some(libc::EINVAL)) if is_of_a_link => {
+            return "; an address of a link needs its scope, which channels do not keep: use another address of that host";
+        }
+        _ => {}
+    }
     match (attempt, source.kind()) {
         (_, io::ErrorKind::AddrInUse) => {
             "; another socket has this port: choose another one, or 0 to have one chosen, and see `ss -lunp` for whose it is"
         }
         (_, io::ErrorKind::AddrNotAvailable) => "; no interface of this machine has this address: see `ip address`",
+        ("connect to", io::ErrorKind::PermissionDenied) => "; is it a broadcast address? Use a multicast group",
         (_, io::ErrorKind::PermissionDenied) => "; ports below 1024 need a capability, CAP_NET_BIND_SERVICE",
         ("join", _) => "; is the interface up, and can it do multicast? See `ip link`",
         _ => "",

@@ -216,6 +216,23 @@ mod tests {
         // An address of the range that is kept for documentation.
         let error = open(&EndpointSpec::unicast(SocketAddr::from(([198, 51, 100, 7], 0)))).unwrap_err();
         assert!(error.to_string().contains("no interface of this machine"), "{error}");
+        for (connect, reason) in [
+            ("255.255.255.255:9", "Permission denied (os error 13); is it a broadcast address?"),
+            ("[::1]:9", "its socket has an address of the other family"),
+        ] {
+            let connect = Some(connect.parse().unwrap());
+            let error = open(&EndpointSpec { connect, ..EndpointSpec::unicast(loopback(0)) }).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_link_is_explained() {
+        if open(&EndpointSpec::unicast((Ipv6Addr::LOCALHOST, 0).into())).is_err() {
+            return skip::report("an_address_of_a_link_is_explained", "the loopback interface has no IPv6");
+        }
+        let error = open(&EndpointSpec::unicast("[fe80::1]:0".parse().unwrap())).unwrap_err().to_string();
+        assert!(error.contains("an address of a link needs its scope"), "{error}");
     }
 
     #[test]
