@@ -31,6 +31,15 @@ pub const SIZE_FORM: &str = "a size below 2^63: a whole number of bytes, optiona
 /// [`QuantityError`] unless the text consists of digits and at most one of the suffixes `ns`, `us`, `ms` and `s`, in
 /// upper or lower case.
 pub fn parse_duration_ns(text: &str) -> Result<i64, QuantityError> {
+    checked_duration_ns(text).map(|duration_ns| duration_ns.unwrap_or(i64::MAX))
+}
+
+/// As [`parse_duration_ns`]. `None` for a longer duration than fits.
+///
+/// # Errors
+///
+/// As [`parse_duration_ns`].
+pub fn checked_duration_ns(text: &str) -> Result<Option<i64>, QuantityError> {
     let error = || QuantityError { found: text.to_owned(), expected: DURATION_FORM };
     let (digits, suffix) = split(text).ok_or_else(error)?;
     let nanos_per_unit = match suffix.to_ascii_lowercase().as_str() {
@@ -41,8 +50,7 @@ pub fn parse_duration_ns(text: &str) -> Result<i64, QuantityError> {
         _ => return Err(error()),
     };
     // `split` left only digits, so a number that cannot be parsed is too large.
-    let units = digits.parse::<i64>().unwrap_or(i64::MAX);
-    Ok(units.saturating_mul(nanos_per_unit))
+    Ok(digits.parse::<i64>().ok().and_then(|units| units.checked_mul(nanos_per_unit)))
 }
 
 /// Parses a size in bytes.
@@ -116,6 +124,10 @@ mod tests {
             ("99999999999999999999999999", i64::MAX),
         ] {
             assert_eq!(parse_duration_ns(text), Ok(expected), "{text}");
+        }
+        assert_eq!(checked_duration_ns("9223372036854775807"), Ok(Some(i64::MAX)));
+        for text in ["9223372036854775808", "9223372037s", "99999999999999999999999999"] {
+            assert_eq!(checked_duration_ns(text), Ok(None), "{text}");
         }
         for text in ["", "s", "-1s", "+1s", "1.5s", " 1s", "1 s", "1m", "1u", "1sec", "1h", "0x10", "١s"] {
             assert!(parse_duration_ns(text).is_err(), "{text}");

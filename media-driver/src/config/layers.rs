@@ -312,9 +312,8 @@ fn apply(config: &mut DriverConfig, sources: &mut [Source], setting: &Setting, e
         Err(Refusal::Form) => {
             errors.push(ConfigError::Unreadable { stated: setting.stated(), expected: property.form.to_string() })
         }
-        Err(Refusal::Limits) => {
-            let allowed = property.allowed();
-            let allowed = if allowed.is_empty() { property.form.to_string() } else { allowed };
+        Err(refusal @ (Refusal::Limits | Refusal::TooGreat)) => {
+            let allowed = property.allowed_instead(refusal);
             errors.push(ConfigError::OutOfRange { stated: setting.stated(), allowed });
         }
     }
@@ -518,8 +517,20 @@ mod tests {
         );
         let error = error_of(|layers| layers.define("aeron.mtu.length=1.5k"));
         assert!(error.contains("not understood; expected a whole number of bytes, or one with suffix"), "{error}");
-        let error = error_of(|layers| layers.define("aeron.receiver.group.tag=9223372036854775808"));
-        assert!(error.contains("out of range; allowed is at least -9223372036854775808"), "{error}");
+        for (definition, allowed) in [
+            ("aeron.receiver.group.tag=9223372036854775808", "at most 9223372036854775807"),
+            ("aeron.receiver.group.tag=-9223372036854775809", "at least -9223372036854775808"),
+            ("aeron.nak.unicast.retry.delay.ratio=18446744073709551616", "at most 9223372036854775807"),
+            ("gannet.loss.seed=18446744073709551616", "at most 18446744073709551615"),
+            ("aeron.low.file.store.warning.threshold=8589934592g", "at most 9223372036854775807"),
+            ("aeron.counters.buffer.length=99999999999999999999g", "1m to 500m, a multiple of 128"),
+            ("aeron.image.liveness.timeout=9223372037s", "at most 9223372036854775807ns"),
+            ("aeron.image.liveness.timeout=-1s", "at least 1us"),
+            ("aeron.driver.timeout=99999999999999999999999", "at most 9223372036854775807ns"),
+        ] {
+            let error = error_of(|layers| layers.define(definition));
+            assert!(error.ends_with(&format!("out of range; allowed is {allowed}")), "{error}");
+        }
         let error = error_of(|layers| layers.define("aeron.threading.mode=MANY"));
         assert!(error.contains("expected one of DEDICATED, SHARED_NETWORK, SHARED, INVOKER"), "{error}");
     }

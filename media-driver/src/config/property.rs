@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use gannet::quantity::{parse_duration_ns, parse_size};
+use gannet::quantity::checked_duration_ns;
 
 use super::DriverConfig;
 use super::value::{Form, Value};
@@ -74,6 +74,8 @@ pub(super) enum Refusal {
     Form,
     /// It is outside the limits.
     Limits,
+    /// It is greater than the limits, or than can be counted.
+    TooGreat,
 }
 
 impl Limits {
@@ -85,14 +87,14 @@ impl Limits {
         Self { min, max, rule: Rule::Any }
     }
 
-    /// At least `min`.
-    pub const fn at_least(min: i128) -> Self {
-        Self { min, max: i128::MAX, rule: Rule::Any }
-    }
-
     /// Adds a rule.
     pub const fn and(self, rule: Rule) -> Self {
         Self { rule, ..self }
+    }
+
+    /// Whether the maximum is that of the type, and no smaller one.
+    const fn max_is_of_type(self) -> bool {
+        self.max >= i64::MAX as i128
     }
 
     fn allow(self, value: i128) -> bool {
@@ -130,7 +132,7 @@ impl Property {
     pub fn allowed(&self) -> String {
         let Limits { min, max, rule } = self.limits;
         // A limit of the type itself is not worth showing.
-        let mut words = match (min == i128::MIN, max >= i128::from(i64::MAX)) {
+        let mut words = match (min == i128::MIN, self.limits.max_is_of_type()) {
             (true, true) => String::new(),
             (false, true) => format!("at least {}", self.form.show_limit(min)),
             (true, false) => format!("at most {}", self.form.show_limit(max)),
@@ -146,6 +148,15 @@ impl Property {
             words.push_str(", ");
         }
         words + &rule
+    }
+
+    /// The allowed values in words, for whoever stated another one.
+    pub(super) fn allowed_instead(&self, refusal: Refusal) -> String {
+        let Limits { max, .. } = self.limits;
+        if refusal == Refusal::TooGreat && self.limits.max_is_of_type() && max < i128::MAX {
+            return format!("at most {}", self.form.show_limit(max));
+        }
+        Some(self.allowed()).filter(|allowed| !allowed.is_empty()).unwrap_or_else(|| self.form.to_string())
     }
 }
 
@@ -168,21 +179,32 @@ fn fold(byte: u8) -> u8 {
 /// Parses `text` and stores the value in `field`, if it is valid and within the limits.
 pub(super) fn set_field<T: Value>(field: &mut T, text: &str, limits: Limits) -> Result<(), Refusal> {
     let text = text.trim();
-    let Some(value) = T::parse(text) else {
-        // A type may have limits of its own. They count as a range, not as a form.
-        let number = match T::FORM {
-            Form::Size => parse_size(text).map(i128::from).ok().or_else(|| text.parse().ok()),
-            Form::Number | Form::Cpu | Form::Milliseconds => text.parse::<i128>().ok(),
-            Form::Duration => parse_duration_ns(text).map(i128::from).ok().or_else(|| text.parse().ok()),
-            _ => None,
-        };
-        return Err(if number.is_some() { Refusal::Limits } else { Refusal::Form });
-    };
-    if value.magnitude().is_some_and(|magnitude| !limits.allow(magnitude)) {
-        return Err(Refusal::Limits);
+    // A type may have limits of its own. They count as a range, not as a form.
+    let value = T::parse(text).ok_or_else(|| beyond_type(T::FORM, text))?;
+    match value.magnitude() {
+        Some(magnitude) if magnitude > limits.max => return Err(Refusal::TooGreat),
+        Some(magnitude) if !limits.allow(magnitude) => return Err(Refusal::Limits),
+        _ => {}
     }
     *field = value;
     Ok(())
+}
+
+/// Why a type does not take a text.
+fn beyond_type(form: Form, text: &str) -> Refusal {
+    let (sign, magnitude) = text.split_at(text.len() - text.trim_start_matches('-').len());
+    let is_whole = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = match form {
+        Form::Number | Form::Cpu | Form::Milliseconds => is_whole(magnitude),
+        Form::Size => is_whole(magnitude.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']).unwrap_or(magnitude)),
+        Form::Duration => checked_duration_ns(magnitude).is_ok(),
+        _ => false,
+    };
+    match sign {
+        "" if is_number => Refusal::TooGreat,
+        "-" if is_number => Refusal::Limits,
+        _ => Refusal::Form,
+    }
 }
 
 #[cfg(test)]
@@ -206,7 +228,8 @@ mod tests {
         let mut field = 0_u32;
         assert_eq!(set_field(&mut field, " 16 ", Limits::between(1, 256)), Ok(()));
         assert_eq!(field, 16);
-        assert_eq!(set_field(&mut field, "257", Limits::between(1, 256)), Err(Refusal::Limits));
+        assert_eq!(set_field(&mut field, "257", Limits::between(1, 256)), Err(Refusal::TooGreat));
+        assert_eq!(set_field(&mut field, "99999999999", Limits::between(1, 256)), Err(Refusal::TooGreat));
         assert_eq!(set_field(&mut field, "-1", Limits::between(1, 256)), Err(Refusal::Limits));
         assert_eq!(set_field(&mut field, "many", Limits::between(1, 256)), Err(Refusal::Form));
         assert_eq!(field, 16, "what is refused changes nothing");

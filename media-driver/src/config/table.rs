@@ -355,7 +355,7 @@ settings! {
         max_delay: Duration = "1ms", "gannet.loss.max.delay" / "GANNET_LOSS_MAX_DELAY",
             in Limits::between(0, 4_000 * MILLISECOND);
         /// The seed of the random choices, so that a run can be repeated.
-        seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED", in Limits::at_least(0);
+        seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED", in Limits::between(0, u64::MAX as i128);
     }
 
     /// Sockets, and how much of them one duty cycle handles.

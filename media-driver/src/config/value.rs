@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gannet::quantity::{format_duration_ns, format_size, parse_duration_ns, parse_size};
+use gannet::quantity::{checked_duration_ns, format_duration_ns, format_size, parse_size};
 use gannet::types::{Mtu, SessionId, TermLength};
 
 /// The form of a setting's text, for errors and the reference page.
@@ -17,7 +17,7 @@ pub enum Form {
     Size,
     /// Nanoseconds, or a whole number with suffix `s`, `ms`, `us` or `ns`.
     Duration,
-    /// Milliseconds, or a whole number with suffix `s`, `ms`, `us` or `ns`.
+    /// Milliseconds, also with suffix `s`, `ms`, `us` or `ns`.
     Milliseconds,
     /// A whole number.
     Number,
@@ -50,7 +50,9 @@ impl fmt::Display for Form {
             Self::Flag => f.write_str("true, on, 1 or false, off, 0"),
             Self::Size => f.write_str("a whole number of bytes, or one with suffix k, m or g"),
             Self::Duration => f.write_str("a whole number of nanoseconds, or one with suffix s, ms, us or ns"),
-            Self::Milliseconds => f.write_str("a whole number of milliseconds, or one with suffix s, ms, us or ns"),
+            Self::Milliseconds => {
+                f.write_str("a whole number of milliseconds, which may have a suffix s, ms, us or ns")
+            }
             Self::Number => f.write_str("a whole number"),
             Self::Text => f.write_str("text"),
             Self::Path => f.write_str("a path"),
@@ -221,7 +223,7 @@ impl Value for Duration {
     const FORM: Form = Form::Duration;
 
     fn parse(text: &str) -> Option<Self> {
-        parse_duration_ns(text).ok().map(|ns| Self::from_nanos(ns.unsigned_abs()))
+        checked_duration_ns(text).ok()?.map(|ns| Self::from_nanos(ns.unsigned_abs()))
     }
 
     fn show(&self) -> String {
