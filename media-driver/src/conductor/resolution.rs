@@ -143,8 +143,8 @@ impl Core {
             self.network.look_up(Request::ResolveHost(ResolveHost { index, host }));
         }
         let sent = gossip.poll_transmit(now, endpoint, batch);
-        if let Some(full) = gossip.take_full(now) {
-            self.report(&format!("(11) {full}"));
+        if let Some(trouble) = gossip.take_trouble(now) {
+            self.report(&format!("(11) {trouble}"));
         }
         sent
     }

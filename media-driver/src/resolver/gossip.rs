@@ -22,8 +22,8 @@ use super::round::Round;
 use crate::mailbox::{EndpointId, TransmitBatch};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// The minimum interval between two reports of a full table, in nanoseconds.
-const FULL_INTERVAL_NS: i64 = 1_000_000_000;
+/// The minimum interval between two reports of trouble, in nanoseconds.
+const TROUBLE_INTERVAL_NS: i64 = 1_000_000_000;
 /// The part of the timeout by which names are passed on as older than they are. A datagram takes time to arrive, so each
 /// driver on the way would make a name younger by that time, and many drivers together would never forget it.
 const TRANSIT_PART: i64 = 100;
@@ -46,8 +46,8 @@ pub struct Gossip {
     next_bootstrap: MonotonicNanos,
     own: Round<OwnName>,
     others: Round<Vec<KnownName>>,
-    /// A table that was full since the last report, and when it may be reported again.
-    full: Option<Full>,
+    /// What went wrong since the last report, and when something may be reported again.
+    trouble: Option<Trouble>,
     next_told: MonotonicNanos,
 }
 
@@ -67,15 +67,18 @@ pub enum Heard {
     Invalid,
 }
 
-/// A full table.
+/// Why a driver does not hear of others, or others of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
-    /// The table of names.
+pub enum Trouble {
+    /// The table of names is full.
     #[error("more names of drivers are told than are remembered; if they are wanted, see gannet.max.resolver.names")]
     Names,
-    /// The table of neighbors.
+    /// The table of neighbors is full.
     #[error("more drivers gossip than are told names; if they are wanted, see gannet.max.resolver.neighbors")]
     Neighbors,
+    /// Another driver has the same name.
+    #[error("another driver tells the name of this one as its own; give each its own aeron.driver.resolver.name")]
+    Namesake,
 }
 
 impl Gossip {
@@ -91,7 +94,7 @@ impl Gossip {
             next_bootstrap: start,
             own: Round::default(),
             others: Round::default(),
-            full: None,
+            trouble: None,
             next_told: start,
             config,
         }
@@ -185,15 +188,14 @@ impl Gossip {
             + others.poll(endpoint, batch, |names| datagram_of(now, config, cache, names))
     }
 
-    /// A table that was full since the last report, at a limited rate, so that a flood of names does not flood the
-    /// error log.
-    pub fn take_full(&mut self, now: MonotonicNanos) -> Option<Full> {
+    /// What went wrong since the last report, at a limited rate, so that a flood of names does not flood the error log.
+    pub fn take_trouble(&mut self, now: MonotonicNanos) -> Option<Trouble> {
         if now < self.next_told {
             return None;
         }
-        let full = self.full.take()?;
-        self.next_told = now.saturating_add_ns(FULL_INTERVAL_NS);
-        Some(full)
+        let trouble = self.trouble.take()?;
+        self.next_told = now.saturating_add_ns(TROUBLE_INTERVAL_NS);
+        Some(trouble)
     }
 
     /// Handles an entry. Returns false if its address is invalid.
@@ -211,8 +213,16 @@ impl Gossip {
             return false;
         }
         let local = self.config.local;
-        if address.port() == local.port() && entry.name == self.config.name.as_bytes() {
-            return true;
+        if entry.name == self.config.name.as_bytes() {
+            let is_port = address.port() == local.port();
+            let is_host = address.ip() == local.ip() || local.ip().is_unspecified();
+            // Others may still tell where it was before it was started again.
+            if entry.is_self && !(is_port && is_host) {
+                self.trouble = Some(Trouble::Namesake);
+            }
+            if is_port {
+                return true;
+            }
         }
         // An age in the future counts as now, so that no entry lasts longer than one that was just heard.
         let age_ns = i64::from(entry.age_ms.max(0)) * NANOS_PER_MILLI;
@@ -221,11 +231,11 @@ impl Gossip {
         }
         let heard = now.saturating_add_ns(-age_ns);
         if !self.cache.add(entry.name, Entry { address, heard }) {
-            self.full = Some(Full::Names);
+            self.trouble = Some(Trouble::Names);
         }
         // A driver without a port, or at this driver's address, cannot be sent anything.
         if address.port() != 0 && address != local && !self.neighbors.add(address, heard, entry.is_self) {
-            self.full = Some(Full::Neighbors);
+            self.trouble = Some(Trouble::Neighbors);
         }
         true
     }

@@ -20,7 +20,7 @@ mod tests;
 
 pub use bootstrap::{Bootstrap, Lookup};
 pub use config::{GossipConfig, ResolverConfig, TableRow};
-pub use gossip::{Full, Gossip, Heard};
+pub use gossip::{Gossip, Heard, Trouble};
 
 /// The minimum interval between two turns of a gossiping resolver, in nanoseconds.
 pub const WORK_INTERVAL_NS: i64 = 10_000_000;

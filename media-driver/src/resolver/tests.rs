@@ -9,7 +9,7 @@ use gannet::protocol::{Resolution, ResolutionEntry, ResolutionWriter};
 use gannet::time::MonotonicNanos;
 use proptest::prelude::*;
 
-use super::{Full, Gossip, GossipConfig, Heard, Lookup, WORK_INTERVAL_NS};
+use super::{Gossip, GossipConfig, Heard, Lookup, Trouble, WORK_INTERVAL_NS};
 use crate::mailbox::{Content, EndpointId, TransmitBatch};
 
 const MILLI: i64 = 1_000_000;
@@ -354,6 +354,28 @@ fn of_itself_it_hears_nothing() {
     assert_eq!((gossip.names(), gossip.neighbors()), (3, 1), "who has no port cannot be told anything");
 }
 
+/// Two drivers with one name and one port hear nothing of each other, and with different ports they take each other's
+/// streams. Neither is a driver's own announcement, which comes back where it tells itself first.
+#[test]
+fn a_driver_of_the_same_name_is_reported() {
+    let trouble = |local: &str, told: &str, itself: bool| {
+        let mut gossip = Gossip::new(config("one", local, &[]));
+        gossip.on_datagram(time(0), at("10.0.0.9:8050"), &datagram(&[entry("one", told, 0, itself)]));
+        gossip.take_trouble(time(0))
+    };
+    for (local, told) in
+        [("10.0.0.1:8050", "10.0.0.2:8050"), ("10.0.0.1:8050", "10.0.0.1:8051"), ("0.0.0.0:8050", "10.0.0.2:8051")]
+    {
+        assert_eq!(trouble(local, told, true), Some(Trouble::Namesake), "{local} {told}");
+        assert_eq!(trouble(local, told, false), None, "it may be where it was before");
+    }
+    for (local, told) in
+        [("10.0.0.1:8050", "10.0.0.1:8050"), ("0.0.0.0:8050", "10.0.0.1:8050"), ("[::]:8050", "0.0.0.0:8050")]
+    {
+        assert_eq!(trouble(local, told, true), None, "{local} {told}");
+    }
+}
+
 /// Trap 12: ports are little-endian beside addresses in network order, both ways.
 #[test]
 fn wire_trap_12_ports_are_little_endian_and_addresses_are_not() {
@@ -438,17 +460,17 @@ fn tables_are_bounded_and_say_so() {
         let told = entry(name, &format!("10.0.1.{number}:8050"), 0, true);
         assert_eq!(gossip.on_datagram(time(0), at("10.0.0.9:1"), &datagram(&[told])), Heard::Names);
         if number == 2 {
-            assert_eq!(gossip.take_full(time(0)), Some(Full::Neighbors));
+            assert_eq!(gossip.take_trouble(time(0)), Some(Trouble::Neighbors));
         }
     }
     assert_eq!((gossip.names(), gossip.neighbors()), (3, 2));
-    assert_eq!(gossip.take_full(time(SECOND - 1)), None, "once a second at most");
-    assert!(gossip.take_full(time(SECOND)).is_some());
+    assert_eq!(gossip.take_trouble(time(SECOND - 1)), None, "once a second at most");
+    assert!(gossip.take_trouble(time(SECOND)).is_some());
     // Who is known goes on being heard, and room is made by time.
     let again = entry("driver-1", "10.0.1.1:8050", 0, true);
     gossip.on_datagram(time(9 * SECOND), at("10.0.0.9:1"), &datagram(&[again]));
     gossip.do_work(time(11 * SECOND));
-    assert_eq!((gossip.names(), gossip.neighbors(), gossip.take_full(time(11 * SECOND))), (1, 1, None));
+    assert_eq!((gossip.names(), gossip.neighbors(), gossip.take_trouble(time(11 * SECOND))), (1, 1, None));
 }
 
 /// All names go to all neighbors, in datagrams no longer than the MTU, whatever room there is in one turn.
