@@ -96,12 +96,16 @@ impl Layers {
         }
     }
 
-    /// Adds the environment variables. Only considers names that begin with `AERON_` or `GANNET_`.
+    /// Adds the environment variables. Only considers names that begin with `AERON_` or `GANNET_`. If a setting has
+    /// several of them, its own name counts, and no alias.
     pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        let is_ours = |(name, _): &(String, String)| name.starts_with("AERON_") || name.starts_with("GANNET_");
+        let mut variables: Vec<_> = variables.into_iter().filter(is_ours).collect();
+        // The system lists them in any order, and the last one of a setting wins.
+        variables.sort_by_cached_key(|(name, _)| {
+            (PROPERTIES.iter().any(|property| property.variable == name), name.clone())
+        });
         for (name, text) in variables {
-            if !(name.starts_with("AERON_") || name.starts_with("GANNET_")) {
-                continue;
-            }
             match find(&name) {
                 Some(index) => self.settings.push(Setting { index, text, source: Source::Environment(name) }),
                 None if foreign(&name) => {}
@@ -439,6 +443,18 @@ mod tests {
         layers.environment([("AERON_IPC_MTU_LENGTH".to_owned(), "4096".to_owned())]);
         layers.define("aeron.ipc.mtu.length=");
         assert_eq!(layers.load().unwrap().config.terms.ipc_mtu.get(), 2048);
+    }
+
+    #[test]
+    fn of_several_variables_of_a_setting_its_own_name_counts() {
+        let own = ("AERON_THREAD_AFFINITY_USE_CPUSET_OFFSETS", "true");
+        for other in ["AERON_DRIVER_CPUSET_AFFINITY", "AERON_THREAD_AFFINITY_use_cpuset_offsets"] {
+            for variables in [[own, (other, "false")], [(other, "false"), own]] {
+                let mut layers = Layers::new();
+                layers.environment(variables.map(|(name, text)| (name.to_owned(), text.to_owned())));
+                assert!(layers.load().unwrap().config.threads.cpuset_offsets, "{other}");
+            }
+        }
     }
 
     /// TOML refuses a key that is stated twice, and knows no other names of it.
