@@ -190,9 +190,9 @@ impl Journal {
         let writer = Arc::new(writer);
         // The first appends then find their segments prepared.
         if let Err(error) = writer.prepare() {
-            if is_first && share == Share::Exclusive {
-                // No other process can have it open yet, so the recording ends where it did. Best effort: the next
-                // process that opens it finds the end, too.
+            if is_first {
+                // No other process can have it open yet, so the recording ends where it did, and can be pruned on a full
+                // disk. Best effort: the next process that opens it finds the end, too.
                 let stop = Some((report.end, SystemClock.epoch()));
                 let _ = Catalog::open(&*storage, FileAccess::ReadWrite).and_then(|all| all.set_stop(entry, stop));
                 let _ = mark.release(&*storage, opening);
@@ -207,6 +207,29 @@ impl Journal {
         writer.hold(Held { open, mark });
         let keeper = AgentRunner::start(keeper, idle_strategy(), || {}).map_err(JournalError::Thread)?;
         Ok(Self { writer, report, keeper: Some(keeper) })
+    }
+
+    /// Recovers a recording that nobody has open, completes its index, and ends it, for a repair. Makes no segment for more
+    /// appends, for which a full disk may have no room.
+    pub(super) fn recover_in(
+        storage: Arc<dyn Storage>,
+        recording_id: RecordingId,
+    ) -> Result<RecoveryReport, JournalError> {
+        let opening = lock_writing(&*storage)?;
+        let (_, entry) = Catalog::open_entry(&*storage, FileAccess::ReadWrite, Some(recording_id))?;
+        let in_use = || JournalError::InUse { path: storage.path(""), recording_id };
+        let alone = storage.try_lock(&open_lock_name(recording_id), Share::Exclusive)?.ok_or_else(in_use)?;
+        let mark = Mark::claim(&*storage, &opening)?;
+        let (writer, report) = recovered(&storage, &entry)?;
+        // Nobody else takes it, for want of the other lock.
+        drop(alone);
+        let journal = Self { writer: Arc::new(writer), report, keeper: None };
+        let ended = journal.end(true, &mark);
+        mark.release(&*storage, &opening).and(ended)?;
+        match journal.trouble() {
+            Some(trouble) if journal.indexed() < journal.report.end => Err(trouble),
+            _ => Ok(journal.report.clone()),
+        }
     }
 
     /// The state that the journal's handles share.
@@ -405,7 +428,9 @@ impl Journal {
             return Ok(());
         }
         self.writer.name_segments(recorded)?;
-        self.writer.name_last(recorded)?;
+        // A full disk may have no room for it. The recording ends there nevertheless, so that it can be pruned, and whoever
+        // opens it makes the segment.
+        let _ = self.writer.name_last(recorded);
         // As long as the catalog and the control page agree on the end, the next process relies on everything before
         // it.
         if syncs || self.writer.control.sync_policy() != SyncPolicy::None {

@@ -304,7 +304,19 @@ impl Keeper {
     /// Works until it has reached the current tail, and no further, because other processes may keep appending.
     fn catch_up(&mut self, mut now: impl FnMut() -> MonotonicNanos) {
         let tail = self.writer.control.tail().load_acquire();
-        while matches!(self.keep(now()), Ok(1..)) && self.writer.control.indexed_position().get() < tail {}
+        loop {
+            let before = self.writer.control.indexed_position();
+            let done = self.keep(now());
+            let indexed = self.writer.control.indexed_position();
+            // The index goes on although another duty fails, as pruning does by a damaged policy.
+            let goes_on = indexed > before || matches!(done, Ok(1..));
+            if let Err(error) = done {
+                self.writer.note_trouble(error);
+            }
+            if !goes_on || indexed.get() >= tail {
+                return;
+            }
+        }
     }
 
     /// The lowest position whose segment is still needed by anything other than appenders.

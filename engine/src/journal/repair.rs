@@ -23,7 +23,6 @@ use super::catalog_repair::{RepairedCatalog, repair_catalog};
 use super::control::{Control, Known, durable_stop};
 use super::cursor::RewoundCursor;
 use super::error::{Damage, Fault, JournalError};
-use super::idle::idle_strategy;
 use super::indexer::file_checksum;
 use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name, prune_lock_name, unless_forbidden, wait_for_lock};
@@ -33,7 +32,6 @@ use super::prune::left_over;
 use super::recording::Recording;
 use super::recovery::{Cut, LeftBy, cut_behind, known_positions, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
-use super::retention::RetentionFile;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::Sidecar;
 use super::sidecar_check::{Segment, SidecarCheck};
@@ -169,24 +167,12 @@ pub fn repair(
         || (done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none())
         || (done.unindexed > 0 && is_unproven()?.is_err())
     {
-        let journal = Journal::open_in(Arc::clone(&storage), Some(id))?;
-        let report = journal.recovery().clone();
+        // Also rebuilds the sidecars from where they end.
+        let report = Journal::recover_in(Arc::clone(&storage), id)?;
         done.padded = report.padded;
         done.end = report.end;
         done.cut = report.cut;
         done.rewound = report.rewound;
-        // The journal's helper thread rebuilds the sidecars from where they end.
-        let mut idle = idle_strategy();
-        while journal.indexed() < done.end {
-            // What keeps the helper thread from pruning does not concern the repair: a cursor, or a damaged policy.
-            match journal.trouble() {
-                Some(JournalError::HeldBack { .. }) | None => {}
-                Some(JournalError::Malformed { path, .. }) if path == storage.path(&RetentionFile::name(id)) => {}
-                Some(error) => return Err(error),
-            }
-            idle.idle_once();
-        }
-        journal.close()?;
     }
     if done.unindexed > 0 {
         reindex_in(&storage, Some(id), &mut progress)?;

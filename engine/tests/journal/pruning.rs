@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{
-    Journal, JournalError, KeepReason, Prune, PruneReason, Recording, Retention, Start, prune, reindex, repair,
+    Journal, JournalError, KeepReason, LeftBy, Prune, PruneReason, Recording, Retention, Start, prune, reindex, repair,
 };
-use gannet::memory::Reserve;
+use gannet::memory::{MapError, Reserve};
 use gannet::time::{EpochNanos, SystemClock};
 use gannet::types::Position;
 
@@ -500,6 +500,55 @@ fn pruning_needs_no_space() {
         assert!(storage.remove("0.retention").unwrap());
         Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
     }
+}
+
+/// A journal that filled its disk to the last segment ends there, whether it was closed or killed, and whoever opens it finds
+/// no room. All of them can be pruned, or it would stay full for ever.
+#[test]
+fn a_journal_that_has_filled_its_disk_can_be_pruned() {
+    let full = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(full.clone()), &small()).unwrap();
+    fill(&journal, 0..4_000);
+    eventually("the next segment is made", || journal.prepared().get() > journal.tail().get() + SEGMENT);
+    // Room for the last index, and for no segment.
+    full.limit_space(100 << 10);
+    let mut appender = journal.appender().unwrap();
+    while appender.append(&[0; 1_000]).is_ok() {}
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    drop(appender);
+    let end = journal.tail();
+    assert_eq!(end.get() % SEGMENT, 0, "a segment's end");
+    let killed = full.after_kill();
+    journal.close().unwrap();
+
+    let no_room = |result: Result<(), JournalError>| {
+        let error = result.unwrap_err();
+        assert!(matches!(error, JournalError::Map(MapError::NoSpace { .. })), "{error}");
+    };
+    let is_pruned = |storage: &MemoryStorage, what: &str| {
+        let recording = Recording::open_in(Arc::new(storage.clone()), None).unwrap();
+        assert_eq!(recording.stop_position(), Some(end), "{what}");
+        assert!(recording.verify(|_| {}).unwrap().is_whole(), "{what}");
+        let request = Prune::by(&Retention::new()).before_position(Position::new(SEGMENT));
+        assert_eq!(prune(Arc::new(storage.clone()), None, &request, |_| {}).unwrap().segments.len(), 1, "{what}");
+    };
+    for storage in [&full, &killed] {
+        storage.limit_space(0);
+    }
+    for (what, storage) in [("closed", full.after_kill()), ("killed", killed.after_kill())] {
+        storage.limit_space(0);
+        no_room(Journal::open_in(Arc::new(storage.clone()), None).map(drop));
+        is_pruned(&storage, &format!("{what}, and opened in vain"));
+    }
+    let repaired = repair(Arc::new(killed.clone()), None, false, |_| {}).unwrap();
+    assert_eq!((repaired.left_by, repaired.end), (LeftBy::Kill, end));
+    is_pruned(&killed, "killed, and repaired");
+    is_pruned(&full, "closed");
+
+    full.limit_space(u64::MAX);
+    let journal = Journal::open_in(Arc::new(full), None).unwrap();
+    assert_eq!(journal.tail(), end);
+    journal.appender().unwrap().append(b"there is room again").unwrap();
 }
 
 /// A segment counts once, whichever name it has and whenever that changes.
