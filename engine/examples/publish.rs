@@ -32,7 +32,7 @@ fn publish() -> Result<(), Box<dyn std::error::Error>> {
     for number in 0_u64.. {
         match publication.offer(format!("message {number}").as_bytes()) {
             Ok(position) => println!("message {number} ends at {position}"),
-            // Worth another try at once; the loop below does the same a little later.
+            // Worth another try at once; here the next message is tried, half a second later.
             Err(OfferError::AdminAction | OfferError::BackPressured) => println!("message {number}: no room"),
             Err(error) => println!("message {number}: {error}"),
         }

@@ -30,7 +30,8 @@ are Gannet's own. A value may come from several sources, and a later one wins:
 configuration file that gives the same result. Only a termination token is not printed, and has to be put back.
 
 - Sizes are bytes, with an optional suffix `k`, `m` or `g` (powers of 1024).
-- Durations are nanoseconds, or have a suffix `s`, `ms`, `us` or `ns`. Both are whole numbers: `1500ms`, not `1.5s`.
+- Durations are nanoseconds (`driver_timeout`: milliseconds), or have a suffix `s`, `ms`, `us` or `ns`. Both are whole
+  numbers: `1500ms`, not `1.5s`.
 - Blanks around a value are no part of it.
 - An empty environment variable or property undoes what the environment and the properties have set so far.
 - An unknown name is an error that names the nearest known one. An unknown environment variable is only a warning, since

@@ -13,7 +13,8 @@ use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, power_of_two};
 ///
 /// Makes the journal if there is none. Other processes may append to it and read it at the same time. At the end of the
 /// input, or when the command is stopped, everything is put on stable storage. A line that has not come whole by then
-/// is not appended.
+/// is not appended. A journal that this command has made takes lines of up to 128 KiB, or an eighth of a segment if that is
+/// less.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The journal's directory
