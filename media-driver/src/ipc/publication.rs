@@ -389,7 +389,7 @@ impl IpcPublication {
     }
 
     fn is_drained(&self, producer: i64) -> bool {
-        self.subscribers.working_span().is_none_or(|span| self.limits.bound_subscriber(span.min, producer) >= producer)
+        self.subscribers.have_read_to(producer, |found| self.limits.bound_subscriber(found, producer))
     }
 
     fn unblock_if_overdue(&mut self, attended: MonotonicNanos, producer: i64) -> bool {

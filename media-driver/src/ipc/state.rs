@@ -23,7 +23,7 @@ pub(super) enum Event {
     ReleasedRevoked,
     /// A timer tick found it revoked.
     RevokeSeen,
-    /// A timer tick found all working subscribers at its end.
+    /// A timer tick found all subscribers that still read at its end.
     Drained,
     /// A timer tick found no handles.
     Unheld,

@@ -130,6 +130,14 @@ impl Subscribers {
         self.all.iter().any(|subscriber| subscriber.tether.is_working())
     }
 
+    /// Whether all subscribers that still read have reached `end`, if their positions are limited to what `bound` returns.
+    /// One that has lost its image will not move any more, so nobody waits for it at the end of a stream.
+    pub fn have_read_to(&self, end: i64, bound: impl Fn(i64) -> i64) -> bool {
+        let mut reading = self.all.iter().filter(|subscriber| subscriber.tether.has_image());
+        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
+        reading.all(|subscriber| bound(subscriber.position.value.load_acquire()) >= end)
+    }
+
     /// The positions of the subscribers that count. `None` if none counts.
     #[inline]
     pub fn working_span(&self) -> Option<Span> {

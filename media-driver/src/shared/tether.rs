@@ -56,9 +56,14 @@ impl Tether {
         Self { state: State::Active, since: now, rejoin }
     }
 
-    /// Whether its position counts: for the limit, for joining, for the connection status, and for draining.
+    /// Whether its position counts: for the limit, for joining, and for the connection status.
     pub const fn is_working(&self) -> bool {
         !matches!(self.state, State::Resting | State::Closed)
+    }
+
+    /// Whether it has the image, and may still read.
+    pub const fn has_image(&self) -> bool {
+        matches!(self.state, State::Tethered | State::Active)
     }
 
     /// Whether it is closed for good, and its counter freed.

@@ -103,6 +103,28 @@ fn an_image_is_as_patient_as_its_subscription_states() {
     assert!((500..=700).contains(lost_at) && (1_600..=1_900).contains(&(back_at - lost_at)), "{story:?}");
 }
 
+/// An untethered subscriber that has lost its image reads no more, so an image whose stream has ended goes without it.
+#[test]
+fn an_image_that_ends_does_not_wait_for_one_that_has_lost_it() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let timeouts = "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms";
+    driver.add_subscription(client, &format!("{CHANNEL}|tether=false|{timeouts}"));
+    let (fast_id, _) = driver.add_subscription(client, CHANNEL);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    let [_, fast] = &driver.images()[..] else { panic!("two subscribers") };
+    image.words.set_rebuilt(32 << 10);
+    driver.word(fast.position).store_release(32 << 10);
+    driver.pass_with(800, |driver| driver.beat(client));
+    assert!(driver.events().iter().any(|event| event.starts_with("unavailable image")), "it was too slow");
+    image.words.set_condition(Condition::Ended { position: 32 << 10, revoked: false });
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    let gone = format!("unavailable image {} for {fast_id}", image.registration_id);
+    assert!(driver.events().contains(&gone));
+}
+
 /// How far an untethered subscriber may stay behind goes by the window that the receiver announces, which may be far below what is stated.
 #[test]
 fn an_untethered_subscriber_is_measured_by_the_window_that_there_is() {

@@ -162,6 +162,25 @@ fn an_untethered_spy_is_left_behind() {
     assert_eq!(driver.value(images[0].position), 32 << 10, "where the sender is");
 }
 
+/// It reads no more then, so a publication that ends meanwhile goes without it.
+#[test]
+fn a_publication_that_ends_does_not_wait_for_a_spy_that_has_lost_its_image() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, CHANNEL);
+    let words = words(&mut driver);
+    connect(&words);
+    driver.add_subscription(client, &format!("{SPY}|tether=false"));
+    let mut publisher = driver.exclusive_publisher(&publication);
+    while publisher.offer(&[0; 992]).is_ok() {}
+    words.set_sender_position(publisher.position().get());
+    driver.pass_with(7_000, |driver| driver.beat(client));
+    assert!(driver.events().iter().any(|event| event.starts_with("unavailable image")), "after five seconds");
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    driver.pass_with(10_000, |driver| driver.beat(client));
+    assert!(told(&mut driver).iter().any(|told| told.starts_with("RemovePublication")));
+}
+
 /// A publisher's position and limit can be compared: both are from one moment, not from two ticks.
 #[test]
 fn a_position_shows_with_its_limit_and_soon_while_that_rests() {

@@ -99,6 +99,24 @@ fn a_driver_that_stood_still_leaves_nobody_behind_for_that() {
     assert!(back.len() == 1 && back[0].1.starts_with("available image"), "{back:?}");
 }
 
+/// It reads no more, so a publication that has ended goes without it.
+#[test]
+fn a_publication_that_ends_does_not_wait_for_one_that_has_lost_its_image() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    let client = driver.client();
+    let publication = driver.add_publication(client, &format!("{IPC}|{TIMEOUTS}|session-id=7"));
+    let (_, fast) = driver.add_subscription(client, "aeron:ipc");
+    driver.add_subscription(client, "aeron:ipc?tether=false");
+    fill(&driver.publisher(&publication), 992);
+    drain(&mut driver.reader(&fast[0]));
+    let lost = story(&mut driver, client, 800);
+    assert!(lost.iter().any(|(_, event)| event.starts_with("unavailable")), "{lost:?}");
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    story(&mut driver, client, 1_000);
+    assert!(!publication.path.exists());
+    driver.add_publication(client, &format!("{IPC}|session-id=7"));
+}
+
 #[test]
 fn a_tethered_subscriber_holds_the_publisher_for_ever() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);

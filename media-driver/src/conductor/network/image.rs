@@ -171,10 +171,9 @@ impl Image {
         tick
     }
 
-    /// Whether all counting subscribers have read everything that was received.
+    /// Whether all subscribers that still read have read everything that was received.
     fn is_drained(&self) -> bool {
-        let rebuilt = self.made_of.words.rebuilt();
-        self.subscribers.working_span().is_none_or(|span| self.bound(span.min) >= rebuilt)
+        self.subscribers.have_read_to(self.made_of.words.rebuilt(), |found| self.bound(found))
     }
 
     /// Limits a subscriber's position: at most what was received, and never less than before.

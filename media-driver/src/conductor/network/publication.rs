@@ -233,7 +233,7 @@ impl NetworkPublication {
                     }
                 }
                 // Spies still read the rest.
-                if self.spies.working_span().is_some_and(|span| span.min < producer) {
+                if !self.spies.have_read_to(producer, |found| found) {
                     return tick;
                 }
                 tick.lose_spies = true;
