@@ -1,5 +1,6 @@
 //! The conductor, driven by hand: the events for clients, their order, and the state of their streams.
 
+mod any_order;
 mod blocked;
 mod client_counters;
 mod clients;

@@ -441,20 +441,37 @@ impl Driver {
         registration: RegistrationId,
         revoke: bool,
     ) -> Vec<String> {
-        self.run(&Command::RemovePublication(RemovePublication {
+        self.run(&self.remove_publication_command(client, registration, revoke))
+    }
+
+    pub(crate) fn remove_publication_command(
+        &self,
+        client: ClientId,
+        registration: RegistrationId,
+        revoke: bool,
+    ) -> Command<'static> {
+        Command::RemovePublication(RemovePublication {
             client_id: client,
             correlation_id: self.correlation(),
             registration_id: registration,
             revoke,
-        }))
+        })
     }
 
     pub(crate) fn remove_subscription(&mut self, client: ClientId, registration: RegistrationId) -> Vec<String> {
-        self.run(&Command::RemoveSubscription(RemoveSubscription {
+        self.run(&self.remove_subscription_command(client, registration))
+    }
+
+    pub(crate) fn remove_subscription_command(
+        &self,
+        client: ClientId,
+        registration: RegistrationId,
+    ) -> Command<'static> {
+        Command::RemoveSubscription(RemoveSubscription {
             client_id: client,
             correlation_id: self.correlation(),
             registration_id: registration,
-        }))
+        })
     }
 
     pub(crate) fn add_counter(&mut self, client: ClientId, key: &[u8], label: &[u8]) -> (RegistrationId, Vec<String>) {
@@ -490,13 +507,20 @@ impl Driver {
     }
 
     pub(crate) fn reject_image(&mut self, image: i64, reason: &str) -> Vec<String> {
-        self.run(&Command::RejectImage(RejectImage {
+        self.reject_image_keeping_events(image, reason);
+        self.events()
+    }
+
+    /// The same, and leaves the events to the test.
+    pub(crate) fn reject_image_keeping_events(&mut self, image: i64, reason: &str) {
+        self.send(&Command::RejectImage(RejectImage {
             client_id: ClientId::new(0),
             correlation_id: CorrelationId::new(0),
             image_correlation_id: CorrelationId::new(image),
             position: Position::new(0),
             reason: Text::from(reason),
-        }))
+        }));
+        self.settle();
     }
 
     pub(crate) fn next_session_id(&mut self, client: ClientId) -> Vec<String> {
