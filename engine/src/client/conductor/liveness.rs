@@ -226,11 +226,10 @@ impl Conductor {
                 ClientEvent::DriverRestarted { down_for: nanos(silent_ns), pid }
             }
         };
-        if !told_of_loss {
-            // The driver may not have noticed yet. It should not wait for a client that will return with another id. If
-            // this fails, the driver finds out by its timeout.
-            let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
-        }
+        // The driver may not have noticed yet, also one that was only stopped for a while. It should not wait for a client
+        // that will return with another id. If this fails, the driver finds out by its timeout. If it is gone, nobody
+        // reads this.
+        let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
         self.notices.push_back(Notice::Event(event));
         self.down_all(now);
         let told_of_restart = found_driver.is_some();

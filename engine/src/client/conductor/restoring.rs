@@ -107,8 +107,11 @@ impl Conductor {
         code: ErrorCode,
         now: MonotonicNanos,
     ) -> bool {
-        // This client's previous session may still occupy a session id or an endpoint.
-        let may_pass = matches!(code, ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable);
+        // This client's previous session may still occupy a session id, an endpoint or the space for a log.
+        let may_pass = matches!(
+            code,
+            ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable | ErrorCode::StorageSpace
+        );
         if !may_pass || !self.may_still_be_restored(now) {
             return false;
         }

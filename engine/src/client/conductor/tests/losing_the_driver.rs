@@ -236,6 +236,23 @@ fn a_silent_driver_is_not_taken_for_alive_again() {
     all.works(&rig);
 }
 
+/// A driver that was only stopped for a while still has what the client had. It is told that the client has gone on, as soon
+/// as it reads again, so that nobody waits for the past.
+#[test]
+fn a_silent_driver_is_told_that_its_client_is_gone() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let client_id = rig.core.conductor().client_id();
+    silence(&rig, Duration::from_secs(12));
+    assert!(all.is_closed());
+    rig.driver().executed.clear();
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.driver().executed.first(), Some(&("CLIENT_CLOSE", client_id.get())));
+    let (publications, subscriptions, _) = rig.driver().resources();
+    assert_eq!((publications, subscriptions), (2, 1), "there is nothing twice");
+    all.works(&rig);
+}
+
 /// An application that was told of the reconnection reads the new session id before its next offer.
 #[test]
 fn an_exclusive_publication_tells_of_its_new_log_before_the_next_offer() {
@@ -315,16 +332,20 @@ fn a_pause_of_the_whole_machine_is_not_taken_for_a_dead_driver() {
 
 #[test]
 fn what_is_refused_at_first_is_asked_for_again() {
-    let rig = reconnecting();
-    let mut all = everything(&rig);
-    rig.driver().refuse = Some(("ipc", ErrorCode::InvalidChannel));
-    rig.stop_for(Duration::from_secs(12));
-    rig.pass(Duration::from_secs(2));
-    assert!(all.publication.is_closed());
-    rig.driver().refuse = None;
-    rig.pass(Duration::from_secs(1));
-    assert!(rig.told().last().unwrap().contains("4 resources restored, 0 not"));
-    all.works(&rig);
+    // The past may still have the session id, the endpoint or the space.
+    for code in [ErrorCode::InvalidChannel, ErrorCode::ResourceTemporarilyUnavailable, ErrorCode::StorageSpace] {
+        let rig = reconnecting();
+        let mut all = everything(&rig);
+        rig.driver().refuse = Some(("ipc", code));
+        rig.stop_for(Duration::from_secs(12));
+        rig.pass(Duration::from_secs(2));
+        assert!(all.publication.is_closed());
+        rig.driver().refuse = None;
+        rig.pass(Duration::from_secs(1));
+        let told = rig.told();
+        assert!(told.last().unwrap().contains("4 resources restored, 0 not"), "{told:?}");
+        all.works(&rig);
+    }
 }
 
 #[test]
