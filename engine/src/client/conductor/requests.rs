@@ -190,11 +190,14 @@ impl Conductor {
         error.for_request(self.describe(key))
     }
 
-    pub(super) fn check_may_ask(&self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
+    pub(super) fn check_may_ask(&mut self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
         match self.state {
-            State::Connected => Ok(()),
-            State::Down(_) => Err(AddError::NoDriver { request: request() }),
-            State::Closed => Err(AddError::Closed { request: request() }),
+            State::Connected => {}
+            State::Down(_) => return Err(AddError::NoDriver { request: request() }),
+            State::Closed => return Err(AddError::Closed { request: request() }),
         }
+        // A removal that waits for room goes first. It may free what is requested, such as a session id.
+        self.send_unsent();
+        if self.unsent.is_empty() { Ok(()) } else { Err(AddError::RingFull { request: request() }) }
     }
 }

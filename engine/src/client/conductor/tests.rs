@@ -687,6 +687,27 @@ fn a_full_ring_delays_removals_and_refuses_adds() {
     assert_eq!(rig.driver().resources(), (0, 0, 0));
 }
 
+/// What is removed may have a session id or a port that is asked for next.
+#[test]
+fn what_is_asked_for_does_not_pass_a_removal_that_waits_for_room() {
+    let rig = Rig::new();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let id = publication.registration_id().get();
+    let mut pending: Vec<Pending<Counter>> = Vec::new();
+    while let Ok(key) = rig.core.add(counter()) {
+        pending.push(Pending::new(Arc::clone(&rig.core), key));
+    }
+    drop(publication);
+    rig.driver().read();
+    let _again: Pending<ExclusivePublication> = rig.ask(exclusive());
+    rig.driver().executed.clear();
+    rig.driver().serve();
+    let executed = rig.driver().executed.clone();
+    assert_eq!(executed[0], ("REMOVE_PUBLICATION", id), "{executed:?}");
+    assert_eq!(executed[1].0, "ADD_EXCLUSIVE_PUBLICATION");
+    std::mem::forget(pending);
+}
+
 #[test]
 fn a_request_that_fits_no_command_is_refused() {
     let rig = Rig::new();
