@@ -1,7 +1,7 @@
 //! Tests, with a real driver, that handlers can call everything that their client offers. A call that waited for itself
 //! would fail a test by its timeout.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -116,6 +116,40 @@ fn a_handler_drops_the_subscription_that_it_is_called_for() {
     let session_id = publication.session_id();
     assert_eq!([heard(&events), heard(&events)], [("came", session_id), ("went", session_id)]);
     assert!(take(&subscription).is_none());
+}
+
+/// A handler's panic leaves what it used as it was, so nobody is called again: neither that handler nor another one, on
+/// whichever thread the client or a handle is dropped.
+#[test]
+fn after_a_panic_no_handler_is_called() {
+    within_patience(|| {
+        let driver = launch();
+        let (told, calls) = channel();
+        let (tell_gone, tell_event, tell_close) = (told.clone(), told.clone(), told);
+        let context = context(&driver)
+            .on_unavailable_image(move |_| {
+                let _ = tell_gone.send("image");
+            })
+            .on_event(move |_| {
+                let _ = tell_event.send("event");
+            })
+            .on_close(move || {
+                let _ = tell_close.send("close");
+            });
+        let client = Client::connect(context.on_available_image(|_| panic!("on purpose"))).expect("a client");
+        let subscription = client.add_subscription("aeron:ipc", 1001).expect("a subscription");
+        let counter = client.add_counter(1000, b"", "of a client that panics").expect("a counter");
+        let other = Client::connect(self::context(&driver)).expect("another client");
+        let _publication = other.add_publication(CHANNEL, 1001).expect("a publication");
+        // The client's own thread hears of the image.
+        while !client.is_closed() {
+            std::thread::yield_now();
+        }
+        drop((subscription, counter));
+        client.invoke();
+        drop(client);
+        assert_eq!(calls.recv(), Err(RecvError), "and all handlers are gone");
+    });
 }
 
 /// Handlers of a subscription that own a publication of the same client, and a weak reference that tells whether they

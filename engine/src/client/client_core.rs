@@ -148,15 +148,28 @@ impl ClientCore {
 
     /// Closes the client for good.
     pub(super) fn close(&self) {
-        self.close_quietly();
-        self.notify_handlers();
-    }
-
-    /// As [`Self::close`], but does not call the handlers.
-    pub(super) fn close_quietly(&self) {
         let gone = self.conductor().close(self.now());
         self.wake.notify_all();
         drop(gone);
+        self.notify_handlers();
+    }
+
+    /// As [`Self::close`], but calls no handler, now or later, and lets go of them.
+    pub(super) fn close_quietly(&self) {
+        let mut conductor = self.conductor();
+        let gone = conductor.close(self.now());
+        // No further notices follow.
+        let notices: Vec<_> = std::iter::from_fn(|| conductor.next_notice()).collect();
+        drop(conductor);
+        self.wake.notify_all();
+        // They may own handles, whose drop takes the client's lock.
+        drop((gone, notices));
+        let handlers = match self.handlers.try_lock() {
+            Ok(mut handlers) => std::mem::take(&mut *handlers),
+            Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        drop(handlers);
     }
 
     /// Releases a resource whose handle is gone.
