@@ -252,6 +252,12 @@ pub enum AddError {
         /// The request.
         request: Request,
     },
+    /// The image that was to be rejected is closed. The driver may have given its id to another stream by now.
+    #[error("the {request} is not asked for: the image is closed")]
+    ImageClosed {
+        /// The request.
+        request: Request,
+    },
     /// The channel's `response-correlation-id` belongs to a driver that is gone, or to something that was not restored
     /// when the client reconnected.
     #[error(

@@ -326,10 +326,14 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// As [`Self::add_destination`]. A driver refuses a reason of more than 1023 bytes.
+    /// As [`Self::add_destination`]. [`AddError::ImageClosed`] if the image is closed. A driver refuses a reason of more
+    /// than 1023 bytes.
     pub fn reject_image(&self, image: &ImageInfo, reason: &str) -> Result<(), AddError> {
         let image_correlation_id = image.correlation_id();
         let request = Request::Rejection { image: image_correlation_id };
+        if image.is_closed() {
+            return Err(AddError::ImageClosed { request });
+        }
         let (position, reason) = (image.position(), Text::from(reason));
         self.core.ask(request, |client_id, correlation_id| {
             Command::RejectImage(RejectImage { client_id, correlation_id, image_correlation_id, position, reason })

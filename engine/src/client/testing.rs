@@ -286,6 +286,10 @@ impl ScriptedDriver {
                 of.retain(|known| known.0 != remove.destination_registration_id.get());
                 self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
             }
+            Command::RejectImage(reject) => {
+                self.executed.push((command.name(), reject.image_correlation_id.get()));
+                self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
+            }
             Command::ClientClose(close) => {
                 self.executed.push((command.name(), close.client_id.get()));
                 if let Some(counter) = self.clients.remove(&close.client_id.get()) {

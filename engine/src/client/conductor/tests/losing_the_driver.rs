@@ -330,6 +330,32 @@ fn a_pause_of_the_whole_machine_is_not_taken_for_a_dead_driver() {
     all.works(&rig);
 }
 
+/// An image's id is the driver's. Another driver may have given it to another stream, which must not suffer for it.
+#[test]
+fn an_image_of_an_earlier_driver_is_not_rejected() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let past = all.subscription.images()[0].info();
+    rig.restart_driver();
+    silence(&rig, Duration::from_secs(4));
+    rig.settle();
+    let now = all.subscription.images()[0].info();
+    let mut reject = |image| {
+        let subscription = &mut all.subscription;
+        std::thread::scope(|threads| {
+            let rejecting = threads.spawn(move || subscription.reject_image(image, "no thanks"));
+            while !rejecting.is_finished() {
+                rig.settle();
+            }
+            rejecting.join().unwrap()
+        })
+    };
+    assert!(matches!(reject(&past), Err(AddError::ImageClosed { .. })));
+    rig.driver().executed.clear();
+    reject(&now).unwrap();
+    assert_eq!(rig.driver().executed, [("REJECT_IMAGE", now.correlation_id().get())]);
+}
+
 #[test]
 fn what_is_refused_at_first_is_asked_for_again() {
     // The past may still have the session id, the endpoint or the space.
