@@ -10,9 +10,9 @@ use super::appender_parts::AppenderParts;
 use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin, Place, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Origin, Place, occupied};
 use super::log_buffers::{Hold, LogBuffers};
-use super::message::{self, Claimed, Gather, Payload};
+use super::message::{self, Claimed, Gather, Payload, aligned};
 use super::metadata::{pack_tail, tail_offset, tail_term_id};
 
 /// Appends to a log as its only publisher.
@@ -137,7 +137,8 @@ impl ExclusiveAppender {
     ///
     /// The block must consist of whole, aligned frames and fit into the rest of the term. To skip the rest of a term,
     /// use [`Self::append_padding`]. The first frame must be a data frame at this publication's position: with its
-    /// term, term offset, session and stream.
+    /// term, term offset, session and stream. Those of the others are set accordingly. If other processes write to the block
+    /// meanwhile, frames that cannot be told apart any more become padding.
     ///
     /// # Errors
     ///
@@ -153,12 +154,11 @@ impl ExclusiveAppender {
             }
             term.rotate(shared);
         }
-        if block.len() > term.rest.remaining() || !term.is_continued_by(shared, block) {
+        let Some(first) = term.continued_by(shared, block).filter(|_| block.len() <= term.rest.remaining()) else {
             return Err(OfferError::MisplacedBlock);
-        }
+        };
         let (claimed, end) = term.claim_range(shared, block.len())?;
-        claimed.space.put_frames(block);
-        frame::commit_block(&claimed.space, block);
+        message::write_frames(claimed, block, first);
         Ok(end)
     }
 
@@ -186,7 +186,6 @@ impl ExclusiveAppender {
         }
         let word =
             |at: usize| frames.get(at..at + 4).map(|word| i32::from_le_bytes(word.try_into().expect("four bytes")));
-        let aligned = |length: i32| (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
         let (first, second) = (word(0).unwrap_or(0), word(4).unwrap_or(0));
         let is_next = word(8) == Some(term.offset()) && word(20) == Some(term.term_id.get());
         if !is_next
@@ -198,26 +197,7 @@ impl ExclusiveAppender {
             return Err(OfferError::MisplacedBlock);
         }
         let (claimed, end) = term.claim_range(shared, length)?;
-        claimed.space.put_frames(frames);
-        let Claimed { mut space, place } = claimed;
-        let mut at = aligned(first);
-        let mut rest = if at < length { space.reborrow().split(at).ok().map(|(_, rest)| rest) } else { None };
-        while let Some(frame) = rest.take() {
-            let left = frame.length();
-            let found = frame.word(frame::LENGTH).load_relaxed();
-            let here = place.beyond(at);
-            if found < FRAME_HEADER_LENGTH as i32 || aligned(found) > left {
-                // The recording was overwritten while it was copied, so the remaining frames cannot be separated.
-                message::write_padding(&Claimed { space: frame, place: here }, left as i32);
-                break;
-            }
-            frame::readdress(&frame, here);
-            at += aligned(found);
-            rest = if aligned(found) < left { frame.split(aligned(found)).ok().map(|(_, rest)| rest) } else { None };
-        }
-        frame::readdress(&space, place);
-        space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(second);
-        frame::commit(&space, first);
+        message::write_frames(claimed, frames, (first, second));
         Ok(end)
     }
 
@@ -296,25 +276,28 @@ impl ActiveTerm {
         (self.tail_at_end - self.rest.remaining() as i64) as i32
     }
 
-    /// Whether the block consists of whole frames, the first of which belongs at the present position.
-    fn is_continued_by(&self, parts: &AppenderParts, block: &[u8]) -> bool {
+    /// The first two words of the block, if it consists of whole frames, the first of which belongs at the present
+    /// position.
+    fn continued_by(&self, parts: &AppenderParts, block: &[u8]) -> Option<(i32, i32)> {
         let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
+        let mut first = None;
         let mut at = 0;
         while at < block.len() {
             let length = if block.len() - at < FRAME_HEADER_LENGTH { 0 } else { word(at) };
-            let aligned = (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
-            if length < FRAME_HEADER_LENGTH as i32 || aligned > block.len() - at {
-                return false;
+            if length < FRAME_HEADER_LENGTH as i32 || aligned(length) > block.len() - at {
+                return None;
             }
-            at += aligned;
+            first.get_or_insert(length);
+            at += aligned(length);
         }
+        let first = (first?, word(4));
         let Origin { session_id, stream_id } = parts.origin;
-        at > 0
-            && word(4) >> 16 == i32::from(frame::frame_type::DATA)
+        let is_next = first.1 >> 16 == i32::from(frame::frame_type::DATA)
             && word(8) == self.offset()
             && word(12) == session_id.get()
             && word(16) == stream_id.get()
-            && word(20) == self.term_id.get()
+            && word(20) == self.term_id.get();
+        is_next.then_some(first)
     }
 
     /// Claims `required` bytes in the term. Returns the claim and the position at its end.
@@ -476,6 +459,38 @@ mod tests {
         assert_eq!(appender.offer_block(&block), Err(OfferError::NotConnected));
         copy.set_limit(1 << 15);
         assert_eq!(appender.offer_block(&block), Err(OfferError::MisplacedBlock), "it belongs to the term's start");
+    }
+
+    /// A block may lie in a log, where another process can write to it between the check and the copy.
+    #[test]
+    fn a_block_that_is_written_over_while_it_is_copied_leads_nobody_out_of_it() {
+        let source = TestLog::new(LogKind::Exclusive);
+        source.set_limit(1 << 15);
+        let mut appender = source.exclusive();
+        let sent: Vec<_> = [10, 200, 0].map(|length| appender.offer(&vec![7; length]).unwrap().get() as usize).into();
+        let mut block = vec![0; sent[2]];
+        source.log.term(0).get_bytes(0, &mut block);
+        for (start, delivered) in [(0, 3), (sent[0], 1), (sent[1], 2)] {
+            for length in [0, 1, 31, -42, i32::MIN, sent[2] as i32 + 1, i32::MAX] {
+                let copy = TestLog::new(LogKind::Exclusive);
+                copy.set_limit(1 << 15);
+                let mut appender = copy.exclusive();
+                let checked = appender.term.continued_by(&appender.shared, &block).expect("a block of whole frames");
+                let mut spoilt = block.clone();
+                spoilt[start..start + 4].copy_from_slice(&length.to_le_bytes());
+                spoilt[start + 6..start + 24].fill(0xFF);
+                let (claimed, _) = appender.term.claim_range(&appender.shared, spoilt.len()).unwrap();
+                message::write_frames(claimed, &spoilt, checked);
+                let end = appender.offer(b"next").unwrap();
+                assert_eq!(end.get() as usize, sent[2] + 64);
+                let mut found = Vec::new();
+                copy.reader().poll(|fragment| found.push((fragment.payload().len(), fragment.term_offset())), 10);
+                let expected = [(10, 0), (200, sent[0] as i32), (0, sent[1] as i32)];
+                assert_eq!(found.pop(), Some((4, sent[2] as i32)), "{length} at {start}");
+                assert_eq!(found, expected[..delivered], "{length} at {start}");
+                assert_eq!(copy.reader().position(), end);
+            }
+        }
     }
 
     /// A bug that a peer shipped: a block went to the start of its term, whatever offset its frames state.

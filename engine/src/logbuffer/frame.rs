@@ -175,7 +175,6 @@ pub(crate) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
 }
 
 /// Changes the place and origin in the header of a copied frame.
-#[cfg(all(feature = "journal", not(engine_loom)))]
 #[inline]
 pub(crate) fn readdress(space: &FrameSpace<'_>, place: Place) {
     space.word(TERM_OFFSET_AND_SESSION).store_relaxed(place.offset_and_session);

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use crate::memory::FittedSpace;
 use crate::memory::FrameSpace;
 
-use super::frame::{self, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
+use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
 
 /// The source of a message's bytes.
 pub(crate) trait Payload {
@@ -163,6 +163,37 @@ fn write_fragments_from(
     };
     let second_word = frame::pack(begins | flags::END, frame_type::DATA);
     write_whole(&Claimed { space, place }, payload, remaining, second_word, reserved);
+}
+
+/// Copies formatted frames into a claimed range, gives them their places, and commits them at once. The two words are those
+/// of the first frame: a length that fits into the range, and version, flags and type. They are not read again, and the
+/// other frames are told apart in the copy, because other processes may be writing to the original. Frames that cannot be told
+/// apart become padding.
+pub(crate) fn write_frames(claimed: Claimed<'_>, frames: &[u8], (first, second): (i32, i32)) {
+    let Claimed { mut space, place } = claimed;
+    space.put_frames(frames);
+    let mut at = aligned(first);
+    let mut rest = space.reborrow().split(at).ok().map(|(_, rest)| rest);
+    while let Some(frame) = rest.take() {
+        let left = frame.length();
+        let found = frame.word(frame::LENGTH).load_relaxed();
+        let here = place.beyond(at);
+        if found < FRAME_HEADER_LENGTH as i32 || aligned(found) > left {
+            write_padding(&Claimed { space: frame, place: here }, left as i32);
+            break;
+        }
+        frame::readdress(&frame, here);
+        at += aligned(found);
+        rest = frame.split(aligned(found)).ok().map(|(_, rest)| rest);
+    }
+    frame::readdress(&space, place);
+    space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(second);
+    frame::commit(&space, first);
+}
+
+/// The number of bytes that a frame of this length occupies. 0 for a negative length.
+pub(super) fn aligned(length: i32) -> usize {
+    (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT)
 }
 
 /// Turns a claimed range into padding, which readers skip. Its frame is `length` bytes long, header included.
