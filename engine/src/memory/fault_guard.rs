@@ -206,6 +206,8 @@ fn replace_page(address: i64) -> bool {
 
 /// Calls the previous handler.
 fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes what the fault was, valid during the call.
+    let was_sent = unsafe { (*info).si_code <= 0 };
     let previous = PREVIOUS.get();
     match previous.map(|previous| (previous.sa_sigaction, previous.sa_flags)) {
         Some((handler, flags)) if handler != libc::SIG_DFL && handler != libc::SIG_IGN => {
@@ -221,13 +223,15 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void
                 }
             }
         }
+        // Only what was sent: the kernel does not let a fault be ignored.
+        Some((libc::SIG_IGN, _)) if was_sent => {}
         _ => {
             // SAFETY: a structure of numbers and pointers, for which zero, the default action, is a value.
             unsafe {
                 let action: libc::sigaction = core::mem::zeroed();
                 libc::sigaction(signal, &raw const action, ptr::null_mut());
                 // A fault is raised again when this returns; a signal that a process sent is not.
-                if (*info).si_code <= 0 {
+                if was_sent {
                     libc::raise(signal);
                 }
             }
@@ -238,6 +242,7 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void
 #[cfg(test)]
 mod tests {
     use std::fs::OpenOptions;
+    use std::os::unix::process::ExitStatusExt;
 
     use crate::memory::{FileAccess, MappedFile, Region, Reserve, faults};
 
@@ -294,15 +299,36 @@ mod tests {
         view.get_bytes(0, &mut [0]);
     }
 
+    /// Does nothing unless it is a process of its own: ignores the signal, before there is a handler, and gets it.
     #[test]
-    fn a_fault_elsewhere_is_as_deadly_as_ever() {
-        use std::os::unix::process::ExitStatusExt;
+    fn ignoring_child() {
+        let Some(path) = std::env::var_os("GANNET_TEST_IGNORE") else { return };
+        // SAFETY: no function is named that the signal would call.
+        unsafe { libc::signal(libc::SIGBUS, libc::SIG_IGN) };
+        drop(MappedFile::open(path.as_ref(), 1, FileAccess::ReadOnly).unwrap().guarded());
+        // SAFETY: sends this thread a signal, which it handles.
+        unsafe { libc::raise(libc::SIGBUS) };
+    }
+
+    /// How a process ends that runs the test of this name alone.
+    fn end_of(test: &str, variable: &str) -> std::process::ExitStatus {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, vec![1; 4096]).unwrap();
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "memory::fault_guard::tests::touching_child"]).env("GANNET_TEST_TOUCH", &path);
-        let ended = child.output().unwrap().status;
+        child.args(["--exact", &format!("memory::fault_guard::tests::{test}")]).env(variable, &path);
+        child.output().unwrap().status
+    }
+
+    #[test]
+    fn a_fault_elsewhere_is_as_deadly_as_ever() {
+        let ended = end_of("touching_child", "GANNET_TEST_TOUCH");
         assert_eq!(ended.signal(), Some(libc::SIGBUS), "{ended}");
+    }
+
+    #[test]
+    fn a_signal_that_a_process_sends_is_ignored_as_before() {
+        let ended = end_of("ignoring_child", "GANNET_TEST_IGNORE");
+        assert!(ended.success(), "{ended}");
     }
 }
