@@ -67,12 +67,7 @@ impl Receives {
     pub(super) fn new() -> io::Result<Self> {
         let ring = IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().setup_cqsize(ANSWERS).build(STARTS)?;
         let buffers = Buffers::new(&ring)?;
-        // A kernel that cannot cancel would keep the sockets of closed endpoints. There is nothing to cancel here.
-        match ring.submitter().register_sync_cancel(None, CancelBuilder::any()) {
-            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
-            _ => {}
-        }
-        Ok(Self {
+        let receives = Self {
             ring,
             buffers,
             layout: Box::new(Buffers::layout()),
@@ -80,7 +75,13 @@ impl Receives {
             to_start: Vec::new(),
             refused: Vec::new(),
             thread: ThreadMark::here(),
-        })
+        };
+        // A kernel that cannot cancel would keep the sockets of closed endpoints. There is nothing to cancel here. Only asked
+        // now, so that on an error as well the ring is closed before its buffers are freed.
+        match receives.ring.submitter().register_sync_cancel(None, CancelBuilder::any()) {
+            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => Err(error),
+            _ => Ok(receives),
+        }
     }
 
     /// Starts receiving for an endpoint with the next [`Receives::receive`].
