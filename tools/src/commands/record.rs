@@ -104,8 +104,12 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Some(count) if messages < count && !stop.is_wanted() => {
             bail!("only {messages} of {} recorded", counted(count, "message"))
         }
-        _ => Ok(()),
+        _ => {}
     }
+    if streams.is_empty() {
+        crate::cli::tell("nothing was recorded: the stream had no publication");
+    }
+    Ok(())
 }
 
 /// Records until the requested amount is reached, or can no longer be reached.

@@ -235,7 +235,15 @@ impl Feed {
         let (channel, stream_id) = (args.stream.channel.clone(), args.stream.stream);
         let merge = match &args.from_journal {
             Some(dir) => {
-                let merge = ReplayMerge::new(open(dir, args.recording)?, args.from, &channel, stream_id)?;
+                let recording = open(dir, args.recording)?;
+                let recorded = recording.descriptor().stream_id.get();
+                if recorded != stream_id {
+                    tell(format_args!(
+                        "warning: {} has a recording of stream {recorded}, and what follows it is looked for on stream {stream_id}",
+                        dir.display()
+                    ));
+                }
+                let merge = ReplayMerge::new(recording, args.from, &channel, stream_id)?;
                 Some(Box::new(merge.verify(!args.no_verify)))
             }
             None => None,

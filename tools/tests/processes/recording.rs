@@ -244,6 +244,10 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(String::from_utf8_lossy(&ended.stdout), lines(0..3000));
     let told = format!("waiting for the publication that was recorded, session {session}, to go on from there");
     assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    let elsewhere = driver.gannet(&[&arguments[..], &["--stream", "7"]].concat()).end();
+    let warning = "a recording of stream 1001, and what follows it is looked for on stream 7";
+    assert!(elsewhere.stderr.contains(warning), "{}", elsewhere.stderr);
 }
 
 /// A merge does not join the stream's next publication, so its end is the end of the command.
@@ -477,7 +481,8 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
         assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
     }
     let empty = dir.path().join("empty");
-    start(gannet(&["record", "--for", "1ms"]), &empty, &driver).end().success();
+    let ended = start(gannet(&["record", "--for", "1ms"]), &empty, &driver).end();
+    assert_eq!((ended.code(), ended.stderr.contains("nothing was recorded")), (Some(0), true), "{ended:?}");
     let ended = start(gannet(&["replay"]), &empty, &driver).end();
     assert_eq!((ended.code(), ended.stderr.contains("has no recordings yet")), (Some(1), true), "{ended:?}");
     let journal = Journal::create(dir.path().join("some"), &JournalOptions::new());

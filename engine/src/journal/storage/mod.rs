@@ -52,7 +52,7 @@ use crate::time::EpochNanos;
 ///
 /// - Each [`Stored`] that [`Self::create`] or [`Self::open`] returns is a mapping of its own, whose clones it keeps from
 ///   others. It is better to pass on what another storage has returned. Only a storage that
-///   [`RawAccess`](crate::memory::RawAccess) was needed for may share memory between those who open a file.
+///   [`RawAccess`] was needed for may share memory between those who open a file.
 /// - [`Self::try_lock`] returns a lock only if no holder has one of that name, unless all of them share it. Whoever
 ///   removes the files of locks does not count.
 pub unsafe trait Storage: fmt::Debug + Send + Sync {
