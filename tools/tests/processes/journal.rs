@@ -659,6 +659,11 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
         assert!(unseen.status.success(), "{arguments:?}");
     }
 
+    // New checksums would hide it.
+    let refused = ended(&["reindex", "--dir", path]);
+    assert!(refused.code() == Some(1) && refused.stderr.contains("hide the damage in 1 place"), "{}", refused.stderr);
+    assert_eq!(ended(&["verify", "--dir", path]).code(), Some(1), "it is still known");
+
     let would = ended(&["repair", "--dry-run", "--json", "--dir", path]);
     let found = &lines(&would.stdout)[0];
     assert_eq!(
@@ -681,6 +686,13 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     let refused = ended(&["repair", "--dir", path]);
     assert!(refused.status.code() == Some(1) && refused.stderr.contains("is in use"), "{}", refused.stderr);
     drop(journal);
+
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[64 * 100 + 32 + 3] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    assert_eq!(ended(&["reindex", "--dir", path]).code(), Some(1));
+    ended(&["reindex", "--no-verify", "--dir", path]).success();
+    ended(&["verify", "--dir", path]).success();
 
     // The command that the error names is one that can be run as it is.
     std::fs::remove_file(dir.path().join("archive.catalog")).expect("it was there");
