@@ -393,18 +393,15 @@ impl IpcPublication {
     }
 
     fn unblock_if_overdue(&mut self, attended: MonotonicNanos, producer: i64) -> bool {
-        let consumer = self.limits.consumer(producer);
-        let log = &self.made_of.log;
-        let in_another_term = log.active_term_count() != log.term_length().term_count(Position::new(consumer));
-        self.blocked.is_overdue(attended, consumer, in_another_term || producer > consumer) && self.unblock(producer)
-    }
-
-    fn unblock(&mut self, producer: i64) -> bool {
+        // Loaded once: where the subscribers have come meanwhile, a publisher may have begun just now.
         let blocked = self.blocked_at(producer);
-        unblock(&self.made_of.log, blocked)
+        let log = &self.made_of.log;
+        let in_another_term = log.active_term_count() != log.term_length().term_count(blocked);
+        let is_possible = in_another_term || producer > blocked.get();
+        self.blocked.is_overdue(attended, blocked.get(), is_possible) && unblock(log, blocked)
     }
 
-    /// The position of the slowest subscriber.
+    /// The position of the furthest subscriber.
     fn blocked_at(&mut self, producer: i64) -> Position {
         if let Some(span) = self.subscribers.working_span() {
             self.limits.observe(Some(span));

@@ -31,6 +31,29 @@ fn a_dead_publishers_claim_becomes_padding() {
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1, "nothing more to do");
 }
 
+/// A subscriber that did not read for long catches up with a claim that was made just now. The timeout is that of this claim, and
+/// not of the message that the subscriber had before it all the time.
+#[test]
+fn who_reads_on_after_a_long_time_takes_no_claim_for_abandoned() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let publication = driver.add_publication(client, IPC);
+    let (_, images) = driver.add_subscription(client, "aeron:ipc");
+    let publisher = driver.publisher(&publication);
+    publisher.offer(b"unread for long").unwrap();
+    driver.pass_with(20_000, |driver| driver.beat(client));
+    let mut claim = publisher.try_claim(4).unwrap();
+    let mut reader = driver.reader(&images[0]);
+    assert_eq!(drain(&mut reader), 1);
+    // The next tick comes before the conductor looks at positions again.
+    driver.beat_at(client, driver.now_ms() + 1_000);
+    driver.pass_briefly_ms(1_000);
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 0);
+    claim.copy_from_slice(b"live");
+    claim.commit().unwrap();
+    assert_eq!(drain(&mut reader), 1);
+}
+
 /// The driver itself, or the whole machine, may stand still for longer than any timeout. What was begun just before that
 /// is not to blame.
 #[test]
