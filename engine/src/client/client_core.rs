@@ -242,6 +242,15 @@ impl ClientCore {
     /// Waits until `done` returns a result. Runs the conductor meanwhile, and the driver if necessary. The conductor's
     /// own timeouts limit the wait.
     pub(super) fn wait_for<T>(&self, mut done: impl FnMut(&mut Conductor) -> Option<T>) -> T {
+        /// A handler may panic during the wait.
+        struct Waiting<'a>(&'a ClientCore);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.conductor().end_waiting();
+            }
+        }
+        self.conductor().begin_to_wait();
+        let _waiting = Waiting(self);
         let mut pause = SHORTEST_WAIT;
         loop {
             let work = self.invoke_driver() + self.service();

@@ -52,7 +52,8 @@ use restoring::Restoring;
 
 /// The maximum number of events per duty cycle, so that timeouts are checked in between.
 const EVENTS_PER_CYCLE: usize = 16;
-/// The maximum number of pending notices. Beyond that, events stay in the broadcast buffer.
+/// The maximum number of pending notices. Beyond that, events stay in the broadcast buffer, unless somebody waits for an
+/// answer, which may be behind them.
 const MAX_NOTICES: usize = 4096;
 
 /// The conductor's settings, from the context. Times are in nanoseconds.
@@ -90,6 +91,8 @@ pub(crate) struct Conductor {
     unsent: VecDeque<(RegistrationId, Undo)>,
     logs: Logs,
     notices: VecDeque<Notice>,
+    /// The number of calls that wait for the driver's answer.
+    waiting: usize,
     restoring: Option<Restoring>,
     heartbeat: Option<HeartbeatCounter>,
     last_check: MonotonicNanos,
@@ -162,6 +165,7 @@ impl Conductor {
             abandoned: HashMap::new(),
             unsent: VecDeque::new(),
             notices: VecDeque::new(),
+            waiting: 0,
             restoring: None,
             heartbeat: None,
             last_check: now,
@@ -213,6 +217,17 @@ impl Conductor {
         matches!(self.state, State::Connected)
     }
 
+    /// A call waits for the driver's answer from here on. It is one of a handler, perhaps, and no notice is delivered
+    /// before it returns.
+    pub(crate) fn begin_to_wait(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// The call waits no more.
+    pub(crate) fn end_waiting(&mut self) {
+        self.waiting -= 1;
+    }
+
     /// Takes the oldest pending notice.
     pub(crate) fn next_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
@@ -230,7 +245,8 @@ impl Conductor {
 
     fn receive_events(&mut self, now: MonotonicNanos) -> usize {
         let mut received = 0;
-        while received < EVENTS_PER_CYCLE && self.notices.len() < MAX_NOTICES && self.is_connected() {
+        let has_room = |this: &Self| this.notices.len() < MAX_NOTICES || this.waiting > 0;
+        while received < EVENTS_PER_CYCLE && has_room(self) && self.is_connected() {
             let mut event = std::mem::take(&mut self.event);
             event.clear();
             let mut type_id = 0;

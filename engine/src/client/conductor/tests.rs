@@ -509,6 +509,54 @@ fn a_handler_that_aborts_ends_the_wait() {
     assert_eq!(subscription.controlled_poll_wait(|_| ControlledAction::Break, 10, Duration::from_secs(3600)), 1);
 }
 
+/// While a handler waits, no other notice is delivered. Its answer comes after the events that these tell of, however many
+/// there are.
+#[test]
+fn a_handler_gets_its_answer_whatever_comes_before() {
+    let rig = Rig::new();
+    let (told, heard) = std::sync::mpsc::channel();
+    let (core, driver) = (Arc::downgrade(&rig.core), Arc::clone(&rig.driver));
+    let available: ImageHandler = Arc::new(Mutex::new(Box::new(move |_| {
+        let core = core.upgrade().unwrap();
+        let ask = |client_id, correlation_id| {
+            Command::GetNextAvailableSessionId(GetNextAvailableSessionId {
+                client_id,
+                correlation_id,
+                stream_id: STREAM,
+            })
+        };
+        let id = core.conductor().ask(Request::SessionId { stream_id: STREAM }, core.now(), ask).unwrap();
+        let mut turns = 0;
+        let outcome = core.wait_for(|conductor| {
+            turns += 1;
+            let mut driver = driver.lock().unwrap();
+            // As many as are received in a turn, so none is lost.
+            for _ in 0..super::EVENTS_PER_CYCLE {
+                let (registration_id, counter_id) = (RegistrationId::new(4711), CounterId::new(7));
+                driver.tell(&Event::CounterReady(OnCounter { registration_id, counter_id }));
+            }
+            if turns == 2 * super::MAX_NOTICES / super::EVENTS_PER_CYCLE {
+                let (correlation_id, session_id) = (id, SessionId::new(9));
+                driver.tell(&Event::NextAvailableSessionId(OnNextAvailableSessionId { correlation_id, session_id }));
+            }
+            let is_late = turns > 3 * super::MAX_NOTICES / super::EVENTS_PER_CYCLE;
+            conductor.answer_to(id).map(|answer| answer.is_ok()).or(is_late.then_some(false))
+        });
+        told.send(outcome).unwrap();
+    })));
+    let handlers = ImageHandlers { available: Some(available), unavailable: None };
+    let _subscription: Subscription =
+        rig.add(Wanted::Subscription { channel: "aeron:ipc".to_owned(), stream_id: STREAM, handlers });
+    rig.driver().execute(&Command::AddExclusivePublication(AddPublication {
+        client_id: ClientId::new(4711),
+        correlation_id: CorrelationId::new(9_001),
+        stream_id: STREAM,
+        channel: Text::from("aeron:ipc"),
+    }));
+    rig.core.service();
+    assert_eq!(heard.try_recv(), Ok(true));
+}
+
 /// So are answers that a panic kept from whoever asked.
 #[test]
 fn an_answer_that_a_panic_kept_from_its_caller_is_forgotten() {
