@@ -37,15 +37,8 @@ pub(super) struct Tape {
     faults: i64,
 }
 
-/// A block that has been checked.
-struct Checked<'a> {
-    /// The number of bytes that the block occupies.
-    occupied: usize,
-    /// The bytes to write. For padding, only the header.
-    written: &'a [u8],
-    /// The number of messages that end in the block.
-    messages: u64,
-}
+/// The beginning of a block, read once: its first eight bytes, which commit the block.
+type Head = [u8; 8];
 
 impl Tape {
     /// Continues at the end of the recording.
@@ -59,7 +52,7 @@ impl Tape {
     /// Records a block that was received at this time.
     pub(super) fn write(&mut self, block: &Block<'_>, time_ns: i64) -> Result<(), JournalError> {
         let position = self.position;
-        let Checked { occupied, written, messages } = check(&self.writer.identity, position, block)?;
+        let (head, occupied, written) = begin(position, block)?;
         let layout = self.writer.identity.layout;
         let base = layout.base(position);
         if self.frames.is_none() || base != self.base {
@@ -70,10 +63,19 @@ impl Tape {
             self.base = base;
         }
         let offset = (position.get() - base.get()) as usize;
-        let space = self.frames.as_ref().and_then(|frames| frames.space(offset, occupied));
-        let space = space.ok_or(JournalError::Stream { position, fault: Fault::Length { length: occupied as i32 } })?;
+        let place = self.frames.as_ref().and_then(|frames| frames.space(offset, occupied).zip(frames.cursor(offset)));
+        let fault = Fault::Length { length: occupied as i32 };
+        let (space, copy) = place.ok_or(JournalError::Stream { position, fault })?;
         space.put_frames(written);
-        frame::commit_block(&space, written);
+        // The copy is checked. Other processes may be writing to the original.
+        let messages = match check(&self.writer.identity, position, head, copy.block(written.len())) {
+            Ok(messages) => messages,
+            Err(error) => {
+                self.writer.segment(base)?.stored.view().zero(offset, written.len());
+                return Err(error);
+            }
+        };
+        frame::commit_block(&space, &head);
         let now = faults();
         if now != self.faults {
             if let Some(frames) = &self.frames {
@@ -111,47 +113,168 @@ impl Tape {
     }
 }
 
-/// Checks that a block consists of whole frames of the stream that continue at `position`.
-fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Result<Checked<'a>, JournalError> {
+fn word(bytes: &[u8], at: usize) -> i32 {
+    i32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn aligned(length: i32) -> usize {
+    (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT)
+}
+
+fn is_padding(kind: i32) -> bool {
+    kind >> 16 == i32::from(frame_type::PADDING)
+}
+
+fn broken(position: Position, fault: Fault) -> JournalError {
+    JournalError::Stream { position, fault }
+}
+
+/// The head of a block that is to continue at `position`, the number of bytes that the block occupies, and the bytes to
+/// write. For padding, these are only the header.
+fn begin<'a>(position: Position, block: &Block<'a>) -> Result<(Head, usize, &'a [u8]), JournalError> {
     let bytes = block.bytes;
-    let broken = |position, fault| JournalError::Stream { position, fault };
     if block.position != position {
         let (found, expected) = (block.position.get(), position.get());
         return Err(broken(position, Fault::Header { field: "position", found, expected }));
     }
+    let Some(&head) = bytes.first_chunk().filter(|_| bytes.len() >= FRAME_HEADER_LENGTH) else {
+        return Err(broken(position, Fault::Length { length: bytes.len() as i32 }));
+    };
+    if !is_padding(word(&head, 4)) {
+        return Ok((head, bytes.len(), bytes));
+    }
+    let length = word(&head, 0);
+    if length < FRAME_HEADER_LENGTH as i32 || aligned(length) > bytes.len() {
+        return Err(broken(position, Fault::Length { length }));
+    }
+    Ok((head, aligned(length), &bytes[..FRAME_HEADER_LENGTH]))
+}
+
+/// Checks that `copy`, with this head, consists of whole frames of the stream that continue at `position`. Returns the
+/// number of messages that end in it. Of padding, the copy has only the header.
+fn check(identity: &Identity, position: Position, head: Head, copy: &[u8]) -> Result<u64, JournalError> {
     let layout = identity.layout;
     let term_id = layout.term_length.term_id(position, layout.initial_term_id);
     let term_offset = layout.term_length.offset(position);
     let (mut at, mut messages) = (0, 0);
-    while at < bytes.len() {
+    while at < copy.len() {
         let here = Position::new(position.get() + at as i64);
-        let Some(header) = bytes.get(at..at + FRAME_HEADER_LENGTH) else {
-            return Err(broken(here, Fault::Length { length: (bytes.len() - at) as i32 }));
+        let Some(header) = copy.get(at..at + FRAME_HEADER_LENGTH) else {
+            return Err(broken(here, Fault::Length { length: (copy.len() - at) as i32 }));
         };
-        let word = |at: usize| i32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
-        let length = word(0);
-        let aligned = (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
-        if length < FRAME_HEADER_LENGTH as i32 || aligned > bytes.len() - at {
+        let begin = if at == 0 { &head } else { header };
+        let (length, kind) = (word(begin, 0), word(begin, 4));
+        let is_padding = at == 0 && is_padding(kind);
+        if length < FRAME_HEADER_LENGTH as i32 || !is_padding && aligned(length) > copy.len() - at {
             return Err(broken(here, Fault::Length { length }));
         }
-        let kind = word(4);
-        let expected_type = i32::from(if at == 0 && kind >> 16 == 0 { frame_type::PADDING } else { frame_type::DATA });
+        let expected_type = i32::from(if is_padding { frame_type::PADDING } else { frame_type::DATA });
         for (field, found, expected) in [
             ("version", kind & 0xFF, 0),
             ("type", kind >> 16, expected_type),
-            ("term offset", word(8), term_offset + at as i32),
-            ("stream id", word(16), identity.stream_id.get()),
-            ("term id", word(20), term_id.get()),
+            ("term offset", word(header, 8), term_offset + at as i32),
+            ("stream id", word(header, 16), identity.stream_id.get()),
+            ("term id", word(header, 20), term_id.get()),
         ] {
             if found != expected {
                 return Err(broken(here, Fault::Header { field, found: found.into(), expected: expected.into() }));
             }
         }
-        if expected_type == i32::from(frame_type::PADDING) {
-            return Ok(Checked { occupied: aligned, written: &bytes[..FRAME_HEADER_LENGTH], messages: 0 });
+        if is_padding {
+            return Ok(0);
         }
         messages += u64::from((kind >> 8) as u8 & flags::END != 0);
-        at += aligned;
+        at += aligned(length);
     }
-    if at == 0 { Err(broken(position, Fault::Hole)) } else { Ok(Checked { occupied: at, written: bytes, messages }) }
+    Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::JournalOptions;
+    use crate::journal::Start;
+    use crate::journal::storage::MemoryStorage;
+    use crate::memory::RawAccess;
+
+    /// Frames with payloads of these lengths, as they are from a position of the first term on.
+    fn frames(journal: &Journal, position: Position, lengths: &[usize]) -> Vec<u8> {
+        let descriptor = journal.descriptor();
+        let mut bytes = Vec::new();
+        for &length in lengths {
+            let at = bytes.len();
+            bytes.resize(at + aligned((FRAME_HEADER_LENGTH + length) as i32), 7);
+            let words = [
+                (FRAME_HEADER_LENGTH + length) as i32,
+                frame::DATA_UNFRAGMENTED,
+                position.get() as i32 + at as i32,
+                descriptor.session_id.get(),
+                descriptor.stream_id.get(),
+                descriptor.initial_term_id.get(),
+            ];
+            bytes[at..][..24].copy_from_slice(&words.map(i32::to_le_bytes).concat());
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_block_of_anything_else_than_frames_leaves_no_trace() {
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &options).unwrap();
+        let recording = journal.recording().unwrap();
+        let whole = frames(&journal, Position::new(0), &[8, 100, 0]);
+        let later = frames(&journal, Position::new(whole.len() as i64), &[40]);
+        let mut tape = Tape::new(journal);
+        let mut write = |position: usize, bytes: &[u8]| {
+            let descriptor = recording.descriptor();
+            let (session_id, term_id) = (descriptor.session_id, descriptor.initial_term_id);
+            let outcome = tape.write(&Block { bytes, session_id, term_id, position: (position as i64).into() }, 1);
+            let mut left = vec![1; whole.len()];
+            tape.writer.segment(Position::new(0)).unwrap().stored.view().get_bytes(0, &mut left);
+            (outcome.is_ok(), left.iter().all(|&byte| byte == 0), tape.messages())
+        };
+        let second = 64;
+        // The frame and the offset in it, and the word that is there.
+        let spoilt = [
+            (0, 0, 0),
+            (0, 0, -40),
+            (0, 0, i32::MAX),
+            (0, 4, 1),
+            (0, 8, 32),
+            (second, 0, 0),
+            (second, 0, 31),
+            (second, 0, i32::MIN),
+            (second, 0, whole.len() as i32),
+            (second, 4, 0),
+            (second, 8, 0),
+            (second, 16, -1),
+            (second, 20, -1),
+        ];
+        for (start, at, value) in spoilt {
+            let mut bytes = whole.clone();
+            bytes[start + at..][..4].copy_from_slice(&i32::to_le_bytes(value));
+            assert_eq!(write(0, &bytes), (false, true, 0), "{value} at {at} of {start}");
+        }
+        assert_eq!(write(32, &whole), (false, true, 0));
+        assert_eq!(write(0, &whole[..16]), (false, true, 0));
+        assert_eq!(write(0, &whole), (true, false, 3));
+        assert_eq!(write(whole.len(), &later), (true, false, 4));
+        let mut found = Vec::new();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        tailer.poll(|record| found.push(record.payload().to_vec()), 10).unwrap();
+        assert_eq!(found, [8, 100, 0, 40].map(|length| vec![7; length]));
+    }
+
+    /// Other processes may write to a block while it is recorded.
+    #[test]
+    fn the_head_of_a_block_is_not_read_again() {
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &options).unwrap();
+        let mut copy = frames(&journal, Position::new(0), &[8, 100]);
+        let head = *copy.first_chunk().unwrap();
+        copy[..8].fill(0xFF);
+        let identity = journal.descriptor().identity();
+        assert_eq!(check(&identity, Position::new(0), head, &copy).unwrap(), 2);
+        assert!(check(&identity, Position::new(0), [0xFF; 8], &copy).is_err());
+    }
 }

@@ -75,7 +75,8 @@ impl<'a> FrameCursor<'a> {
         }
     }
 
-    /// Borrows the `length` bytes from here on: whole frames over which a clone of this cursor has stepped.
+    /// Borrows the `length` bytes from here on: whole frames over which a clone of this cursor has stepped, or what the
+    /// caller has written to a range of its own and not committed yet.
     ///
     /// # Panics
     ///
@@ -83,7 +84,7 @@ impl<'a> FrameCursor<'a> {
     #[inline]
     pub(crate) fn block(&self, length: usize) -> &'a [u8] {
         assert!(length <= self.remaining, "frames within the term");
-        // SAFETY: just checked to lie within the term, and committed, as the caller has seen.
+        // SAFETY: just checked to lie within the term; committed, as the caller has seen, or the caller's own.
         unsafe { self.at.bytes(0, length) }
     }
 }
