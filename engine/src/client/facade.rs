@@ -13,6 +13,8 @@ use super::error::{AddError, ConnectError};
 use super::exclusive_publication::ExclusivePublication;
 use super::find_driver::{DriverDirectory, wait_for_driver};
 use super::image_info::ImageInfo;
+#[cfg(feature = "journal")]
+use super::patient::Patient;
 use super::pending::Pending;
 use super::publication::Publication;
 use super::subscription::Subscription;
@@ -334,6 +336,29 @@ impl Client {
 
     /// Closes the client, as dropping it does.
     pub fn close(self) {}
+
+    /// As [`Self::async_add_exclusive_publication`], and again while an endpoint is still closing.
+    #[cfg(feature = "journal")]
+    pub(crate) fn patiently_add_exclusive_publication(
+        &self,
+        channel: &str,
+        stream_id: i32,
+    ) -> Result<Patient<ExclusivePublication>, AddError> {
+        let wanted = |channel, stream_id| Wanted::ExclusivePublication { channel, stream_id };
+        Patient::new(&self.core, channel, stream_id, wanted)
+    }
+
+    /// As [`Self::async_add_subscription`], and again while an endpoint is still closing.
+    #[cfg(feature = "journal")]
+    pub(crate) fn patiently_add_subscription(
+        &self,
+        channel: &str,
+        stream_id: i32,
+    ) -> Result<Patient<Subscription>, AddError> {
+        let wanted =
+            |channel, stream_id| Wanted::Subscription { channel, stream_id, handlers: SharedHandlers::default() };
+        Patient::new(&self.core, channel, stream_id, wanted)
+    }
 
     fn ask<T>(&self, wanted: Wanted) -> Result<Pending<T>, AddError> {
         Ok(Pending::new(Arc::clone(&self.core), self.core.add(wanted)?))

@@ -35,6 +35,8 @@ mod image_info;
 mod let_go;
 mod logs;
 mod notice;
+#[cfg(feature = "journal")]
+mod patient;
 mod pending;
 mod pending_destination;
 mod publication;
@@ -54,6 +56,8 @@ pub use exclusive_publication::ExclusivePublication;
 pub use facade::{Client, ImageHandlers};
 pub use image::Image;
 pub use image_info::ImageInfo;
+#[cfg(feature = "journal")]
+pub(crate) use patient::Patient;
 pub use pending::Pending;
 pub use pending_destination::PendingDestination;
 pub use publication::Publication;

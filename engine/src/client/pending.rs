@@ -36,7 +36,7 @@ use crate::command::ErrorCode;
 #[derive(Debug)]
 #[must_use = "what is not polled never arrives; dropping it gives it back"]
 pub struct Pending<T> {
-    core: Arc<ClientCore>,
+    pub(super) core: Arc<ClientCore>,
     /// Until the driver's answer was handed over.
     key: Option<ResourceKey>,
     _handle: PhantomData<fn() -> T>,
@@ -112,7 +112,7 @@ impl<T> Pending<T> {
         Ok(T::from_bound(Arc::clone(&self.core), key, bound).expect("the conductor binds what was asked for"))
     }
 
-    fn poll_handle(&mut self) -> Result<Option<T>, AddError>
+    pub(super) fn poll_handle(&mut self) -> Result<Option<T>, AddError>
     where
         T: Handle,
     {

@@ -204,6 +204,41 @@ fn trap_28_who_waits_asks_again_for_what_is_still_going_away() {
     });
 }
 
+/// The same for a replay, which cannot wait.
+#[cfg(feature = "journal")]
+#[test]
+fn trap_28_who_is_patient_asks_again_until_the_deadline() {
+    use crate::client::Patient;
+
+    let rig = Rig::new();
+    let wanted = |channel, stream_id| Wanted::ExclusivePublication { channel, stream_id };
+    let ask = || Patient::<ExclusivePublication>::new(&rig.core, "aeron:ipc", 1001, wanted).unwrap();
+    rig.driver().refuse = Some(("ipc", ErrorCode::ResourceTemporarilyUnavailable));
+    let mut patient = ask();
+    for _ in 0..3 {
+        rig.settle();
+        assert!(patient.poll().unwrap().is_none());
+    }
+    rig.driver().refuse = None;
+    rig.settle();
+    assert!(!patient.poll().unwrap().expect("it was added").is_closed());
+
+    for (code, told) in
+        [(ErrorCode::StorageSpace, "at once"), (ErrorCode::ResourceTemporarilyUnavailable, "in the end")]
+    {
+        let mut patient = ask();
+        rig.driver().refuse = Some(("ipc", code));
+        if code == ErrorCode::ResourceTemporarilyUnavailable {
+            rig.settle();
+            assert!(patient.poll().unwrap().is_none());
+            rig.pass(LIVENESS);
+        }
+        rig.settle();
+        assert!(matches!(patient.poll(), Err(AddError::Refused { code: found, .. }) if found == code), "{told}");
+        rig.driver().refuse = None;
+    }
+}
+
 #[test]
 fn a_refusal_names_what_was_refused_and_why() {
     let rig = Rig::new();

@@ -15,7 +15,7 @@
 //! session instead.
 
 use crate::channel_uri::ChannelUriError;
-use crate::client::{AddError, Client, Image, ImageHandlers, ImageInfo, Pending, Subscription};
+use crate::client::{AddError, Client, Image, ImageInfo, Patient, Subscription};
 use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment, flags};
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::{Position, RegistrationId, SessionId};
@@ -132,7 +132,7 @@ pub struct ReplayMerge {
 #[derive(Debug)]
 enum Live {
     Unasked,
-    Pending(Pending<Subscription>),
+    Pending(Patient<Subscription>),
     Subscribed(Subscribed),
 }
 
@@ -219,7 +219,7 @@ impl ReplayMerge {
                 let fragments = self.hand_over(Position::new(i64::MAX), &mut handler, limit)?;
                 if self.is_near(fragments) {
                     let channel = live_channel(&self.channel, self.session_id)?;
-                    let asked = client.async_add_subscription(&channel, self.stream_id, ImageHandlers::new())?;
+                    let asked = client.patiently_add_subscription(&channel, self.stream_id)?;
                     self.live = Live::Pending(asked);
                     self.state = MergeState::Joining;
                 }

@@ -3,7 +3,7 @@
 //! waits.
 
 use crate::channel_uri::ChannelUriError;
-use crate::client::{AddError, Client, ExclusivePublication, Pending};
+use crate::client::{AddError, Client, ExclusivePublication, Patient};
 use crate::logbuffer::OfferError;
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::{Position, RecordingId, SessionId};
@@ -192,7 +192,7 @@ pub struct Replayer {
 
 #[derive(Debug)]
 enum Phase {
-    Adding(Pending<ExclusivePublication>),
+    Adding(Patient<ExclusivePublication>),
     Waiting(ExclusivePublication),
     Replaying(ExclusivePublication),
     Done,
@@ -235,7 +235,7 @@ impl Replayer {
         let tailer = tailer.verify(options.verify);
         let wrong = |source| ReplayError::Channel { channel: channel.to_owned(), source };
         let channel = channel::for_replay(channel, recording.descriptor(), from).map_err(wrong)?;
-        let phase = Phase::Adding(client.async_add_exclusive_publication(&channel, stream_id)?);
+        let phase = Phase::Adding(client.patiently_add_exclusive_publication(&channel, stream_id)?);
         Ok(Self { tailer, end, pace, phase, session_id: None, frames_end: from })
     }
 
