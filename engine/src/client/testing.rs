@@ -46,7 +46,7 @@ pub(super) struct ScriptedDriver {
     subscriptions: BTreeMap<i64, ScriptedSubscription>,
     clients: BTreeMap<i64, CounterId>,
     own_counters: BTreeMap<i64, CounterId>,
-    /// The clients of publications and subscriptions.
+    /// The clients of publications, subscriptions and counters.
     owners: BTreeMap<i64, ClientId>,
     /// Ids and channels, by publication or subscription.
     destinations: BTreeMap<i64, Vec<(i64, String)>>,
@@ -224,6 +224,7 @@ impl ScriptedDriver {
                 );
                 let counter_id = self.counters.allocate(self.now, &spec).unwrap();
                 self.own_counters.insert(id, counter_id);
+                self.owners.insert(id, add.client_id);
                 self.tell(&Event::CounterReady(OnCounter { registration_id, counter_id }));
             }
             Command::AddStaticCounter(add) => {
@@ -253,11 +254,7 @@ impl ScriptedDriver {
             Command::RemoveCounter(remove) => {
                 self.executed.push((command.name(), remove.registration_id.get()));
                 self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
-                if let Some(counter_id) = self.own_counters.remove(&remove.registration_id.get()) {
-                    let registration_id = remove.registration_id;
-                    self.tell(&Event::UnavailableCounter(OnCounter { registration_id, counter_id }));
-                    self.counters.free(self.now, counter_id);
-                }
+                self.remove_counter(remove.registration_id.get());
             }
             Command::AddDestination(change)
             | Command::AddReceiveDestination(change)
@@ -299,6 +296,7 @@ impl ScriptedDriver {
                 for id in self.owners.iter().filter_map(its).collect::<Vec<_>>() {
                     self.remove_subscription(id);
                     self.remove_publication(id);
+                    self.remove_counter(id);
                 }
             }
             _ => panic!("unexpected {}", command.name()),
@@ -455,6 +453,13 @@ impl ScriptedDriver {
         };
         self.tell(&if exclusive { Event::ExclusivePublicationReady(ready) } else { Event::PublicationReady(ready) });
         self.link_images();
+    }
+
+    fn remove_counter(&mut self, id: i64) {
+        let Some(counter_id) = self.own_counters.remove(&id) else { return };
+        let registration_id = RegistrationId::new(id);
+        self.tell(&Event::UnavailableCounter(OnCounter { registration_id, counter_id }));
+        self.counters.free(self.now, counter_id);
     }
 
     fn remove_subscription(&mut self, id: i64) {

@@ -329,11 +329,17 @@ proptest! {
             rig.core.close();
             handles.check(false);
         }
+        let in_doubt = handles.in_doubt;
         drop(handles);
         rig.settle();
+        let there = rig.driver().resources();
+        let identity = rig.driver().identity();
+        let connected = rig.core.conductor().is_connected();
+        if connected && rig.core.conductor().link().identity() == identity && !in_doubt {
+            prop_assert_eq!(there, (0, 0, 0), "the driver has nothing of it");
+        }
         prop_assert!(rig.core.conductor().resources.is_empty());
         prop_assert!(rig.core.conductor().by_registration.is_empty());
-        let connected = rig.core.conductor().is_connected();
         if connected || rig.core.conductor().is_closed() {
             // What a driver was asked for by a client that lost it goes with that client, by its timeout.
             rig.core.close();
