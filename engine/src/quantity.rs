@@ -66,6 +66,15 @@ pub fn checked_duration_ns(text: &str) -> Result<Option<i64>, QuantityError> {
 /// [`QuantityError`] unless the text consists of digits and at most one of the suffixes `k`, `m` and `g`, in upper or
 /// lower case, and the size is below 2^63.
 pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
+    checked_size(text)?.ok_or_else(|| QuantityError { found: text.to_owned(), expected: SIZE_FORM })
+}
+
+/// As [`parse_size`], but `None` for a size that is not below 2^63.
+///
+/// # Errors
+///
+/// [`QuantityError`] unless the text has the form that [`parse_size`] takes.
+pub fn checked_size(text: &str) -> Result<Option<u64>, QuantityError> {
     let error = || QuantityError { found: text.to_owned(), expected: SIZE_FORM };
     let (digits, suffix) = split(text).ok_or_else(error)?;
     let bytes_per_unit = match suffix.to_ascii_lowercase().as_str() {
@@ -75,8 +84,9 @@ pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
         "g" => 1 << 30,
         _ => return Err(error()),
     };
-    let units = digits.parse::<i64>().map_err(|_| error())?;
-    units.checked_mul(bytes_per_unit).map(i64::unsigned_abs).ok_or_else(error)
+    // As with durations: a number that cannot be parsed is too large.
+    let bytes = digits.parse::<i64>().ok().and_then(|units| units.checked_mul(bytes_per_unit));
+    Ok(bytes.map(i64::unsigned_abs))
 }
 
 /// Formats a duration with the largest unit that yields a whole number: `1500us`, `10s`, and `0ns`.
@@ -151,6 +161,12 @@ mod tests {
         for text in ["", "k", "-1", "1.5m", "64kb", "1t", "9223372036854775808", "8589934592g", "64 k"] {
             assert!(parse_size(text).is_err(), "{text}");
         }
+        for text in ["9223372036854775808", "8589934592g", "99999999999999999999999999k"] {
+            assert_eq!(checked_size(text), Ok(None), "{text}");
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        assert_eq!(checked_size("9223372036854775807"), Ok(Some(i64::MAX.unsigned_abs())));
+        assert!(checked_size("64kb").is_err());
         let message = parse_size("64kb").unwrap_err().to_string();
         assert!(message.starts_with("\"64kb\" is not a size"), "{message}");
     }

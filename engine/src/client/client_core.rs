@@ -99,12 +99,8 @@ impl ClientCore {
     /// Runs the driver once, if waiting calls must do that. Does nothing if another thread is running it, or if this is
     /// a call from within it.
     fn invoke_driver(&self) -> usize {
-        let Some(driver) = &self.driver else { return 0 };
-        match driver.try_lock() {
-            Ok(mut invoke) => invoke(),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner()(),
-            Err(TryLockError::WouldBlock) => 0,
-        }
+        let driver = self.driver.as_ref().and_then(lock_if_free);
+        driver.map_or(0, |mut invoke| invoke())
     }
 
     /// The longest time that a thread may sleep. Shorter for a thread that must run the driver or the conductor.
@@ -116,11 +112,7 @@ impl ClientCore {
     /// handler, that thread also delivers the new notices.
     fn notify_handlers(&self) {
         loop {
-            let mut handlers = match self.handlers.try_lock() {
-                Ok(handlers) => handlers,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
+            let Some(mut handlers) = lock_if_free(&self.handlers) else { return };
             while let Some(notice) = self.next_notice() {
                 notice.deliver(&mut handlers);
             }
@@ -164,11 +156,7 @@ impl ClientCore {
         self.wake.notify_all();
         // They may own handles, whose drop takes the client's lock.
         drop((gone, notices));
-        let handlers = match self.handlers.try_lock() {
-            Ok(mut handlers) => std::mem::take(&mut *handlers),
-            Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => return,
-        };
+        let handlers = lock_if_free(&self.handlers).map(|mut handlers| std::mem::take(&mut *handlers));
         drop(handlers);
     }
 
@@ -339,6 +327,15 @@ impl ClientCore {
 
     pub(super) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {
         self.conductor().channel_of(key)
+    }
+}
+
+/// Locks without waiting, also after a panic. `None` if another thread has the lock, or a caller of this one.
+fn lock_if_free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

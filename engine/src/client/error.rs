@@ -276,6 +276,14 @@ pub enum AddError {
     },
 }
 
+impl AddError {
+    /// Whether the driver has refused it only because something is still going away, so that asking again may help (trap
+    /// 28).
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Refused { code: ErrorCode::ResourceTemporarilyUnavailable, .. })
+    }
+}
+
 /// What a user can do about a refusal, where the code says so.
 fn remedy(code: ErrorCode) -> &'static str {
     match code {

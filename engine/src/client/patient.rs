@@ -8,7 +8,6 @@ use super::error::AddError;
 use super::exclusive_publication::ExclusivePublication;
 use super::pending::{Handle, Pending};
 use super::subscription::Subscription;
-use crate::command::ErrorCode;
 use crate::time::MonotonicNanos;
 use crate::types::StreamId;
 
@@ -42,9 +41,7 @@ impl<T> Patient<T> {
     {
         let core = Arc::clone(&self.pending.core);
         match self.pending.poll_handle() {
-            Err(AddError::Refused { code: ErrorCode::ResourceTemporarilyUnavailable, .. })
-                if core.now() < self.deadline =>
-            {
+            Err(error) if error.may_pass() && core.now() < self.deadline => {
                 let key = core.add((self.wanted)(self.channel.clone(), self.stream_id))?;
                 self.pending = Pending::new(core, key);
                 Ok(None)

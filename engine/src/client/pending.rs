@@ -12,7 +12,6 @@ use super::error::AddError;
 use super::exclusive_publication::ExclusivePublication;
 use super::publication::Publication;
 use super::subscription::Subscription;
-use crate::command::ErrorCode;
 
 /// A publication, subscription or counter that the driver was asked for. Dropping the pending handle removes it again.
 ///
@@ -79,11 +78,7 @@ impl ClientCore {
         loop {
             let key = self.add_when_there_is_room(&wanted, deadline)?;
             match Pending::new(Arc::clone(self), key).wait() {
-                Err(AddError::Refused { code: ErrorCode::ResourceTemporarilyUnavailable, .. })
-                    if self.now() < deadline =>
-                {
-                    self.pass_time();
-                }
+                Err(error) if error.may_pass() && self.now() < deadline => self.pass_time(),
                 outcome => return outcome,
             }
         }

@@ -10,9 +10,9 @@ use super::appender_parts::AppenderParts;
 use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin, Place, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Origin, Place, aligned, occupied};
 use super::log_buffers::{Hold, LogBuffers};
-use super::message::{self, Claimed, Gather, Payload, aligned};
+use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{pack_tail, tail_offset, tail_term_id};
 
 /// Appends to a log as its only publisher.

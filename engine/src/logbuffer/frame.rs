@@ -72,6 +72,12 @@ pub(crate) const fn occupied(payload: usize) -> usize {
     align_up(FRAME_HEADER_LENGTH + payload, FRAME_ALIGNMENT)
 }
 
+/// The number of bytes that a frame with this length in its header occupies. 0 for a negative length.
+#[inline]
+pub(crate) const fn aligned(length: i32) -> usize {
+    if length < 0 { 0 } else { align_up(length as usize, FRAME_ALIGNMENT) }
+}
+
 /// The fields that all frames of an appender share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use crate::memory::FittedSpace;
 use crate::memory::FrameSpace;
 
-use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Place, aligned, flags, frame_type, occupied};
 
 /// The source of a message's bytes.
 pub(crate) trait Payload {
@@ -189,11 +189,6 @@ pub(crate) fn write_frames(claimed: Claimed<'_>, frames: &[u8], (first, second):
     frame::readdress(&space, place);
     space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(second);
     frame::commit(&space, first);
-}
-
-/// The number of bytes that a frame of this length occupies. 0 for a negative length.
-pub(super) fn aligned(length: i32) -> usize {
-    (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT)
 }
 
 /// Turns a claimed range into padding, which readers skip. Its frame is `length` bytes long, header included.

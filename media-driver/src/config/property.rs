@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use gannet::quantity::checked_duration_ns;
+use gannet::quantity::{checked_duration_ns, checked_size};
 
 use super::DriverConfig;
 use super::value::{Form, Value};
@@ -193,10 +193,11 @@ pub(super) fn set_field<T: Value>(field: &mut T, text: &str, limits: Limits) -> 
 /// Why a type does not take a text.
 fn beyond_type(form: Form, text: &str) -> Refusal {
     let (sign, magnitude) = text.split_at(text.len() - text.trim_start_matches('-').len());
-    let is_whole = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = match form {
-        Form::Number | Form::Cpu | Form::Milliseconds => is_whole(magnitude),
-        Form::Size => is_whole(magnitude.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']).unwrap_or(magnitude)),
+        Form::Number | Form::Cpu | Form::Milliseconds => {
+            !magnitude.is_empty() && magnitude.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        Form::Size => checked_size(magnitude).is_ok(),
         Form::Duration => checked_duration_ns(magnitude).is_ok(),
         _ => false,
     };

@@ -203,6 +203,11 @@ impl World {
 
     fn leave(&mut self, revoke: bool) {
         let Some(at) = self.pick(self.streams.len()) else { return };
+        self.give_up(at, revoke);
+    }
+
+    /// Gives up a hold of the stream at this index, which is gone with the last one.
+    fn give_up(&mut self, at: usize, revoke: bool) {
         let stream = &mut self.streams[at];
         let hold = stream.holds.pop().expect("a hold");
         if stream.holds.is_empty() {
@@ -234,11 +239,7 @@ impl World {
             // Nobody else may publish to its log, so it is the end of that.
             Publisher::Own(publisher) => {
                 let _ = publisher.try_claim(length).map(std::mem::forget);
-                let hold = stream.holds.pop().expect("a hold");
-                self.streams.remove(at);
-                let command = self.driver.remove_publication_command(self.client, hold.registration(), false);
-                self.driver.send(&command);
-                self.driver.settle();
+                self.give_up(at, false);
             }
         }
     }

@@ -13,7 +13,8 @@
 
 use std::sync::Arc;
 
-use crate::logbuffer::{Block, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame, frame_type};
+use crate::logbuffer::frame::{self, aligned};
+use crate::logbuffer::{Block, FRAME_HEADER_LENGTH, flags, frame_type};
 use crate::memory::{Frames, faults};
 use crate::types::Position;
 
@@ -115,10 +116,6 @@ impl Tape {
 
 fn word(bytes: &[u8], at: usize) -> i32 {
     i32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
-}
-
-fn aligned(length: i32) -> usize {
-    (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT)
 }
 
 fn is_padding(kind: i32) -> bool {
