@@ -1,6 +1,6 @@
 //! Streams between drivers on hosts of their own, on a network that is slow, loses packets, and is interrupted.
 
-use gannet::counters::SystemCounter;
+use gannet::counters::{SystemCounter, type_id};
 use gannet::time::EpochMillis;
 use gannet::{Client, ExclusivePublication, OfferError, Subscription};
 use gannet_driver::config::TransportName;
@@ -58,13 +58,14 @@ fn network(test: &str, transport: &str) -> Option<Network> {
     network.map_err(|reason| skip::report(&format!("three_hosts::{test}_over_{transport}"), &reason)).ok()
 }
 
-/// The URI of a host for one group, and that for the second host as only receiver.
+/// The URI of a host for one group, and that for the second host as only receiver. Their ports are below those that
+/// Linux gives out, so that no socket of a driver has one by chance.
 fn group(network: &Network, host: usize) -> String {
-    format!("aeron:udp?endpoint=224.20.30.39:40456|interface={}/24", network.address(host))
+    format!("aeron:udp?endpoint=224.20.30.39:20456|interface={}/24", network.address(host))
 }
 
 fn second_host(network: &Network) -> String {
-    format!("aeron:udp?endpoint={}:40123", network.address(2))
+    format!("aeron:udp?endpoint={}:20123", network.address(2))
 }
 
 /// A subscription, and the number of the message that is to come next.
@@ -105,21 +106,30 @@ fn message(number: usize) -> Vec<u8> {
 }
 
 /// A publication, the number of messages published, and its readers.
-struct Stream {
+struct Stream<'a> {
+    from: &'a Host,
     publication: ExclusivePublication,
     sent: usize,
     readers: Vec<Reader>,
 }
 
-impl Stream {
-    fn new(from: &Host, channel: &str, readers: Vec<Reader>) -> Self {
+impl<'a> Stream<'a> {
+    fn new(from: &'a Host, channel: &str, readers: Vec<Reader>) -> Self {
         let channel = format!("{channel}|term-length=64k");
         let publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
-        Self { publication, sent: 0, readers }
+        Self { from, publication, sent: 0, readers }
     }
 
+    /// Whether every reader has its image, and the sender knows of each. One whose first status messages were lost has
+    /// an image, and is left behind for good if the others let the sender go on.
     fn is_connected(&mut self) -> bool {
-        self.publication.is_connected() && self.readers.iter().all(|reader| reader.subscription.is_connected())
+        let id = self.publication.registration_id();
+        let counters = self.from.client.counters();
+        // Only the flow control of a group counts its receivers.
+        let counted = counters.find(type_id::FLOW_CONTROL_RECEIVERS, id).and_then(|id| counters.value(id));
+        counted.is_none_or(|count| count >= self.readers.len() as i64)
+            && self.publication.is_connected()
+            && self.readers.iter().all(|reader| reader.subscription.is_connected())
     }
 
     /// Publishes as long as there is room, up to this message.
@@ -143,6 +153,19 @@ impl Stream {
             self.readers.iter_mut().for_each(Reader::read);
             self.readers.iter().all(|reader| reader.next == end)
         });
+    }
+}
+
+/// How far a failed test came.
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let read: Vec<_> = self.readers.iter().map(|reader| reader.next).collect();
+            let images = self.readers.iter_mut().flat_map(|reader| reader.subscription.images());
+            let positions: Vec<_> = images.map(|image| image.position()).collect();
+            let (published, limit) = (self.publication.position(), self.publication.position_limit());
+            eprintln!("published {} messages to {published:?} of {limit:?}, read {read:?} to {positions:?}", self.sent);
+        }
     }
 }
 
@@ -254,13 +277,13 @@ fn ipv6_to_one_and_to_a_group(transport: &str) {
         return skip::report(&format!("three_hosts::ipv6_to_one_and_to_a_group_over_{transport}"), reason);
     }
     let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
-    let unicast = format!("aeron:udp?endpoint=[{}]:40123", network.ipv6_address(2));
+    let unicast = format!("aeron:udp?endpoint=[{}]:20123", network.ipv6_address(2));
     let mut alone = Stream::new(&from, &unicast, vec![Reader::new(&one, &unicast)]);
     alone.deliver(1_000);
     let identity = alone.readers[0].subscription.images()[0].source_identity().to_owned();
     assert!(identity.starts_with(&format!("[{}]:", network.ipv6_address(1))), "{identity}");
 
-    let group = |host| format!("aeron:udp?endpoint=[ff15::77:1]:40456|interface=[{}]/64", network.ipv6_address(host));
+    let group = |host| format!("aeron:udp?endpoint=[ff15::77:1]:20456|interface=[{}]/64", network.ipv6_address(host));
     let readers = vec![Reader::new(&one, &group(2)), Reader::new(&other, &group(3))];
     let mut all = Stream::new(&from, &format!("{}|fc=min,t:60s|ttl=7", group(1)), readers);
     all.deliver(1_000);
