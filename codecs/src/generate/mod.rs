@@ -49,7 +49,8 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateEr
     let runtime: syn::Path =
         syn::parse_str(&options.runtime).map_err(|_| GenerateError::Runtime(options.runtime.clone()))?;
     let mut types = Types::new(schema, options);
-    let mut type_scope = Scope::with_prelude(&["AnyMessage", "AnyMessageOwned", "Header", "Order"]);
+    // `STAGE` is the parameter of encoders. As an argument it would be taken for a type of that name.
+    let mut type_scope = Scope::with_prelude(&["AnyMessage", "AnyMessageOwned", "Header", "Order", "STAGE"]);
     let mut module_scope = Scope::with(&["runtime", "types", "core"]);
     let (mut messages, mut decoders) = (Vec::new(), Vec::new());
     for of in &schema.messages {

@@ -13,6 +13,7 @@ const PRELUDE: &[&str] = &[
     "Err",
     "FnMut",
     "From",
+    "Into",
     "IntoIterator",
     "None",
     "Ok",
