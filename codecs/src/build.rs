@@ -1,5 +1,6 @@
 //! Compiles schemas to Rust files in build scripts. This is the only module of the crate that writes files.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,7 @@ impl Schema {
         for warning in compiled.report.warnings() {
             let position = compiled.report.sources().position(warning.place);
             let position = position.map_or_else(String::new, |position| format!("{position}: "));
-            println!("cargo::warning={position}{} ({})", warning.message, warning.code);
+            println!("{}", told(&format!("{position}{} ({})", warning.message, warning.code)));
         }
         let text =
             generate(&compiled.schema, &code).map_err(|source| BuildError::Generate { path: path.clone(), source })?;
@@ -114,7 +115,7 @@ impl Schema {
             Some(to) => to,
             None => {
                 let folder = std::env::var_os("OUT_DIR").ok_or(BuildError::NoOutDir)?;
-                Path::new(&folder).join(path.file_stem().unwrap_or_default()).with_extension("rs")
+                Path::new(&folder).join(code_file(&path))
             }
         };
         if fs::read_to_string(&to).is_ok_and(|old| old == text) {
@@ -122,5 +123,42 @@ impl Schema {
         }
         fs::write(&to, text).map_err(|source| BuildError::Write { path: to.clone(), source })?;
         Ok(to)
+    }
+}
+
+/// The name of the file for the code of a schema: its own name, of which only the last ending is another.
+fn code_file(schema: &Path) -> OsString {
+    let mut name = schema.file_stem().unwrap_or_default().to_owned();
+    name.push(".rs");
+    name
+}
+
+/// The line that tells cargo of a warning. A name in a schema can have line breaks, and what stands behind them would be
+/// an order to cargo.
+fn told(warning: &str) -> String {
+    let mut line = String::from("cargo::warning=");
+    for c in warning.chars() {
+        if c.is_control() {
+            line.extend(c.escape_unicode());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_gives_cargo_no_orders() {
+        assert_eq!(told("`a\ncargo::rustc-cfg=b` is bad"), "cargo::warning=`a\\u{a}cargo::rustc-cfg=b` is bad");
+    }
+
+    #[test]
+    fn versions_in_names_of_schemas_stay() {
+        let names = ["schemas/orders.v1.xml", "orders.v2.sbeir", "market.xml"].map(|path| code_file(Path::new(path)));
+        assert_eq!(names, ["orders.v1.rs", "orders.v2.rs", "market.rs"]);
     }
 }
