@@ -55,6 +55,7 @@ const CHANGES: &[(&str, &str, &str, Verdict)] = &[
     ("<message name='M' id='1'>", "<message name='N' id='2' sinceVersion='1'/><message name='M' id='1'>", "message-added", Verdict::Compatible),
     ("<message name='M' id='1'>", "<message name='M' id='2' sinceVersion='1'>", "message-removed", Verdict::Breaking),
     ("<message name='M' id='1'>", "<message name='M' id='1' blockLength='40'>", "block-grew", Verdict::Compatible),
+    ("<message name='M' id='1'>", "<message name='M' id='1' sinceVersion='1'>", "since-changed", Verdict::Breaking),
 ];
 
 #[test]

@@ -65,6 +65,7 @@ impl Gate<'_> {
     fn messages(&mut self, old: &Message, new: &Message) {
         self.renamed(&old.name, &old.name, &new.name, (old.place, new.place));
         self.deprecation(&old.name, (old.notes.deprecated, new.notes.deprecated), (old.place, new.place));
+        self.since(&new.name, old.notes.since, new.notes.since, (old.place, new.place));
         self.bodies(&new.name, &old.body, &new.body, (old.place, new.place), false);
     }
 }
