@@ -361,3 +361,14 @@ fn every_finding_of_the_list_is_one_that_is_made() {
     }
     assert!(rows.len() > 50, "{rows:?}");
 }
+
+/// A file can come from anyone. The mark stays under what it marks.
+#[test]
+fn a_line_is_shown_without_what_a_terminal_acts_on() {
+    let text = "<messageSchema package='\t\u{9b}2J' id='x'/>";
+    let report = compile_text("t.xml", text, &Options::default()).expect_err("x is no number").to_string();
+    let shown: Vec<_> = report.lines().skip_while(|line| !line.contains("[malformed-number]")).collect();
+    assert_eq!(shown[3], "1 | <messageSchema package=' \u{fffd}2J' id='x'/>");
+    assert_eq!(shown[4].chars().position(|c| c == '^'), shown[3].chars().position(|c| c == 'x'));
+    assert!(!report.contains(|c: char| c.is_control() && c != '\n'), "{report:?}");
+}

@@ -128,8 +128,14 @@ impl fmt::Display for Report {
             if let Some(position) = self.sources.position(found.place) {
                 let number = position.line.to_string();
                 let margin = " ".repeat(number.len());
-                // Each tab is shown as one space, so that the marks line up with the text.
-                let line: String = position.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+                // One character is shown for each, so that the marks line up with the text. A file can come from anyone: what a
+                // terminal would act on does not reach it.
+                let shown = |c: char| match c {
+                    '\t' => ' ',
+                    c if c.is_control() => char::REPLACEMENT_CHARACTER,
+                    c => c,
+                };
+                let line: String = position.source_line.chars().map(shown).collect();
                 let before = " ".repeat(position.marker as usize);
                 let marks = "^".repeat(position.text.chars().count().clamp(1, 120));
                 writeln!(f, "{margin}--> {position}\n{margin} |\n{number} | {line}\n{margin} | {before}{marks}")?;

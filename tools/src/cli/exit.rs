@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use super::output::OutputClosed;
+use super::output::{OutputClosed, tell};
 
 /// The outcome of a subcommand.
 pub(crate) type Outcome = anyhow::Result<()>;
@@ -36,8 +36,7 @@ impl std::error::Error for Unsuccessful {}
 pub(crate) fn exit(outcome: Outcome) -> ExitCode {
     let (code, words) = judge(outcome);
     if let Some(words) = words {
-        // A closed standard error is ignored.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {words}\n").as_bytes());
+        tell(format_args!("error: {words}"));
     }
     ExitCode::from(code)
 }

@@ -75,6 +75,16 @@ impl Output {
         self.line(escape_controls(&line, |control| control.escape_unicode().to_string()))
     }
 
+    /// Writes several such lines.
+    pub(crate) fn foreign_lines(&mut self, lines: &str) -> anyhow::Result<()> {
+        lines.lines().try_for_each(|line| self.foreign_line(line))
+    }
+
+    /// Writes a line of text that somebody has sent: on a terminal as another foreign line, and elsewhere as it is.
+    pub(crate) fn sent_line(&mut self, text: &str) -> anyhow::Result<()> {
+        if self.is_terminal { self.foreign_line(text) } else { self.line(text) }
+    }
+
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
         let line = serde_json::to_string(value)?;
@@ -129,9 +139,18 @@ fn is_without_reader(output: impl AsFd) -> bool {
     poll(&mut ready, Some(&now)).is_ok() && ready[0].revents().contains(PollFlags::ERR)
 }
 
-/// Writes a line to standard error. A closed standard error is ignored.
-pub(crate) fn tell(line: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Writes a line, or several, to standard error. What others have written in it does not act on the terminal. A closed
+/// standard error is ignored.
+pub(crate) fn tell(lines: impl fmt::Display) {
+    let _ = io::stderr().write_all(several_lines(&format!("{lines}\n")).as_bytes());
+}
+
+/// The text, with an escape in place of each control character that does not end a line.
+fn several_lines(text: &str) -> Cow<'_, str> {
+    escape_controls(text, |control| match control {
+        '\n' => "\n".to_owned(),
+        control => control.escape_unicode().to_string(),
+    })
 }
 
 /// The time since a moment, which is given in milliseconds since 1970.
@@ -264,8 +283,19 @@ mod tests {
         out.json(&label).expect("there is room");
         let written = String::from_utf8(written.take()).expect("text");
         assert_eq!(written, "ab\\u{1b}[2J\\u{a}\\u{7f}\\u{9b}é\n\"ab\\u001b[2J\\n\\u007f\\u009bé\"\n");
+        assert_eq!(several_lines(label), "ab\\u{1b}[2J\n\\u{7f}\\u{9b}é");
         let again: String = serde_json::from_str(written.lines().nth(1).expect("a line")).expect("JSON");
         assert_eq!(again, label);
+    }
+
+    #[test]
+    fn what_others_send_is_as_they_sent_it_unless_a_terminal_would_act_on_it() {
+        for (is_terminal, expected) in [(false, "a\u{1b}[2Jé\n"), (true, "a\\u{1b}[2Jé\n")] {
+            let written = Rc::new(RefCell::new(Vec::new()));
+            let mut out = Output { is_terminal, ..Output::to(Shared(Rc::clone(&written))) };
+            out.sent_line("a\u{1b}[2Jé").expect("there is room");
+            assert_eq!(String::from_utf8(written.take()).expect("text"), expected);
+        }
     }
 
     #[test]

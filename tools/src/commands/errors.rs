@@ -58,9 +58,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.line("no errors")?;
         }
         for line in &lines {
-            for text in show(line).lines() {
-                out.foreign_line(text)?;
-            }
+            out.foreign_lines(&show(line))?;
         }
     }
     // What could be read is shown; an error in the rest of the log still fails the command.

@@ -76,7 +76,8 @@ pub(crate) struct Args {
 /// How a message is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// As text, one message per line; bytes that are not UTF-8 are replaced
+    /// As text, one message per line; bytes that are not UTF-8 are replaced, and on a terminal control characters
+    /// are shown as escapes
     Text,
     /// As hexadecimal digits, one message per line
     Hex,
@@ -364,10 +365,7 @@ impl Printer<'_> {
             });
         }
         match self.args.format {
-            Format::Text => {
-                self.out.bytes(String::from_utf8_lossy(payload).as_bytes())?;
-                self.out.bytes(b"\n")
-            }
+            Format::Text => self.out.sent_line(&String::from_utf8_lossy(payload)),
             Format::Hex => self.out.line(hex(payload)),
             Format::Raw => {
                 // No message is as long as 4 GiB.

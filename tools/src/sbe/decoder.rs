@@ -141,8 +141,9 @@ impl Decoder {
                 Ok((found, length)) => {
                     self.decoded += 1;
                     let left = bytes.len() - length;
-                    // Without other framing, the next message starts where this one ends.
-                    let next = self.frames.framing == Framing::BackToBack;
+                    // Without other framing, the next message starts where this one ends. One without a byte, of a schema
+                    // whose header is constant, would be found there for ever.
+                    let next = self.frames.framing == Framing::BackToBack && length > 0;
                     if next {
                         rest = &bytes[length..];
                     }
@@ -249,6 +250,29 @@ mod tests {
         assert_eq!(decode(0, Framing::Cme, &[]), [""; 0]);
         let longer = [&MESSAGE[..], &[1, 2, 3]].concat();
         assert_eq!(decode(0, Framing::None, &longer), [format!("{LINE},\"left_over\":3")]);
+    }
+
+    /// The header is constant, so the first of them would be found again and again.
+    #[test]
+    fn messages_without_a_byte_come_to_an_end() {
+        let constant =
+            |name, value| format!("<type name='{name}' primitiveType='uint16' presence='constant'>{value}</type>");
+        let header = [("blockLength", 0), ("templateId", 7), ("schemaId", 1), ("version", 0)];
+        let members: String = header.map(|(name, value)| constant(name, value)).concat();
+        let xml = format!(
+            "<messageSchema package='p' id='1'><types><composite name='messageHeader'>{members}</composite></types>\
+             <message name='Nothing' id='7'/></messageSchema>"
+        );
+        let schema = compile_text("nothing.xml", &xml, &Options::default()).expect("it is accepted").schema;
+        let mut decoder = Decoder::new(schema, Frames { skip: 0, framing: Framing::BackToBack }, Form::Json);
+        let mut left_over = Vec::new();
+        let shown = decoder.decode(&[9; 3], |message| {
+            assert!(left_over.is_empty(), "it is found again");
+            left_over.push(message.expect("a message").left_over);
+            Ok(())
+        });
+        assert!(shown.is_ok());
+        assert_eq!(left_over, [3]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `gannet sbe` and `gannet sub --schema`: schemas are checked, compared and compiled, and messages decoded with them.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -50,6 +51,45 @@ fn hex(bytes: &[u8]) -> String {
 
 pub(crate) fn order(version: u8, id: u8, side: u8) -> Vec<u8> {
     vec![9, 0, 3, 0, 9, 0, version, 0, id, 0, 0, 0, 0, 0, 0, 0, side]
+}
+
+/// A schema can come from anyone: a name with a control character by its number, and a line with one as it is.
+#[test]
+fn what_is_wrong_with_a_schema_does_not_act_on_the_terminal() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let by_number = schema(dir.path(), "number.xml", 0, "<field name='a&#x9b;2J' id='1' type='None'/>");
+    let as_it_is = schema(dir.path(), "raw.xml", 0, "<field name='\u{1b}[2J' id='1' type='uint8'/>");
+    let fine = schema(dir.path(), "fine.xml", 1, ORDER);
+    let gone = schema(dir.path(), "gone.xml", 0, "<field name='a&#x9b;2J' id='1' type='uint64'/>");
+    let out = dir.path().join("code");
+    let out = out.to_str().expect("a plain path");
+    for arguments in [
+        &["check", &by_number][..],
+        &["check", &as_it_is],
+        &["check", &fine, "--against", &gone],
+        &["generate", &as_it_is, "--out", out],
+        &["generate", &gone, "--out", out],
+        &["decode", "--schema", &by_number],
+    ] {
+        let ended = sbe(arguments, None);
+        let shown = String::from_utf8_lossy(&ended.stdout) + &ended.stderr[..];
+        assert!(shown.contains("2J"), "{arguments:?}: {ended:?}");
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{arguments:?}: {ended:?}");
+    }
+}
+
+/// It used to panic, before it wrote anything.
+#[test]
+fn code_is_generated_also_if_nobody_reads_the_warnings() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let warned_of = schema(dir.path(), "warned_of.xml", 0, "<field name='class' id='1' type='uint8'/>");
+    let out = dir.path().join("code");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = gannet(&["sbe", "generate", &warned_of, "--out", out.to_str().expect("a plain path")]);
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer).status().expect("it starts");
+    assert_eq!(status.code(), Some(0));
+    assert!(out.join("warned_of.rs").is_file());
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn gate(args: &Args, old: &Path, out: &mut Output) -> Outcome {
     if args.json {
         out.bytes(comparison.to_json_lines().as_bytes())?;
     } else {
-        out.bytes(comparison.to_string().as_bytes())?;
+        out.foreign_lines(&comparison.to_string())?;
     }
     match comparison.verdict() {
         Verdict::Breaking => Err(Unsuccessful.into()),
@@ -123,6 +123,5 @@ fn read(args: &Args, path: &Path, options: &Options, out: &mut Output) -> anyhow
 }
 
 fn show(args: &Args, report: &Report, out: &mut Output) -> Outcome {
-    let text = if args.json { report.to_json_lines() } else { report.to_string() };
-    out.bytes(text.as_bytes())
+    if args.json { out.bytes(report.to_json_lines().as_bytes()) } else { out.foreign_lines(&report.to_string()) }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use gannet_codecs::generate::{Options, generate};
 
-use crate::cli::{Outcome, Output, Unsuccessful, Usage};
+use crate::cli::{Outcome, Output, Unsuccessful, Usage, tell};
 use crate::sbe::SchemaFlags;
 
 /// Generate Rust from schemas: one file for each, which is a module to put anywhere
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
     let compiled = args.flags.open(schema)?;
     if !compiled.report.diagnostics().is_empty() {
-        eprint!("{}", compiled.report);
+        tell(compiled.report.to_string().trim_end());
     }
     let options = Options { runtime: args.runtime.clone(), owned: args.owned, serde: args.serde };
     let code = generate(&compiled.schema, &options)
