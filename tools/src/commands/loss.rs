@@ -1,7 +1,5 @@
 //! `gannet loss`: what images have lost, from the driver's loss report.
 
-use std::collections::HashMap;
-
 use gannet::reports::LossObservation;
 use serde::Serialize;
 
@@ -65,15 +63,12 @@ impl From<&LossObservation> for Line {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
-    let mut before = HashMap::new();
+    let mut before = None;
     args.watch.show(&args.dir.path(), out, |driver, out| show(args, driver, &mut before, out))
 }
 
-/// For each image, the number of losses and the bytes lost at the last look. The key is the place of the image's entry
-/// in the report, which does not change.
-type Seen = HashMap<usize, (i64, i64)>;
-
-fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Outcome {
+/// Shows the losses. `before` has those of the last look, if this is not the first.
+fn show(args: &Args, driver: &Driver, before: &mut Option<Vec<Line>>, out: &mut Output) -> Outcome {
     let mut lines = Vec::new();
     let end = driver.loss_report()?.for_each(|loss| lines.push(Line::from(loss)));
     let wanted = |line: &Line| {
@@ -90,24 +85,34 @@ fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Ou
             out.line("nothing was lost")?;
         }
         for (place, line) in lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
-            for text in describe(line, before.get(&place).copied()) {
+            for text in describe(line, before.as_ref().map(|before| at_last_look(before, place, line))) {
                 out.foreign_line(text)?;
             }
         }
     }
-    *before = lines.iter().map(|line| (line.count, line.bytes_lost)).enumerate().collect();
+    *before = Some(lines);
     // What could be read is shown; an error in the rest of the report still fails the command.
     end?;
     Ok(())
 }
 
-/// An entry as text. `before` is its state at the last look.
+/// The number of losses and the bytes lost of an entry at the last look. It keeps its place in the report. The entry
+/// there may be another one, though, of a driver that was started anew.
+fn at_last_look(before: &[Line], place: usize, line: &Line) -> (i64, i64) {
+    let image = |of: &Line| (of.session_id, of.stream_id, of.first_ms);
+    match before.get(place) {
+        Some(seen) if image(seen) == image(line) => (seen.count, seen.bytes_lost),
+        _ => (0, 0),
+    }
+}
+
+/// An entry as text. `before` is its state at the last look, if this is not the first.
 fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
     let often = times(line.count);
     let news = match before {
         Some((count, bytes)) if line.count > count => format!(
             ", of which {} and {} since the last look",
-            times(line.count - count),
+            times(i128::from(line.count) - i128::from(count)),
             counted(i128::from(line.bytes_lost) - i128::from(bytes), "byte")
         ),
         _ => String::new(),
@@ -144,12 +149,31 @@ mod tests {
         assert_eq!(body, "    1,500 times, 96,000 bytes; from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:01.500Z");
         let [_, body] = describe(&line, Some((1400, 95_000)));
         assert!(body.contains("of which 100 times and 1,000 bytes since the last look"), "{body}");
-        let [_, body] = describe(&Line { bytes_lost: i64::MAX, ..line.clone() }, Some((1400, i64::MIN)));
-        assert!(
-            body.contains("18,446,744,073,709,551,615 bytes since the last look"),
-            "any number may be there: {body}"
-        );
+        let [_, body] =
+            describe(&Line { count: i64::MAX, bytes_lost: i64::MAX, ..line.clone() }, Some((i64::MIN, i64::MIN)));
+        let most = "18,446,744,073,709,551,615";
+        let news = format!("of which {most} times and {most} bytes since the last look");
+        assert!(body.contains(&news), "any number may be there: {body}");
         let [_, body] = describe(&Line { count: 1, last_ms: 0, ..line }, Some((1, 96_000)));
         assert_eq!(body, "    once, 96,000 bytes; at 1970-01-01T00:00:00.000Z");
+    }
+
+    /// One that appears, and one of the next driver in the place of another.
+    #[test]
+    fn an_entry_that_was_not_there_at_the_last_look_is_new_as_a_whole() {
+        let line = |first_ms, count| Line {
+            session_id: -7,
+            stream_id: 1001,
+            channel: "aeron:udp?endpoint=localhost:40123".to_owned(),
+            source: "127.0.0.1:5555".to_owned(),
+            count,
+            bytes_lost: 64 * count,
+            first_ms,
+            last_ms: first_ms,
+        };
+        let before = [line(1, 5)];
+        assert_eq!(at_last_look(&before, 0, &line(1, 9)), (5, 320));
+        assert_eq!(at_last_look(&before, 1, &line(1, 9)), (0, 0));
+        assert_eq!(at_last_look(&before, 0, &line(2, 9)), (0, 0));
     }
 }

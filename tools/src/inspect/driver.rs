@@ -14,6 +14,7 @@ use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
 use gannet::time::{Clock, SystemClock};
 use gannet::types::CounterId;
 
+use super::claim;
 use super::driver_line::DriverLine;
 use crate::cli::advise_on_driver;
 
@@ -64,6 +65,12 @@ impl Driver {
         records
     }
 
+    /// Whether a message of a publication that begins at `position` is not published, although its place was claimed.
+    /// `position` must be below that of the publishers.
+    pub(crate) fn is_claim_open(&self, registration_id: i64, position: i64) -> bool {
+        claim::is_open(&self.dir, registration_id, position)
+    }
+
     /// The driver's error log.
     pub(crate) fn error_log(&self) -> ErrorLogReader {
         self.cnc.errors()
@@ -81,14 +88,15 @@ impl Driver {
     }
 
     /// Opens the files again if the driver was restarted since: it deletes the old files and creates new ones. Returns
-    /// an error if the open file was truncated. A file that is truncated between this check and the next access ends
-    /// the process, as it does every process that has the file mapped.
-    pub(crate) fn refresh(&mut self) -> anyhow::Result<()> {
+    /// whether it was. Returns an error if the open file was truncated. A file that is truncated between this check and
+    /// the next access ends the process, as it does every process that has the file mapped.
+    pub(crate) fn refresh(&mut self) -> anyhow::Result<bool> {
         match CncFile::open(&self.dir, FileAccess::ReadOnly) {
             Ok(cnc) => {
                 if (cnc.pid(), cnc.start_timestamp()) != (self.cnc.pid(), self.cnc.start_timestamp()) {
                     self.file = file_id(&cnc);
                     self.cnc = cnc;
+                    return Ok(true);
                 }
             }
             Err(error @ CncOpenError::TooShort { .. }) if self.file.is_some() && self.file == file_id(&self.cnc) => {
@@ -97,7 +105,7 @@ impl Driver {
             // There is no file, or the next one is not ready. The old one can still be read.
             Err(_) => {}
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Which driver this is, and whether it is alive, as far as this and earlier looks can tell.
@@ -237,15 +245,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         make(dir.path(), 1);
         let mut driver = Driver::open(dir.path()).expect("it is there");
-        driver.refresh().expect("nothing has happened");
+        assert!(!driver.refresh().expect("nothing has happened"));
         let path = driver.cnc.path().to_owned();
         std::fs::remove_file(&path).expect("it is there");
-        driver.refresh().expect("what was there can be read still");
+        assert!(!driver.refresh().expect("what was there can be read still"));
         std::fs::write(&path, [0; 7]).expect("there is room");
-        driver.refresh().expect("the next one is not ready");
+        assert!(!driver.refresh().expect("the next one is not ready"));
         std::fs::remove_file(&path).expect("it is there");
         make(dir.path(), 2);
-        driver.refresh().expect("there is another");
+        assert!(driver.refresh().expect("there is another"));
         assert_eq!(driver.cnc.pid(), 2);
         for length in [4096, 0] {
             std::fs::File::options().write(true).open(&path).and_then(|file| file.set_len(length)).expect("it is ours");

@@ -1,6 +1,7 @@
 //! A driver seen from outside, through the files it shares: read-only, and without contacting the driver. Used by the
 //! commands that show something. Must not become a client, which the driver would count and serve.
 
+mod claim;
 mod counter;
 mod driver;
 mod driver_line;

@@ -108,6 +108,32 @@ fn why_names_the_subscriber_that_stands_still() {
     drop((quick, stuck));
 }
 
+/// The subscriber reads all that there is.
+#[test]
+fn why_tells_a_claim_that_is_left_open() {
+    let driver = Driver::start();
+    let client = driver.client();
+    let publication = client.add_publication(CHANNEL, 1001).expect("there is room");
+    let subscriber = driver.gannet(&["sub", "--channel", CHANNEL, "--count", "2"]);
+    eventually("the first message is published", || publication.offer(b"first").ok());
+    let claim = eventually("the second message is claimed", || publication.try_claim(6).ok());
+    let finding = || driver.gannet(&["why", "--json", "--for", "60ms"]).end().json().pop().expect("a publication");
+    let waiting = eventually("the subscriber waits", || {
+        let finding = finding();
+        (finding["claim_open_for_ms"].as_u64() >= Some(50)).then_some(finding)
+    });
+    let holder = &waiting["holder"];
+    assert_eq!(
+        (&holder["kind"], &holder["position"], &holder["behind"]),
+        (&"subscriber".into(), &64.into(), &64.into())
+    );
+    let text = String::from_utf8(driver.gannet(&["why", "--for", "60ms"]).end().success()).expect("text");
+    assert!(text.contains("the message there is claimed, and not published for at least"), "{text}");
+    claim.commit().expect("nobody took it away");
+    assert_eq!(subscriber.end().success(), b"first\n\0\0\0\0\0\0\n");
+    assert_eq!(finding()["claim_open_for_ms"], Value::Null);
+}
+
 #[test]
 fn a_publication_that_nobody_reads_is_not_called_held() {
     let driver = Driver::start();
@@ -129,6 +155,24 @@ fn a_publication_that_nobody_reads_is_not_called_held() {
         assert!(finding["held_for_ms"].is_null() && finding["not_connected_for_ms"].is_u64(), "{finding}");
     }
     assert!(driver.gannet(&["why", "--json", "--held", "--for", "60ms"]).end().json().is_empty());
+}
+
+/// Its files are still there to be read, and ids begin anew.
+#[test]
+fn publications_of_a_driver_that_has_ended_are_not_told_of_once_there_is_another() {
+    let mut driver = Driver::start();
+    let publisher = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "170s"], Some(b"line\n"));
+    eventually("there is a publication", || {
+        (!driver.gannet(&["streams", "--json"]).end().json().is_empty()).then_some(())
+    });
+    let why = driver.gannet(&["why", "--json", "--for", "170s"]);
+    eventually("the driver is watched", || why.has_mapped("cnc.dat").then_some(()));
+    driver.shut_down();
+    assert_eq!(publisher.end().code(), Some(1));
+    driver.start_anew();
+    eventually("the other driver is watched", || why.has_mapped("cnc.dat").then_some(()));
+    why.signal(Signal::TERM);
+    assert_eq!(why.end().json(), [Value::Null; 0]);
 }
 
 /// A driver's directory is private: what another user's command may not open is not taken for absent.

@@ -34,23 +34,32 @@ impl Driver {
 
     /// Starts a driver with these additional settings.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let mut driver = Self { process: None, dir: tempfile::tempdir().expect("a directory") };
+        driver.start_here(settings);
+        driver
+    }
+
+    /// Starts a driver in the directory of this one, which has ended.
+    pub(crate) fn start_anew(&mut self) {
+        self.start_here(&[]);
+    }
+
+    fn start_here(&mut self, settings: &[(&str, &str)]) {
         let mut command = clean(driver_binary());
-        command.arg("--dir").arg(dir.path().join("driver"));
+        command.arg("--dir").arg(self.path());
         command.env("GANNET_PROFILE", "frugal").env("AERON_COUNTERS_BUFFER_LENGTH", "1m");
         // So that a client that a test stops, or a busy machine does not run, has not timed out when the test checks.
         command.env("AERON_CLIENT_LIVENESS_TIMEOUT", "60s").env("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "70s");
         command.envs(settings.iter().copied());
-        let process = Process::spawn(&mut command, None);
-        let mut driver = Self { process: Some(process), dir };
+        self.process = Some(Process::spawn(&mut command, None));
         let deadline = Instant::now() + PATIENCE;
-        while !driver.gannet(&["stat"]).end().status.success() {
-            let process = driver.process.as_mut().expect("just started");
+        // The files of one that has ended can be seen, too.
+        while !self.gannet(&["stat", "--check"]).end().status.success() {
+            let process = self.process.as_mut().expect("just started");
             if process.child.try_wait().expect("it is our child").is_some() || Instant::now() > deadline {
-                panic!("the driver does not start: {}", driver.process.take().expect("just started").kill().stderr);
+                panic!("the driver does not start: {}", self.process.take().expect("just started").kill().stderr);
             }
         }
-        driver
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -221,6 +230,13 @@ impl Process {
         let digits = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the system says so");
         let caught = u64::from_str_radix(digits.trim(), 16).expect("a number");
         caught & (1 << (signal.as_raw() - 1)) != 0
+    }
+
+    /// Whether it has mapped a file of this name that has not been deleted since.
+    pub(crate) fn has_mapped(&self, name: &str) -> bool {
+        let path = format!("/proc/{}/maps", self.child.id());
+        let maps = std::fs::read_to_string(path).expect("it is our child, and not waited for yet");
+        maps.lines().any(|line| line.ends_with(&format!("/{name}")))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

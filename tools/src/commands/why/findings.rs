@@ -44,6 +44,9 @@ pub(super) struct Finding {
     not_connected_for_ms: Option<u64>,
     /// How long the holder has not moved, until now. May be longer if equal to `watched_ms`.
     holder_still_for_ms: Option<u64>,
+    /// How long the message at the holder's position has been claimed without being published, until now; null if it is
+    /// published, or if there is none. May be longer if equal to `watched_ms`.
+    claim_open_for_ms: Option<u64>,
     #[serde(skip)]
     pub(super) description: String,
 }
@@ -69,10 +72,14 @@ struct Watched {
     holder: Option<Holder>,
     /// Since when the holder and its position have not changed.
     still_since: Duration,
+    /// Since when a claim at that position is known to be open.
+    open_since: Option<Duration>,
 }
 
 impl Watch {
-    pub(super) fn sample(&mut self, at: Duration, streams: &Streams) {
+    /// Adds a sample. `is_open` tells whether a publication's log has an open claim at a position below that of its
+    /// publishers.
+    pub(super) fn sample(&mut self, at: Duration, streams: &Streams, is_open: impl Fn(i64, i64) -> bool) {
         self.last = at;
         self.publications.retain(|id, _| streams.publications.contains_key(id));
         for (&id, publication) in &streams.publications {
@@ -85,8 +92,9 @@ impl Watch {
                 not_connected_since: None,
                 holder: None,
                 still_since: at,
+                open_since: None,
             });
-            watched.sample(at, publication);
+            watched.sample(at, publication, |position| is_open(id, position));
         }
     }
 
@@ -96,7 +104,7 @@ impl Watch {
 }
 
 impl Watched {
-    fn sample(&mut self, at: Duration, publication: &Publication) {
+    fn sample(&mut self, at: Duration, publication: &Publication, is_open: impl Fn(i64) -> bool) {
         self.samples += 1;
         let holder = Holder::of(publication);
         if holder.is_some() {
@@ -112,8 +120,19 @@ impl Watched {
         } else {
             self.held_since = None;
         }
-        if holder.as_ref().map(Holder::place) != self.holder.as_ref().map(Holder::place) {
+        let has_moved = holder.as_ref().map(Holder::place) != self.holder.as_ref().map(Holder::place);
+        if has_moved {
             self.still_since = at;
+        }
+        // Who has just moved does not wait. That of the first sample may have been there for long.
+        let waits = |holder: &Holder| {
+            let (position, behind) = holder.progress();
+            behind > 0 && (self.samples == 1 || !has_moved) && is_open(position)
+        };
+        if holder.as_ref().is_some_and(waits) {
+            self.open_since.get_or_insert(at);
+        } else {
+            self.open_since = None;
         }
         self.holder = holder;
         self.now = publication.clone();
@@ -142,6 +161,7 @@ impl Watched {
             held_for_ms: self.held_since.map(millis),
             not_connected_for_ms: self.not_connected_since.map(millis),
             holder_still_for_ms: self.holder.is_some().then(|| millis(self.still_since)),
+            claim_open_for_ms: self.open_since.map(millis),
             description: publication.describe(),
         }
     }
@@ -162,11 +182,20 @@ impl Finding {
             let since = since.map_or_else(String::new, |for_ms| format!(" for {}", span(for_ms)));
             return vec![format!("not connected{since}: nobody reads it, so nothing can be published")];
         };
+        // One that is open in a single sample may be committed in the next moment.
+        let claim = self.claim_open_for_ms.filter(|&for_ms| for_ms > 0).map(|for_ms| {
+            format!(
+                "the message there is claimed, and not published for {}: readers wait for its publisher",
+                span(for_ms)
+            )
+        });
         if self.state == State::Flowing {
-            return vec![
+            let mut lines = vec![
                 format!("flowing: never at its limit in {watched}, now {room} below it"),
                 format!("slowest: {}", holder.describe()),
             ];
+            lines.extend(claim);
+            return lines;
         }
         let mut lines = Vec::new();
         match self.held_for_ms {
@@ -184,6 +213,7 @@ impl Finding {
         if let Some(still_ms) = self.holder_still_for_ms.filter(|&still_ms| still_ms > 0) {
             lines.push(format!("which has not moved for {}", span(still_ms)));
         }
+        lines.extend(claim);
         lines
     }
 }
@@ -193,10 +223,14 @@ mod tests {
     use super::*;
     use crate::inspect::stream_tests::records;
 
+    /// Where the log of the publications here has an open claim.
+    const OPEN_AT: i64 = 1_500;
+
     fn watch(samples: &[(u64, i64, i64, &[i64])]) -> Finding {
         let mut watch = Watch::default();
         for &(at_ms, position, limit, subscribers) in samples {
-            watch.sample(Duration::from_millis(at_ms), &Streams::new(&records(position, limit, subscribers)));
+            let streams = Streams::new(&records(position, limit, subscribers));
+            watch.sample(Duration::from_millis(at_ms), &streams, |_, position| position == OPEN_AT);
         }
         watch.findings().pop().expect("one publication")
     }
@@ -246,6 +280,35 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_waits_for_a_publisher_is_told_from_one_that_does_not_read() {
+        let waits: &[i64] = &[OPEN_AT, 1_600];
+        let finding = watch(&[(0, 1_600, 3_000, waits), (100, 1_600, 3_000, waits), (200, 1_700, 3_000, waits)]);
+        assert_eq!((finding.state, finding.claim_open_for_ms), (State::Flowing, Some(200)));
+        let text = finding.explain().join("\n");
+        assert!(text.contains("the message there is claimed, and not published for at least 0.20 s"), "{text}");
+        // The publication fills up behind it.
+        let finding = watch(&[
+            (0, 1_000, 3_000, &[1_000]),
+            (100, 1_600, 3_000, &[OPEN_AT]),
+            (200, 3_000, 3_000, waits),
+            (300, 3_000, 3_000, waits),
+        ]);
+        assert_eq!((finding.state, finding.claim_open_for_ms), (State::Held, Some(100)));
+        let text = finding.explain().join("\n");
+        assert!(text.contains("not published for 0.10 s: readers wait for its publisher"), "{text}");
+        // It reads on, has come to the end of what is claimed, or was just found there.
+        for samples in [
+            &[(0, 1_600, 3_000, waits), (100, 1_700, 3_000, &[1_600][..])][..],
+            &[(0, 1_500, 3_000, waits), (100, 1_500, 3_000, waits)],
+            &[(0, 1_600, 3_000, &[1_000]), (100, 1_600, 3_000, waits)],
+        ] {
+            let finding = watch(samples);
+            assert_eq!(finding.claim_open_for_ms, None);
+            assert!(!finding.explain().join("\n").contains("is claimed"));
+        }
+    }
+
+    #[test]
     fn a_publication_with_room_flows() {
         let finding = watch(&[(0, 0, 1000, &[0]), (10, 500, 1500, &[500])]);
         assert_eq!(finding.state, State::Flowing);
@@ -254,8 +317,8 @@ mod tests {
     #[test]
     fn a_publication_that_is_gone_is_not_reported() {
         let mut watch = Watch::default();
-        watch.sample(Duration::ZERO, &Streams::new(&records(0, 0, &[])));
-        watch.sample(Duration::from_millis(1), &Streams::default());
+        watch.sample(Duration::ZERO, &Streams::new(&records(0, 0, &[])), |_, _| false);
+        watch.sample(Duration::from_millis(1), &Streams::default(), |_, _| false);
         assert!(watch.findings().is_empty());
     }
 }

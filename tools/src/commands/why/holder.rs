@@ -77,6 +77,15 @@ impl Holder {
         }
     }
 
+    /// The position up to which it has come, and how many bytes it is behind the publishers.
+    pub(super) fn progress(&self) -> (i64, i64) {
+        match *self {
+            Self::Subscriber { position, behind, .. }
+            | Self::Receivers { position, behind, .. }
+            | Self::Sender { position, behind } => (position, behind),
+        }
+    }
+
     /// Identity and position of the holder: equal in two samples when the holder has not moved.
     pub(super) fn place(&self) -> (i64, i64) {
         match self {

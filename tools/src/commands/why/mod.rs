@@ -16,14 +16,15 @@ use crate::inspect::{Driver, Streams};
 /// Show what holds each publication back: which subscriber or receiver, at which position, and since when
 ///
 /// Watches the counters for a while (--for). A publication is held back when it has reached its limit, which follows
-/// its slowest reader. "At least" means that it was already held back in the first sample.
+/// its slowest reader. "At least" means that it was already held back in the first sample. A reader may wait for a
+/// message whose publisher has claimed space for it and not committed it; that is told, too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
     /// Print one JSON object per publication: registration_id, session_id, stream_id, channel, state (flowing, held or
     /// not_connected), position, limit, holder, samples, samples_at_limit, watched_ms, held_for_ms,
-    /// not_connected_for_ms, holder_still_for_ms. holder is null or has kind (subscriber, receivers or sender), position and
+    /// not_connected_for_ms, holder_still_for_ms, claim_open_for_ms. holder is null or has kind (subscriber, receivers or sender), position and
     /// behind; a subscriber also registration_id, client_id, client_name and counter_id, receivers also address,
     /// receiver_id, since_ms, receivers and stops
     #[arg(long)]
@@ -42,17 +43,22 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let stop = Stop::listen()?;
-    let driver = Driver::open(&args.dir.path())?;
+    let mut driver = Driver::open(&args.dir.path())?;
     let start = Instant::now();
     let mut watch = Watch::default();
     loop {
         // Not for a reader who is gone.
         out.flush()?;
         let elapsed = start.elapsed();
-        watch.sample(elapsed, &Streams::new(&driver.counters()));
+        let streams = Streams::new(&driver.counters());
+        watch.sample(elapsed, &streams, |id, position| driver.is_claim_open(id, position));
         let left = args.watch_for.saturating_sub(elapsed);
         if left.is_zero() || !pause(args.every.min(left), &stop) {
             break;
+        }
+        // The publications of a driver that was started anew are others, even where their ids are the same.
+        if driver.refresh()? {
+            watch = Watch::default();
         }
     }
     let findings = watch.findings();
