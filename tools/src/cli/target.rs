@@ -22,6 +22,16 @@ impl DriverDir {
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| gannet::Context::new().get_dir().to_owned())
     }
+
+    /// What to do about a stream that nobody reads, in the words of an error. A subscriber may have met with an error of
+    /// its driver, or of this one.
+    pub(crate) fn advise_on_nobody(&self) -> String {
+        let dir = self.dir.as_ref().map_or_else(String::new, |dir| format!(" --dir {}", dir.display()));
+        format!(
+            "start `gannet sub` there, or wait longer with --wait; if somebody subscribes already, `gannet errors{dir}` shows what \
+             the driver could not do"
+        )
+    }
 }
 
 /// Adds what to do to an error, if the cause is that this user may not open the files of the driver in `dir`, and else

@@ -164,10 +164,11 @@ fn replay(
                 began.get_or_insert_with(Instant::now);
             }
             _ if start.elapsed() >= args.wait => bail!(
-                "nobody subscribes to {} stream {} after {:?}; start `gannet sub` there, or wait longer with --wait",
+                "nobody subscribes to {} stream {} after {:?}; {}",
                 args.stream.channel,
                 args.stream.stream,
-                args.wait
+                args.wait,
+                args.dir.advise_on_nobody()
             ),
             _ => {}
         }

@@ -260,7 +260,7 @@ fn lines_are_appended_and_cursors_are_seen_to() {
     let moved = run(&["cursors", "move", "billing", "--to", "seq:2"]).json().remove(0);
     assert_eq!((&moved["position_before"], &moved["position"]), (&0.into(), &128.into()));
     let listed = run(&["cursors", "ls"]).json();
-    let places: Vec<_> = listed.iter().map(|line| (&line["name"], &line["position"], &line["behind_bytes"])).collect();
+    let places: Vec<_> = listed.iter().map(|line| (&line["name"], &line["position"], &line["behind"])).collect();
     let end = more["position"].as_i64().expect("a position");
     assert_eq!(
         places,

@@ -489,6 +489,8 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
     journal.expect("a journal").appender().expect("an appender").append(b"alone").expect("appended");
     let ended = start(gannet(&["replay", "--wait", "50ms"]), &dir.path().join("some"), &driver).end();
     assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
+    let looks = format!("`gannet errors --dir {}`", driver.path().display());
+    assert!(ended.stderr.contains(&looks), "{ended:?}");
 }
 
 /// Whatever a command was doing, it reports that the driver was shut down.

@@ -108,7 +108,8 @@ fn a_publisher_without_subscribers_gives_up_when_it_was_told_to() {
     let driver = Driver::start();
     let ended = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "100ms"], Some(b"x\n")).end();
     assert_eq!(ended.code(), Some(1));
-    assert!(ended.stderr.contains("gannet sub"), "{}", ended.stderr);
+    let looks = format!("`gannet errors --dir {}`", driver.path().display());
+    assert!(ended.stderr.contains("start `gannet sub` there") && ended.stderr.contains(&looks), "{}", ended.stderr);
 }
 
 /// Otherwise it would read the empty input for ever, as fast as it can.

@@ -31,7 +31,7 @@ enum Command {
 struct LsArgs {
     #[command(flatten)]
     source: Source,
-    /// Print one JSON object per cursor: name, position, behind_bytes, moved_ms
+    /// Print one JSON object per cursor: name, position, behind, moved_ms
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +67,7 @@ struct Line {
     name: String,
     position: i64,
     /// Bytes from the cursor to the end of the recording; null if nothing records that end.
-    behind_bytes: Option<i64>,
+    behind: Option<i64>,
     moved_ms: i64,
 }
 
@@ -102,13 +102,13 @@ fn list(args: &LsArgs, out: &mut Output) -> Outcome {
         out.line(format_args!("{:>16} {:>16} {:<24} name", "position", "behind", "moved"))?;
     }
     for CursorInfo { name, position, moved } in cursors {
-        let behind_bytes = end.map(|end| (end.get() - position.get()).max(0));
-        let line = Line { name, position: position.get(), behind_bytes, moved_ms: moved.get() };
+        let behind = end.map(|end| end.get().saturating_sub(position.get()).max(0));
+        let line = Line { name, position: position.get(), behind, moved_ms: moved.get() };
         if args.json {
             out.json(&line)?;
             continue;
         }
-        let behind = behind_bytes.map_or_else(|| "-".to_owned(), with_separators);
+        let behind = behind.map_or_else(|| "-".to_owned(), with_separators);
         let moved = utc(line.moved_ms);
         out.line(format_args!("{:>16} {behind:>16} {moved:<24} {:?}", with_separators(line.position), line.name))?;
     }

@@ -217,11 +217,12 @@ impl Publisher {
             }
             if Instant::now() >= deadline {
                 bail!(
-                    "{count} of {} on {} stream {} after {:?}; start `gannet sub` there, or wait longer with --wait",
+                    "{count} of {} on {} stream {} after {:?}; {}",
                     counted(args.subscribers, "subscriber"),
                     args.stream.channel,
                     args.stream.stream,
-                    args.wait
+                    args.wait,
+                    args.dir.advise_on_nobody()
                 );
             }
             if !pause(Duration::from_millis(5), stop) {
@@ -249,7 +250,8 @@ impl Publisher {
                     {
                         alone = None;
                         crate::cli::tell(format_args!(
-                            "message {number} waits: the stream has no subscriber; start `gannet sub` on the same channel and stream"
+                            "message {number} waits: the stream has no subscriber; start `gannet sub` on the same channel and stream \
+                             (`gannet why` tells since when it has none, and `gannet errors` what the driver could not do)"
                         ));
                     }
                     idle.idle_once();
