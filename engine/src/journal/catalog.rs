@@ -193,7 +193,9 @@ impl Catalog {
         match catalog.choose(recording_id) {
             Ok(entry) => Ok((catalog, entry)),
             Err(error @ JournalError::UnknownRecording { .. }) => {
-                let listed: Vec<_> = catalog.entries().flatten().map(|entry| entry.descriptor.recording_id).collect();
+                let is_known = |entry: &CatalogEntry| !matches!(entry.state, RecordingState::Unknown(_));
+                let listed = catalog.entries().flatten().filter(is_known);
+                let listed: Vec<_> = listed.map(|entry| entry.descriptor.recording_id).collect();
                 let is_lost = |name: &String| {
                     parse_segment_name(name).is_some_and(|(id, _, kind)| {
                         let is_asked = recording_id.is_none_or(|asked| asked == id);
@@ -250,9 +252,13 @@ impl Catalog {
 
     /// The id that the next new recording gets.
     pub fn next_recording_id(&self) -> RecordingId {
-        let stored = get_i64(self.view(), header::NEXT_RECORDING_ID);
         let last = self.entries().filter_map(Result::ok).map(|entry| entry.descriptor.recording_id.get() + 1).max();
-        RecordingId::new(stored.max(last.unwrap_or(0)).min(i64::MAX - 1))
+        self.told_next_id().max(RecordingId::new(last.unwrap_or(0).min(i64::MAX - 1)))
+    }
+
+    /// The id that the header names for the next new recording, even if an entry has it.
+    pub(crate) fn told_next_id(&self) -> RecordingId {
+        RecordingId::new(get_i64(self.view(), header::NEXT_RECORDING_ID).clamp(0, i64::MAX - 1))
     }
 
     /// All entries, in the order of the file. An unreadable entry yields an error, and the entries after it follow.

@@ -14,7 +14,8 @@ use super::entry_copy::kept_entry;
 use super::error::JournalError;
 use super::locks::{lock_writing, open_lock_name, unless_forbidden};
 use super::making::find_segment;
-use super::segment::{SegmentKind, parse_segment_name};
+use super::recovery::stop_by_frames;
+use super::segment::{SegmentKind, SegmentLayout, parse_segment_name};
 use super::storage::{Share, Storage};
 
 /// How a catalog was rebuilt, or would be.
@@ -67,7 +68,7 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
     let (mut entries, mut next_id, mut fault) = (Vec::new(), RecordingId::new(0), None);
     match Catalog::open(storage, FileAccess::ReadOnly) {
         Ok(catalog) => {
-            next_id = catalog.next_recording_id();
+            next_id = catalog.told_next_id();
             for entry in catalog.entries() {
                 match entry {
                     Ok(entry) => entries.push(entry),
@@ -78,25 +79,25 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
         Err(error @ (JournalError::Unlisted { .. } | JournalError::Malformed { .. })) => fault = Some(fault_of(&error)),
         Err(error) => return Err(error),
     }
-    let mut recordings = Vec::new();
+    let ids: BTreeSet<RecordingId> = segments(storage)?.into_iter().map(|(id, _)| id).collect();
+    // An entry that cannot be read may be the one that is missed.
+    let mut recordings = if fault.is_none() { put_ids_right(storage, &ids, &mut entries)? } else { Vec::new() };
+    if let Some(id) = recordings.first() {
+        fault = fault.or_else(|| Some(format!("the entry of recording {id} has another id")));
+    }
     for entry in &mut entries {
-        let descriptor = corrected(storage, entry)?;
-        if descriptor != entry.descriptor {
-            let id = descriptor.recording_id;
-            fault = fault
-                .or_else(|| Some(format!("the catalog says otherwise of recording {id} than the copy of its entry")));
-            entry.descriptor = descriptor;
-            recordings.push(id);
+        if let Some((whom, right)) = contradicted(storage, entry)? {
+            let id = right.descriptor.recording_id;
+            fault = fault.or_else(|| Some(format!("the catalog says otherwise of recording {id} than {whom}")));
+            if !recordings.contains(&id) {
+                recordings.push(id);
+            }
+            *entry = right;
         }
     }
-    let segments = segments(storage)?;
-    let listed: BTreeSet<RecordingId> = entries.iter().map(|entry| entry.descriptor.recording_id).collect();
-    let recorded = segments.iter().filter(|(.., kind)| *kind == SegmentKind::Recorded);
-    let ids: BTreeSet<RecordingId> = recorded.map(|&(id, ..)| id).collect();
+    let listed = ids_of(&entries);
     for &id in ids.difference(&listed) {
-        let bases: Vec<_> =
-            segments.iter().filter(|(found, ..)| *found == id).map(|&(_, base, kind)| (base, kind)).collect();
-        let Some(descriptor) = told(storage, id, &bases)? else {
+        let Some(descriptor) = told(storage, id)? else {
             if fault.is_none() && id < next_id {
                 // An archive has dropped the recording from its catalog and left the files.
                 continue;
@@ -117,45 +118,109 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
     Ok(fault.map(|fault| Found { repaired: RepairedCatalog { fault, recordings, kept_in: None }, entries, next_id }))
 }
 
-/// The existing segments of all recordings.
-fn segments(storage: &dyn Storage) -> Result<Vec<(RecordingId, Position, SegmentKind)>, JournalError> {
-    let mut segments: Vec<_> = storage.names()?.iter().filter_map(|name| parse_segment_name(name)).collect();
+fn ids_of(entries: &[CatalogEntry]) -> BTreeSet<RecordingId> {
+    entries.iter().map(|entry| entry.descriptor.recording_id).collect()
+}
+
+/// Finds entries whose id is wrong, puts it right, and returns these ids. No entry names a recording whose segments are there;
+/// one begins when that recording did, is where its entry belongs in the order of ids, and has an id without segments or
+/// with another entry. Of entries that still have the same id, the first valid one stays.
+fn put_ids_right(
+    storage: &dyn Storage,
+    recorded: &BTreeSet<RecordingId>,
+    entries: &mut Vec<CatalogEntry>,
+) -> Result<Vec<RecordingId>, JournalError> {
+    let mut right = Vec::new();
+    for &id in recorded.difference(&ids_of(entries)) {
+        let Some(copy) = kept_entry(storage, id)? else { continue };
+        let id_at = |at: usize| entries[at].descriptor.recording_id;
+        let is_its_own = |at: usize| {
+            let others = (0..entries.len()).filter(|&other| other != at);
+            let is_in_order = others.clone().all(|other| (other < at) == (id_at(other) < id));
+            let is_doubtful = !recorded.contains(&id_at(at)) || others.clone().any(|other| id_at(other) == id_at(at));
+            is_in_order && is_doubtful && entries[at].descriptor.start_timestamp == copy.start_timestamp
+        };
+        if let Some(at) = (0..entries.len()).find(|&at| is_its_own(at)) {
+            entries[at].descriptor.recording_id = id;
+            right.push(id);
+        }
+    }
+    // A stable sort: of the same id, a valid entry comes first.
+    entries.sort_by_key(|entry| (entry.descriptor.recording_id, entry.state != RecordingState::Valid));
+    entries.dedup_by_key(|entry| entry.descriptor.recording_id);
+    Ok(right)
+}
+
+/// The recorded segments of all recordings, in order.
+fn segments(storage: &dyn Storage) -> Result<Vec<(RecordingId, Position)>, JournalError> {
+    let names = storage.names()?;
+    let parsed = names.iter().filter_map(|name| parse_segment_name(name));
+    let mut segments: Vec<_> =
+        parsed.filter(|&(.., kind)| kind == SegmentKind::Recorded).map(|(id, base, _)| (id, base)).collect();
     segments.sort_unstable();
     Ok(segments)
 }
 
-/// Whether an entry says otherwise than its copy, so that repair would make the catalog again.
-pub(crate) fn contradicts_copy(storage: &dyn Storage, entry: &CatalogEntry) -> Result<bool, JournalError> {
-    Ok(corrected(storage, entry)? != entry.descriptor)
+/// What says otherwise of a recording than its entry, if there is something, and the entry as it should be. Repair makes the
+/// catalog again then.
+///
+/// The copy of the entry counts if it belongs to the same recording. Only the start position, which pruning moves by whole
+/// segments, the stop position and the session may differ from it. The stop position is compared with the frames.
+pub(crate) fn contradicted(
+    storage: &dyn Storage,
+    entry: &CatalogEntry,
+) -> Result<Option<(&'static str, CatalogEntry)>, JournalError> {
+    let found = &entry.descriptor;
+    let id = found.recording_id;
+    let copy = kept_entry(storage, id)?.filter(|copy| copy.start_timestamp == found.start_timestamp);
+    let is_valid = match entry.state {
+        RecordingState::Valid => true,
+        RecordingState::Unknown(_) => copy.is_some(),
+        RecordingState::Invalid | RecordingState::Deleted => false,
+    };
+    if !is_valid {
+        return Ok(None);
+    }
+    let mut right = CatalogEntry { state: RecordingState::Valid, ..entry.clone() };
+    if let Some(copy) = copy {
+        let was = copy.layout();
+        let from_base = found.start_position.get() - was.base(was.start_position).get();
+        let can_start =
+            found.start_position == was.start_position || from_base % i64::from(was.segment_length.get()) == 0;
+        let start_position = if can_start { found.start_position } else { start_now(storage, id, &was)? };
+        right.descriptor = RecordingDescriptor {
+            control_session_id: found.control_session_id,
+            correlation_id: found.correlation_id,
+            stop_timestamp: found.stop_timestamp,
+            start_position,
+            stop_position: found.stop_position,
+            session_id: found.session_id,
+            ..copy
+        };
+    }
+    let contradicts_copy = right != *entry;
+    let stop = stop_by_frames(storage, &right.descriptor)?;
+    if stop != right.descriptor.stop_position {
+        let stop_timestamp = right.descriptor.stop_timestamp.filter(|_| stop.is_some());
+        right.descriptor = RecordingDescriptor { stop_position: stop, stop_timestamp, ..right.descriptor };
+    }
+    let whom = if contradicts_copy { "the copy of its entry" } else { "its frames, which end elsewhere" };
+    Ok((right != *entry).then_some((whom, right)))
 }
 
-/// The descriptor that an entry should have according to its copy, if the copy belongs to the same recording. Only the
-/// start position, the stop position and the session may legitimately differ.
-fn corrected(storage: &dyn Storage, entry: &CatalogEntry) -> Result<RecordingDescriptor, JournalError> {
-    let descriptor = &entry.descriptor;
-    let copy = kept_entry(storage, descriptor.recording_id)?;
-    let copy =
-        copy.filter(|copy| entry.state == RecordingState::Valid && copy.start_timestamp == descriptor.start_timestamp);
-    Ok(copy.map_or_else(
-        || descriptor.clone(),
-        |copy| RecordingDescriptor {
-            control_session_id: descriptor.control_session_id,
-            correlation_id: descriptor.correlation_id,
-            stop_timestamp: descriptor.stop_timestamp,
-            start_position: descriptor.start_position,
-            stop_position: descriptor.stop_position,
-            session_id: descriptor.session_id,
-            ..copy
-        },
-    ))
+/// Where a recording that began with this layout starts now: at its beginning, or where it was pruned to, as the control page or
+/// the first segment tells.
+fn start_now(storage: &dyn Storage, id: RecordingId, was: &SegmentLayout) -> Result<Position, JournalError> {
+    let told = Control::layout_of(storage, id)?.map(|layout| layout.start_position);
+    let first = segments(storage)?.into_iter().find(|&(found, base)| found == id && was.is_base(base));
+    let first = first.map(|(_, base)| base);
+    let start = [told, first].into_iter().flatten();
+    let start = start.filter(|&start| start > was.start_position && was.is_base(start)).max();
+    Ok(start.unwrap_or(was.start_position))
 }
 
 /// The descriptor of a recording without an entry, reconstructed from its other files. Recovery finds its end.
-fn told(
-    storage: &dyn Storage,
-    id: RecordingId,
-    segments: &[(Position, SegmentKind)],
-) -> Result<Option<RecordingDescriptor>, JournalError> {
+fn told(storage: &dyn Storage, id: RecordingId) -> Result<Option<RecordingDescriptor>, JournalError> {
     let layout = Control::layout_of(storage, id)?;
     let descriptor = match (kept_entry(storage, id)?, layout) {
         (Some(copy), _) => copy,
@@ -183,12 +248,7 @@ fn told(
         }
         (None, None) => return Ok(None),
     };
-    // Pruned since then: the start is in the control page, or follows from the segments.
-    let was = descriptor.layout();
-    let first = segments.iter().find(|&&(base, kind)| kind == SegmentKind::Recorded && was.is_base(base));
-    let start = [layout.map(|layout| layout.start_position), first.map(|&(base, _)| base)].into_iter().flatten();
-    let start = start.filter(|&start| start > was.start_position && was.is_base(start)).max();
-    let start_position = start.unwrap_or(was.start_position);
+    let start_position = start_now(storage, id, &descriptor.layout())?;
     Ok(Some(RecordingDescriptor { start_position, stop_timestamp: None, stop_position: None, ..descriptor }))
 }
 
@@ -224,4 +284,76 @@ fn keep_as_it_is(storage: &dyn Storage) -> Result<Option<String>, JournalError> 
     kept.sync(0, length).map_err(failed)?;
     storage.sync_names()?;
     Ok(Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::control::Chosen;
+    use crate::journal::creation;
+    use crate::journal::repair::repair;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions, Recording, Retention, Start};
+    use crate::memory::RawAccess;
+
+    const ENTRY: usize = 32;
+    const RECORDING_ID: usize = 16;
+
+    /// Three recordings, of which each has a message with its id, and the offsets of their entries.
+    fn three() -> (MemoryStorage, Vec<usize>) {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        drop(journal);
+        for _ in 1..3 {
+            let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+            creation::begin(&storage, Some(catalog), descriptor.clone(), &Chosen::NOTHING, &Retention::new()).unwrap();
+        }
+        for id in 0..3_i64 {
+            let journal = Journal::open_in(Arc::new(storage.clone()), Some(RecordingId::new(id))).unwrap();
+            journal.appender().unwrap().append(&id.to_le_bytes()).unwrap();
+            journal.close().unwrap();
+        }
+        let catalog = Catalog::open(&storage, FileAccess::ReadOnly).unwrap();
+        let offsets = catalog.entries().map(|entry| entry.unwrap().offset()).collect();
+        (storage, offsets)
+    }
+
+    /// One flipped bit of each of these makes it another recording's id, another that is not there, or no state.
+    #[test]
+    fn an_entry_with_a_flipped_bit_in_its_id_or_its_state_is_its_recording_s_again() {
+        let (whole, offsets) = three();
+        let places = offsets.iter().flat_map(|&at| [(at + ENTRY + RECORDING_ID, 0..62), (at + 4, 1..32)]);
+        for (at, bit) in places.flat_map(|(at, bits)| bits.map(move |bit| (at, bit))) {
+            let storage = whole.after_kill();
+            let stored = storage.open(CATALOG_NAME, 1, FileAccess::ReadWrite).unwrap();
+            let mut byte = [0];
+            stored.view().get_bytes(at + bit / 8, &mut byte);
+            stored.view().put_bytes(at + bit / 8, &[byte[0] ^ 1 << (bit % 8)]);
+            let what = format!("bit {bit} at {at}");
+            if byte[0] ^ 1 << (bit % 8) == 2 {
+                // The state of a deleted recording, which it may be.
+                continue;
+            }
+            let storage: Arc<dyn Storage> = Arc::new(storage);
+            let done =
+                repair(Arc::clone(&storage), None, false, |_| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(done.catalog.as_ref().map(|catalog| catalog.recordings.len()), Some(1), "{what}: {done:?}");
+            let catalog = Catalog::open(&*storage, FileAccess::ReadOnly).unwrap();
+            let before = Catalog::open(&whole, FileAccess::ReadOnly).unwrap();
+            assert!(catalog.entries().map(Result::unwrap).eq(before.entries().map(Result::unwrap)), "{what}");
+            assert_eq!(catalog.next_recording_id().get(), 3, "{what}");
+            for id in 0..3_i64 {
+                let recording = Recording::open_in(Arc::clone(&storage), Some(RecordingId::new(id))).unwrap();
+                let mut tailer = recording.tailer(Start::Begin).unwrap();
+                assert_eq!(
+                    tailer.next().unwrap().map(|record| record.payload().to_vec()),
+                    Some(id.to_le_bytes().into())
+                );
+            }
+        }
+    }
 }

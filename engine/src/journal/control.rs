@@ -118,16 +118,16 @@ impl Chosen {
     pub(crate) const NOTHING: Self = Self { stamps: Stamps::None, sync: SyncPolicy::None, roll: None, cycle: 0 };
 }
 
-/// The stop position in the catalog, unless a loss of power may have removed what is before it; then the recording
-/// counts as not closed. A stop position without a control page is another writer's, whose frames have no checksums.
-pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
+/// A recording's stop position, unless a loss of power may have removed what is before it; then the recording counts as not
+/// closed. A stop position without a control page is another writer's, whose frames have no checksums.
+pub(crate) fn durable_stop(stop: Option<Position>, known: Option<Known>) -> Option<Position> {
     let is_lost = |stop: Position| {
         known.is_some_and(|known| {
             let is_durable = known.durable >= stop || known.assured == stop;
             !known.same_boot && !is_durable && known.recorded == stop && known.tail == stop
         })
     };
-    descriptor.stop_position.filter(|stop| !is_lost(*stop))
+    stop.filter(|stop| !is_lost(*stop))
 }
 
 impl Control {

@@ -71,8 +71,8 @@ pub enum Fault {
     },
     /// The recording's entry in the catalog is not as it was written.
     #[error(
-        "the recording's entry contradicts its copy in the `.entry` file, and what follows may come of that; `gannet journal repair` \
-         makes the catalog again"
+        "the recording's entry contradicts its copy in the `.entry` file, or the place where its frames end, and what follows may \
+         come of that; `gannet journal repair` makes the catalog again"
     )]
     Entry,
     /// A cursor, or the file of all cursors, is not as it was written.

@@ -66,7 +66,7 @@ impl Present {
         let start_position = self.catalog.start_position(&self.entry);
         let descriptor = RecordingDescriptor { stop_position, start_position, ..self.entry.descriptor.clone() };
         let known = self.control.as_ref()?.known(&descriptor, self.boot_id).filter(|known| !known.same_boot)?;
-        durable_stop(&descriptor, Some(known)).is_none().then_some(known.durable)
+        durable_stop(stop_position, Some(known)).is_none().then_some(known.durable)
     }
 
     /// See [`Recording::stop_position`](super::Recording::stop_position).

@@ -94,7 +94,8 @@ pub(crate) fn recover(
     dry_run: bool,
 ) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
     let recovery = Recovery { storage, descriptor, dry_run };
-    let stop = durable_stop(descriptor, known);
+    let ended = recovery.stop(known)?;
+    let stop = durable_stop(ended, known);
     if stop != descriptor.stop_position && !dry_run {
         // If recovery is killed, the recording still has no end in the catalog.
         let catalog = Catalog::open(storage, FileAccess::ReadWrite)?;
@@ -109,7 +110,7 @@ pub(crate) fn recover(
         (None, Some(known)) if known.same_boot => Ok((LeftBy::Kill, known.tail, None)),
         (None, Some(known)) => {
             let (end, cut) = recovery.cut_off(known.durable, true)?;
-            let is_whole = descriptor.stop_position == Some(end) && cut.is_none();
+            let is_whole = ended == Some(end) && cut.is_none();
             Ok((if is_whole { LeftBy::Close } else { LeftBy::PowerLoss }, end, cut))
         }
         (None, None) => {
@@ -119,6 +120,21 @@ pub(crate) fn recover(
             Ok((LeftBy::Stranger, end, cut))
         }
     }
+}
+
+/// The end that the catalog should have for a recording that was ended. That is what it has, unless one of these shows that
+/// it is wrong:
+///
+/// - The control page names another end, and the frames end exactly there. An archive that had truncated the recording would
+///   have taken some of them away, and one that had extended it would have added some.
+/// - No control page names this end, and more segments are missing before it than are there. Then the end is not known.
+pub(crate) fn stop_by_frames(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+) -> Result<Option<Position>, JournalError> {
+    let control = Control::open(storage, descriptor, FileAccess::ReadOnly)?;
+    let known = control.and_then(|control| control.known(descriptor, storage.boot_id()));
+    Recovery { storage, descriptor, dry_run: true }.stop(known)
 }
 
 /// Turns the claims of dead appenders into padding, up to the tail, and returns them.
@@ -222,6 +238,27 @@ impl Recovery<'_> {
         let mut segments: Vec<_> = parsed.collect();
         segments.sort();
         Ok(segments)
+    }
+
+    /// See [`stop_by_frames`].
+    fn stop(&self, known: Option<Known>) -> Result<Option<Position>, JournalError> {
+        let Some(stop) = self.descriptor.stop_position else { return Ok(None) };
+        let told = known.filter(|known| known.recorded == known.tail).map(|known| known.tail);
+        match told {
+            Some(told) if told == stop => return Ok(Some(stop)),
+            Some(told) if self.end_at(told)? => return Ok(Some(told)),
+            _ => {}
+        }
+        let (start, reach) = (self.descriptor.start_position, self.reach(stop)?);
+        let is_far = stop.get() - reach.get() > reach.max(start).get() - start.get();
+        Ok(Some(stop).filter(|_| !is_far))
+    }
+
+    /// Whether the last frame ends there.
+    fn end_at(&self, end: Position) -> Result<bool, JournalError> {
+        // In front of the end, because an index entry may be at the end.
+        let before = Position::new(end.get() - FRAME_ALIGNMENT as i64).max(self.descriptor.start_position);
+        Ok(self.walk(before, [end; 2])?.reached == end)
     }
 
     /// Checks that a recording that another writer ended can be continued at its end.

@@ -216,7 +216,7 @@ impl Repair<'_> {
             position = end;
             progress(position);
         }
-        let (left_by, end, cut) = match durable_stop(descriptor, known) {
+        let (left_by, end, cut) = match durable_stop(descriptor.stop_position, known) {
             // Another writer ended the recording. Bytes after the end do not belong to it, and an archive might read
             // them.
             Some(stop) if known.is_none_or(|known| known.recorded != stop || known.tail != stop) => {
@@ -286,7 +286,7 @@ impl Repair<'_> {
     fn certain_end(&self, known: Option<Known>) -> Result<Position, JournalError> {
         let descriptor = &self.entry.descriptor;
         let layout = descriptor.layout();
-        Ok(match (durable_stop(descriptor, known), known) {
+        Ok(match (durable_stop(descriptor.stop_position, known), known) {
             (Some(stop), _) => stop,
             // The machine was not restarted, so everything that was stored is there.
             (None, Some(known)) if known.same_boot => known.recorded,

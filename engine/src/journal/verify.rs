@@ -4,8 +4,9 @@
 use crate::memory::FileAccess;
 use crate::types::Position;
 
-use super::catalog::CATALOG_NAME;
-use super::catalog_repair::contradicts_copy;
+use super::catalog::{CATALOG_NAME, CatalogEntry};
+use super::catalog_repair::contradicted;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
 use super::options::Stamps;
@@ -52,7 +53,7 @@ impl Recording {
         const PROGRESS_STEP: i64 = 16 << 20;
         let mut found = Verified::default();
         // First, because frames may seem to be damaged that are not as a damaged entry says.
-        if contradicts_copy(&*self.storage, self.entry())? {
+        if self.is_contradicted()? {
             let (path, position) = (self.storage.path(CATALOG_NAME), self.start_position());
             found.note(Damage { path, position, offset: self.entry().offset as u64, fault: Fault::Entry });
         }
@@ -97,6 +98,16 @@ impl Recording {
             found.note(Damage { path, position: self.start_position(), offset, fault: Fault::Retention(what) });
         }
         Ok(found)
+    }
+
+    /// Whether the recording's entry is not as it should be.
+    fn is_contradicted(&self) -> Result<bool, JournalError> {
+        let (start_position, stop_position) = (self.start_position(), self.stop_position());
+        let entry = self.entry();
+        let descriptor = RecordingDescriptor { start_position, stop_position, ..entry.descriptor.clone() };
+        let found = contradicted(&*self.storage, &CatalogEntry { descriptor, ..entry.clone() })?;
+        // Whoever continues the recording takes its end out of the catalog before the first append.
+        Ok(found.is_some() && self.stop_position() == stop_position)
     }
 
     /// Compares the checksums of full segments, which also cover bytes that are in no frame, such as the body of

@@ -416,3 +416,56 @@ fn a_flipped_bit_in_an_entry_of_the_catalog_is_told_from_damage_of_segments() {
     }
     assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
 }
+
+/// The control page and the frames tell where the recording ends, and the copy of its entry, where it can begin. Nothing is cut
+/// off, put aside or made in its place.
+#[test]
+fn a_flipped_bit_in_the_begin_or_the_end_of_a_recording_takes_nothing_away() {
+    const ENTRY: usize = 32 + 32;
+    const START: usize = ENTRY + 40;
+    const STOP: usize = ENTRY + 48;
+    let dir = closed();
+    let whole = all(&Recording::open(dir.path()).unwrap());
+    let path = dir.path().join("archive.catalog");
+    let before = std::fs::read(&path).unwrap();
+    let names = || {
+        let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| ![".lock", "quarantine"].iter().any(|what| name.to_string_lossy().contains(what))).count()
+    };
+    let files = names();
+    // A start by whole segments is that of a recording that was pruned.
+    let places = (0..17).map(|bit| (START, bit)).chain((0..63).map(|bit| (STOP, bit)));
+    for (at, bit) in places {
+        let what = format!("bit {bit} at {at}");
+        flip(&path, at + bit / 8, bit as u8 % 8);
+        if let Ok(recording) = Recording::open(dir.path()) {
+            let found = recording.verify(|_| {}).unwrap();
+            assert!(bit < 5 || found.damages.iter().any(|damage| damage.path == path), "{what}: {found:?}");
+        }
+        let would = run(dir.path(), true);
+        let done = run(dir.path(), false);
+        assert_eq!((would.end, would.quarantined.len(), would.cut.is_some()), (done.end, 0, false), "{what}");
+        assert!(done.catalog.is_some() && done.quarantined.is_empty() && done.cut.is_none(), "{what}: {done:?}");
+        assert!(all(&Recording::open(dir.path()).unwrap()) == whole, "{what}");
+        assert_eq!(names(), files, "{what}");
+        assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole(), "{what}");
+        std::fs::write(&path, &before).unwrap();
+    }
+}
+
+/// Also for whoever goes on without a repair.
+#[test]
+fn who_opens_a_recording_whose_end_has_a_flipped_bit_goes_on_behind_its_last_message() {
+    const STOP: usize = 32 + 32 + 48;
+    for bit in 5..47_usize {
+        let dir = closed();
+        let mut whole = all(&Recording::open(dir.path()).unwrap());
+        flip(&dir.path().join("archive.catalog"), STOP + bit / 8, bit as u8 % 8);
+        // An end that no recording can have is for repair.
+        let Ok(journal) = Journal::open(dir.path()) else { continue };
+        whole.push((journal.tail(), b"behind".to_vec()));
+        journal.appender().unwrap().append(b"behind").unwrap();
+        journal.close().unwrap();
+        assert!(all(&Recording::open(dir.path()).unwrap()) == whole, "bit {bit}");
+    }
+}
