@@ -479,6 +479,8 @@ impl Catalog {
 
     fn sync_range(&self, offset: usize, length: usize) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
+        // Somebody else's sync may have failed, and this one is not for its own changes alone.
+        self.stored.store_again(offset, length);
         self.stored.sync(offset, length).map_err(failed)
     }
 

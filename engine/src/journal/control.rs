@@ -240,14 +240,32 @@ impl Control {
         access: FileAccess,
     ) -> Result<Option<Self>, JournalError> {
         let name = Self::name(descriptor.recording_id);
-        let Some(stored) = storage.find_whole(&name, LENGTH_BYTES as u64, access)? else { return Ok(None) };
+        let stored = storage.find_whole(&name, LENGTH_BYTES as u64, access)?;
+        Ok(stored.and_then(|stored| Self::of(stored, name, descriptor)))
+    }
+
+    /// As [`Self::open`] after [`Self::mend`], but what is mended is a copy.
+    pub(crate) fn open_mended_copy(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+    ) -> Result<Option<Self>, JournalError> {
+        let name = Self::name(descriptor.recording_id);
+        let stored = storage.find_whole(&name, LENGTH_BYTES as u64, FileAccess::ReadOnly)?;
+        Ok(stored.and_then(|stored| {
+            let copy = stored.copy(LENGTH_BYTES);
+            page_guard::mend(copy.view());
+            Self::of(copy, name, descriptor)
+        }))
+    }
+
+    fn of(stored: Stored, name: String, descriptor: &RecordingDescriptor) -> Option<Self> {
         let view = stored.view();
         let speaks_of_it = PREAMBLE.is_in(view, descriptor.recording_id)
             && has_started(view.word(START_POSITION).load_relaxed(), descriptor)
             && view.word(TERM_LENGTH).load_relaxed() == descriptor.term_length.get()
             && view.word(SEGMENT_LENGTH).load_relaxed() == descriptor.segment_length.get()
             && view.word(INITIAL_TERM_ID).load_relaxed() == descriptor.initial_term_id.get();
-        Ok(speaks_of_it.then_some(Self { stored, name }))
+        speaks_of_it.then_some(Self { stored, name })
     }
 
     /// The recording's positions, if they are plausible. See `recovery`, which compares them with the frames.
@@ -541,6 +559,8 @@ impl Control {
     /// page was synced, in `assured`, for everybody.
     pub(crate) fn advance_durable(&self, storage: &dyn Storage, position: Position) -> Result<(), JournalError> {
         advance(&self.durable(), position);
+        // After a sync that failed, nothing was stored to the page just now.
+        self.stored.store_again(DURABLE.start(), size_of::<i64>());
         self.sync(storage)?;
         self.check_intact(storage)?;
         advance(&self.assured(), position);

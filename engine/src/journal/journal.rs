@@ -488,7 +488,8 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         (Some(control), None) => (control.create_again(&**storage, descriptor, end)?, true),
         (None, _) => (Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?, false),
     };
-    control.correct_first(&Catalog::open(&**storage, FileAccess::ReadOnly)?, entry);
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    control.correct_first(&catalog, entry);
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
     let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };
@@ -522,7 +523,6 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         writer.note_trouble(error);
     }
     storage.sync_names()?;
-    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;
     Ok((writer, RecoveryReport { left_by, end, padded, cut, rewound }))
 }

@@ -233,6 +233,16 @@ impl Recording {
         Ok(bases)
     }
 
+    /// As [`Self::segment_bases`], and of segments before `end` that have no final name yet, because their writers were
+    /// killed as soon as they had reached them.
+    pub(crate) fn segment_bases_to(&self, end: Position) -> Result<Vec<Position>, JournalError> {
+        let counts = |&(base, kind): &(Position, SegmentKind)| kind == SegmentKind::Recorded || base < end;
+        let mut bases: Vec<Position> = self.segment_files()?.into_iter().filter(counts).map(|(base, _)| base).collect();
+        bases.sort_unstable();
+        bases.dedup();
+        Ok(bases)
+    }
+
     /// The base of the last segment, even if it was only made ahead.
     pub(crate) fn last_base(&self) -> Result<Option<Position>, JournalError> {
         Ok(self.segment_files()?.into_iter().map(|(base, _)| base).max())

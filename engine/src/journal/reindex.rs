@@ -14,6 +14,7 @@ use super::error::{Damage, Fault, JournalError};
 use super::first_entry::first_entry;
 use super::indexer::{Indexer, file_checksum};
 use super::locks::{keeper_lock_name, prune_lock_name, wait_for_lock};
+use super::making::find_segment;
 use super::options::Stamps;
 use super::recording::Recording;
 use super::recovery::known_positions;
@@ -84,7 +85,7 @@ pub(crate) fn reindex_in(
         damages: Vec::new(),
     };
     let mut segments = 0;
-    for base in recording.segment_bases()? {
+    for base in recording.segment_bases_to(end.unwrap_or(start))? {
         rebuild.segment(base)?;
         segments += 1;
         progress(rebuild.indexer.position);
@@ -119,7 +120,10 @@ impl Rebuild<'_> {
     /// Makes the sidecar of the next segment.
     fn segment(&mut self, base: Position) -> Result<(), JournalError> {
         let name = segment_name(self.descriptor.recording_id, base);
-        let stored = self.storage.open(&name, 1, FileAccess::ReadOnly)?;
+        let stored = match find_segment(self.storage, self.descriptor.recording_id, base, 1, FileAccess::ReadOnly)? {
+            Some(stored) => stored,
+            None => self.storage.open(&name, 1, FileAccess::ReadOnly)?,
+        };
         // It replaces the old one when it is complete: readers never see half of it, and a kill loses none.
         Sidecar::make(self.storage, self.descriptor, base, |sidecar| {
             if self.end.is_none_or(|end| base < end) {
@@ -195,5 +199,38 @@ impl Rebuild<'_> {
         let base = self.descriptor.layout().base(self.indexer.position);
         let path = self.storage.path(&segment_name(self.descriptor.recording_id, base));
         Damage::in_segment(path, base, self.indexer.position, fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::appender::Appender;
+    use crate::journal::catalog::Catalog;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::writer::Writer;
+    use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
+
+    /// Nobody may have given the segment of the tail its final name when all are killed.
+    #[test]
+    fn what_is_recorded_in_a_segment_without_its_final_name_is_there() {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        let catalog = Catalog::open(&*storage, FileAccess::ReadWrite).unwrap();
+        catalog.set_stop(&catalog.find(descriptor.recording_id).unwrap(), None).unwrap();
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let writer = Arc::new(Writer::new(Arc::clone(&storage), descriptor, control));
+        let mut appender = Appender::new(&writer).unwrap();
+        let mut messages = 0;
+        while writer.advance().unwrap().get() < 100_000 {
+            appender.append(&[7; 1000]).unwrap();
+            messages += 1;
+        }
+        let done = reindex_in(&storage, None, &mut |_| ()).unwrap();
+        assert_eq!((done.messages, done.end, done.damages), (messages, writer.advance().unwrap(), Vec::new()));
     }
 }

@@ -190,10 +190,12 @@ impl Repair<'_> {
     fn run(&self, progress: &mut dyn FnMut(Position)) -> Result<Repaired, JournalError> {
         let descriptor = &self.entry.descriptor;
         let removed = self.remove_unfinished()?;
-        if !self.dry_run {
+        let control = if self.dry_run {
+            Control::open_mended_copy(self.storage, descriptor)?
+        } else {
             Control::mend(self.storage, descriptor.recording_id)?;
-        }
-        let control = Control::open(self.storage, descriptor, FileAccess::ReadOnly)?;
+            Control::open(self.storage, descriptor, FileAccess::ReadOnly)?
+        };
         let known = known_positions(self.storage, descriptor, control.as_ref())?;
         // The middle first, up to the position that certainly belongs to the recording, so that recovery can rely on
         // it.

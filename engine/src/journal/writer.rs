@@ -50,11 +50,22 @@ pub(crate) struct Writer {
     /// The last failure that could not be returned from a call.
     trouble: Mutex<Option<JournalError>>,
     /// Held during a sync, so that callers that wait for it find the sync done.
-    syncing: Mutex<()>,
+    syncing: Mutex<Syncing>,
     /// The locks that keep others out, until this process can no longer write. See [`Held`].
     held: Mutex<Option<Held>>,
     /// Created with the first appender that uses coarse stamps.
     coarse_clock: OnceLock<Arc<CoarseClock>>,
+}
+
+/// What a sync has to do besides.
+#[derive(Debug)]
+struct Syncing {
+    /// Below this, pages may be taken for written that are not: a sync of this process failed, or one of another process
+    /// before this one had the files open. They are stored again before they are synced.
+    doubted: Position,
+    /// The names of the segments below this are on stable storage. Whoever made a segment may have been killed before it
+    /// synced its name.
+    named: Position,
 }
 
 /// Marks the journal as open. Appenders may outlive the [`Journal`](super::Journal) that created them. As long as one
@@ -85,6 +96,7 @@ impl Writer {
     pub(crate) fn new(storage: Arc<dyn Storage>, descriptor: RecordingDescriptor, control: Control) -> Self {
         let identity = descriptor.identity();
         let slots = control.slots();
+        let syncing = Syncing { doubted: control.recorded_position(), named: Position::new(0) };
         Self {
             storage,
             descriptor,
@@ -94,7 +106,7 @@ impl Writer {
             seats: Seats::default(),
             pool: Mutex::default(),
             making: Mutex::default(),
-            syncing: Mutex::default(),
+            syncing: Mutex::new(syncing),
             trouble: Mutex::default(),
             held: Mutex::default(),
             coarse_clock: OnceLock::new(),
@@ -320,7 +332,7 @@ impl Writer {
         if durable >= position {
             return Ok(durable);
         }
-        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         // The previous holder of the lock may have synced this range. If not, more may have been recorded meanwhile.
         let durable = self.control.durable_position();
         if durable >= position {
@@ -345,9 +357,19 @@ impl Writer {
             let id = self.descriptor.recording_id;
             let failed =
                 |source| JournalError::Io { action: "sync", path: self.storage.path(&segment_name(id, base)), source };
-            segment.stored.sync(offset, length).map_err(failed)?;
+            if from < syncing.doubted {
+                segment.stored.store_again(offset, length);
+            }
+            if let Err(error) = segment.stored.sync(offset, length).map_err(failed) {
+                syncing.doubted = syncing.doubted.max(end);
+                return Err(error);
+            }
             self.check_intact(&segment.frames, base, from)?;
             from = end;
+        }
+        if syncing.named < position {
+            self.storage.sync_names()?;
+            syncing.named = layout.next_base(layout.base(Position::new(position.get() - 1)));
         }
         self.control.advance_durable(&*self.storage, position)?;
         Ok(position)
@@ -566,10 +588,11 @@ mod tests {
 
     use super::*;
     use crate::journal::appender::Appender;
+    use crate::journal::catalog::Catalog;
     use crate::journal::making::left_by_makers;
     use crate::journal::segment::parse_segment_name;
-    use crate::journal::storage::{Directory, MemoryStorage};
-    use crate::journal::{Journal, JournalOptions};
+    use crate::journal::storage::{Crash, Directory, MemoryStorage};
+    use crate::journal::{Journal, JournalOptions, Start};
     use crate::memory::RawAccess;
 
     /// Also while somebody gives it its name as soon as it is there, and takes what is being made for what the dead have left.
@@ -688,6 +711,72 @@ mod tests {
         assert!(writer.advance().unwrap_err().to_string().contains("somebody wrote over it"));
         writer.control.tail().store_release(end.get());
         assert_eq!(writer.advance().unwrap(), end);
+    }
+
+    /// A journal that nobody keeps, as another process has it open, and the storage.
+    fn opened() -> (MemoryStorage, Arc<Writer>) {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        let files: Arc<dyn Storage> = Arc::new(storage.clone());
+        let catalog = Catalog::open(&*files, FileAccess::ReadWrite).unwrap();
+        catalog.set_stop(&catalog.find(descriptor.recording_id).unwrap(), None).unwrap();
+        let control = Control::open(&*files, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        (storage, Arc::new(Writer::new(files, descriptor, control)))
+    }
+
+    /// The end of the messages that can be read after a loss of power that takes all that it can.
+    fn left(storage: &MemoryStorage) -> Position {
+        let storage = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        let journal = Journal::open_in(Arc::new(storage), None).unwrap();
+        let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
+        while let Ok(Some(_)) = tailer.next() {}
+        tailer.position()
+    }
+
+    /// Linux reports a failed write once, and takes the pages for written from then on.
+    #[test]
+    fn what_a_failed_sync_has_not_written_is_not_durable_when_the_next_one_succeeds() {
+        for another_process in [false, true] {
+            let (storage, writer) = opened();
+            let mut appender = Appender::new(&writer).unwrap();
+            let mut end = Position::new(0);
+            (0..20).for_each(|_| end = appender.append(&[7; 1000]).unwrap());
+            storage.fail_syncs("0-0.rec", true);
+            assert!(writer.sync().is_err() && writer.control.durable_position() < end);
+            storage.fail_syncs("0-0.rec", false);
+            let writer = if another_process {
+                let control = Control::open(&storage, &writer.descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+                Arc::new(Writer::new(Arc::new(storage.clone()), writer.descriptor.clone(), control))
+            } else {
+                writer
+            };
+            assert_eq!(writer.sync().unwrap(), end);
+            assert_eq!(left(&storage), end, "{another_process}");
+        }
+    }
+
+    /// Whoever made it may have been killed between the two.
+    #[test]
+    fn a_segment_is_not_durable_before_its_name_is() {
+        let (storage, writer) = opened();
+        let mut appender = Appender::new(&writer).unwrap();
+        storage.sync_names().unwrap();
+        for base in [1 << 16, 2 << 16] {
+            if writer.open(Position::new(base)).unwrap().is_none() {
+                storage
+                    .create(&ahead_name(writer.descriptor.recording_id, Position::new(base)), 64 << 10, Reserve::Space)
+                    .unwrap();
+            }
+        }
+        let mut end = Position::new(0);
+        while end.get() < 5 << 15 {
+            end = appender.append(&[7; 1000]).unwrap();
+        }
+        assert_eq!(writer.sync().unwrap(), end);
+        assert_eq!(left(&storage), end);
     }
 
     /// Whoever took the first for the end of the recording would say of what was appended behind it that it is not there yet.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, MemoryStorage, Storage};
-use gannet::journal::{Journal, JournalError, JournalOptions, Recording, Stamps, Start, SyncPolicy, repair};
+use gannet::journal::{Cut, Journal, JournalError, JournalOptions, Recording, Stamps, Start, SyncPolicy, repair};
 use gannet::memory::FileAccess;
 
 use crate::raw_access::RAW;
@@ -163,6 +163,30 @@ fn a_flipped_bit_in_a_position_takes_nothing_away() {
                 let flipped = word(&left.storage, at) ^ 1 << bit;
                 go_on(&left, at, flipped, &format!("{}: bit {bit} of the word at {at}", left.how));
             }
+        }
+    }
+}
+
+/// A repair mends the page first, and a look at what it would do takes it for mended, without a change.
+#[test]
+fn a_dry_run_sees_a_page_with_a_flipped_bit_as_the_repair_does() {
+    for (number, left) in left().iter().enumerate() {
+        for at in (0..88).step_by(8) {
+            let what = format!("{}: the word at {at}", left.how);
+            let storage = left.storage.after_kill();
+            let flipped = word(&storage, at) ^ 1 << ((number * 7 + at) % 64);
+            put(&storage, at, flipped);
+            let would = repair(Arc::new(storage.clone()), None, true, |_| {}).unwrap();
+            assert_eq!(word(&storage, at), flipped, "{what}");
+            let done = repair(Arc::new(storage), None, false, |_| {}).unwrap();
+            let bytes = |cut: &Option<Cut>| cut.as_ref().map(|cut| cut.bytes);
+            assert_eq!(
+                (would.left_by, would.end, bytes(&would.cut)),
+                (done.left_by, done.end, bytes(&done.cut)),
+                "{what}"
+            );
+            assert_eq!((would.unindexed, would.quarantined.len()), (done.unindexed, done.quarantined.len()), "{what}");
+            assert_eq!(would.sidecars, done.sidecars, "{what}");
         }
     }
 }

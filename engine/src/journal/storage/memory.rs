@@ -6,12 +6,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{FileInfo, Lock, Share, Storage, Stored, SyncTarget};
+use super::{FileInfo, Lock, PAGE, Share, Storage, Stored, SyncTarget};
 use crate::journal::error::JournalError;
 use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
-
-/// The unit in which unsynced bytes survive or are lost.
-const PAGE: usize = 4096;
 
 /// A directory in memory. Clones share it.
 #[derive(Clone, Debug)]
@@ -67,6 +64,9 @@ struct Kept {
     bytes: Mutex<Vec<u8>>,
     /// Whether syncs fail.
     fails: Mutex<bool>,
+    /// The pages that a failed sync could not write, with their content. Like Linux, later syncs take them for written,
+    /// unless they were stored to since.
+    dropped: Mutex<BTreeMap<usize, Vec<u8>>>,
 }
 
 impl Kept {
@@ -79,21 +79,37 @@ impl Kept {
     }
 
     fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes: Mutex::new(bytes), fails: Mutex::default() }
+        Self { bytes: Mutex::new(bytes), fails: Mutex::default(), dropped: Mutex::default() }
+    }
+
+    fn dropped(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<u8>>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SyncTarget for Kept {
     fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) -> io::Result<()> {
-        if *self.fails() {
-            return Err(io::Error::other("the disk fails"));
-        }
+        let fails = *self.fails();
         let _power = power();
         // Syncs whole pages, as a mapping does.
-        let start = offset / PAGE * PAGE;
-        let end = (offset + len).next_multiple_of(PAGE).min(view.len());
-        view.get_bytes(start, &mut self.bytes()[start..end]);
-        Ok(())
+        for start in (offset / PAGE * PAGE..(offset + len).min(view.len())).step_by(PAGE) {
+            let mut now = vec![0; PAGE.min(view.len() - start)];
+            view.get_bytes(start, &mut now);
+            let mut dropped = self.dropped();
+            let is_clean = dropped.get(&start).is_some_and(|then| *then == now);
+            let kept = &mut self.bytes()[start..start + now.len()];
+            if fails && kept != now {
+                dropped.insert(start, now);
+            } else if !fails && !is_clean {
+                kept.copy_from_slice(&now);
+                dropped.remove(&start);
+            }
+        }
+        if fails { Err(io::Error::other("the disk fails")) } else { Ok(()) }
+    }
+
+    fn store_again(&self, offset: usize, len: usize) {
+        self.dropped().retain(|&page, _| page + PAGE <= offset || page >= offset + len);
     }
 }
 
@@ -126,7 +142,8 @@ impl MemoryStorage {
         self.inner().space = bytes;
     }
 
-    /// Makes syncs of an existing file fail from now on, or work again.
+    /// Makes syncs of an existing file fail from now on, or work again. What a sync failed to write stays unwritten until it
+    /// is stored to again, whatever later syncs say, as with Linux.
     pub fn fail_syncs(&self, name: &str, fails: bool) {
         if let Some(file) = self.inner().files.get(name) {
             *file.kept.fails() = fails;
@@ -154,7 +171,9 @@ impl MemoryStorage {
         let copy = |file: &MemoryFile| {
             let mut bytes = vec![0; file.view.len()];
             file.view.get_bytes(0, &mut bytes);
-            MemoryFile { kept: Arc::new(Kept::new(file.kept.bytes().clone())), ..MemoryFile::of(&bytes) }
+            let kept =
+                Kept { dropped: Mutex::new(file.kept.dropped().clone()), ..Kept::new(file.kept.bytes().clone()) };
+            MemoryFile { kept: Arc::new(kept), ..MemoryFile::of(&bytes) }
         };
         let files: BTreeMap<_, _> = inner.files.iter().map(|(name, file)| (name.clone(), copy(file))).collect();
         let kept_names = inner.kept_names.keys();

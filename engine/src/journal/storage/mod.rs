@@ -255,7 +255,13 @@ pub struct Stored {
 pub(crate) trait SyncTarget: fmt::Debug + Send + Sync {
     /// Makes the range's present content stable.
     fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) -> io::Result<()>;
+
+    /// Is told that the range is stored again, as it is.
+    fn store_again(&self, offset: usize, len: usize);
 }
+
+/// The unit in which operating systems write what is stored in mappings. Where it is larger, the same is stored more often.
+pub(crate) const PAGE: usize = 4096;
 
 impl Stored {
     /// The file's bytes.
@@ -280,7 +286,31 @@ impl Stored {
         Self { view: self.view.slice(0, length), syncs: self.syncs.clone() }
     }
 
-    /// Waits until a range is on stable storage.
+    /// A copy of the first `length` bytes, which no file has.
+    pub(crate) fn copy(&self, length: usize) -> Self {
+        let view = AtomicBuffer::heap(length);
+        view.copy_from(0, &self.view, 0, length);
+        Self { view, syncs: None }
+    }
+
+    /// Stores a word of each page of a range again, as it is, so that the next sync writes these pages. If a page could not
+    /// be written, Linux reports that once, to those who have the file open, and from then on takes the page for written.
+    pub(crate) fn store_again(&self, offset: usize, len: usize) {
+        let end = (offset + len).min(self.view.len());
+        for page in (offset / PAGE * PAGE..end).step_by(PAGE) {
+            if page + size_of::<i64>() <= self.view.len() {
+                let word = self.view.word_at::<i64>(page);
+                let found = word.load_relaxed();
+                // An exchange, because others may store to it. If it fails, they have just done that.
+                let _ = word.compare_exchange(found, found);
+            }
+        }
+        if let Some(target) = &self.syncs {
+            target.store_again(offset, len);
+        }
+    }
+
+    /// Waits until a range is on stable storage. After a failure, see [`Self::store_again`].
     pub(crate) fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
         if let Some(target) = &self.syncs {
             target.sync(&self.view, offset, len)?;
