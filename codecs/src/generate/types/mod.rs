@@ -6,7 +6,7 @@ mod enumeration;
 mod set;
 mod slot;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use proc_macro2::{Ident, TokenStream};
@@ -24,6 +24,8 @@ pub(super) struct Types {
     /// The Rust names by the type's address. A type that several places refer to is declared once, and two types with
     /// the same name stay apart.
     names: HashMap<usize, Ident>,
+    /// The addresses of the types whose code is in `code`, or is being made.
+    declared: HashSet<usize>,
     pub(super) code: Vec<TokenStream>,
     options: Options,
     /// The constants of enums that constant fields use, by the enum's address.
@@ -35,30 +37,43 @@ impl Types {
         let mut types = Self {
             scope: Scope::with_prelude(&["Order"]),
             names: HashMap::new(),
+            declared: HashSet::new(),
             code: Vec::new(),
             options: options.clone(),
             values: HashMap::new(),
         };
+        // All names first: a composite may refer to a type behind it, which is not its own.
+        for ty in &schema.types {
+            types.name(ty, "");
+        }
         for ty in &schema.types {
             types.declare(ty, "");
         }
         types
     }
 
-    /// Declares a type if it is not declared yet, and returns its name in the module of types.
-    fn declare(&mut self, ty: &Type, owner: &str) -> Option<Ident> {
+    /// The address and the name of a type, which gets one if it has none yet. A primitive type has no name.
+    fn name(&mut self, ty: &Type, owner: &str) -> Option<(usize, Ident)> {
         let address = match ty {
             Type::Encoding(_) => return None,
             Type::Composite(of) => Arc::as_ptr(of) as usize,
             Type::Enum(of) => Arc::as_ptr(of) as usize,
             Type::Set(of) => Arc::as_ptr(of) as usize,
         };
-        if let Some(name) = self.names.get(&address) {
-            return Some(name.clone());
+        let scope = &mut self.scope;
+        let name = self.names.entry(address).or_insert_with(|| {
+            let owner = owner.trim_end_matches('_');
+            scope.take(format!("{owner}{}", camel(ty.name())))
+        });
+        Some((address, name.clone()))
+    }
+
+    /// Declares a type if it is not declared yet, and returns its name in the module of types.
+    fn declare(&mut self, ty: &Type, owner: &str) -> Option<Ident> {
+        let (address, name) = self.name(ty, owner)?;
+        if !self.declared.insert(address) {
+            return Some(name);
         }
-        let owner = owner.trim_end_matches('_');
-        let name = self.scope.take(format!("{owner}{}", camel(ty.name())));
-        self.names.insert(address, name.clone());
         let code = match ty {
             Type::Encoding(_) => return None,
             Type::Composite(of) => self.composite(of, &name),
