@@ -68,7 +68,8 @@ impl Code {
     fn add(&mut self, name: &str, shown: &str, schema: &Schema) {
         let module = name.replace(['-', '.'], "_").to_lowercase();
         // Owned forms for every schema but the two largest, which have nothing in them that the others lack.
-        let options = Options { owned: !name.contains("binance-spot"), ..Options::default() };
+        let (owned, serde) = (!name.contains("binance-spot"), name.starts_with("own_"));
+        let options = Options { owned, serde, ..Options::default() };
         let code = generate(schema, &options).expect("an accepted schema has code");
         write(&self.out.join(format!("{module}.rs")), &code);
         let _ = writeln!(

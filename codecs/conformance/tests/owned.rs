@@ -8,6 +8,9 @@ use gannet_codecs_conformance::market::{
     AnyMessageOwned, BookUpdateDecoder, BookUpdateOwned, Header, InstrumentDecoder, InstrumentOwned, TradeDecoder,
     TradeOwned,
 };
+use gannet_codecs_conformance::real::own_big_endian;
+use gannet_codecs_conformance::real::own_composites::types::Third;
+use gannet_codecs_conformance::real::own_presence::types::Decimal;
 use gannet_codecs_runtime::EncodeError;
 
 fn instrument() -> InstrumentOwned {
@@ -148,4 +151,41 @@ fn a_message_without_groups_goes_through_too() {
     let read = TradeOwned::from(TradeDecoder::decode(&bytes).expect("it is whole"));
     assert_eq!(read, TradeOwned { sequence: Some(0), ..owned });
     assert!(BookUpdateDecoder::decode(&bytes).is_err());
+}
+
+/// JSON has no number for them, and serde_json writes all of them as null.
+#[test]
+fn floats_that_are_no_numbers_go_through_json() {
+    use own_big_endian::{MEncoder, MOwned};
+
+    let mut bytes = [0; 256];
+    let message = MEncoder::wrap(&mut bytes).expect("there is room");
+    let message = message.g([0; 0], |entry, _| entry.end()).expect("there is room").t("").expect("there is room");
+    let length = message.finish();
+    let mut message = MOwned::decode(&bytes[..length]).expect("it is whole");
+    for (f, d, words) in [
+        (1.1_f32, -0.0, r#""f":1.1,"d":-0.0"#),
+        (f32::INFINITY, f64::NEG_INFINITY, r#""f":"Infinity","d":"-Infinity""#),
+        (f32::NAN, 5e-324, r#""f":"NaN","d":5e-324"#),
+    ] {
+        (message.f, message.d) = (f, d);
+        let json = serde_json::to_string(&message).expect("it can be written");
+        assert!(json.contains(words), "{json}");
+        let again = serde_json::from_str::<MOwned>(&json).expect("it can be read");
+        assert_eq!((again.f.is_nan(), again.d.to_bits()), (f.is_nan(), d.to_bits()));
+        assert!(f.is_nan() || again == message, "{json}");
+        assert!(serde_json::from_str::<MOwned>(&json.replace(words, r#""f":"inf","d":0"#)).is_err());
+    }
+
+    // In arrays, and where another value than NaN says none.
+    let third = Third { numbers: [1, -2, 3], f: [f32::NEG_INFINITY, 2.5] };
+    let json = serde_json::to_string(&third).expect("it can be written");
+    assert_eq!(json, r#"{"numbers":[1,-2,3],"f":["-Infinity",2.5]}"#);
+    assert_eq!(serde_json::from_str::<Third>(&json).expect("it can be read"), third);
+    for (z, expected) in [(Some(f64::NAN), r#""NaN""#), (Some(1.0), "1.0"), (None, "null")] {
+        let json = serde_json::to_string(&Decimal { mantissa: None, z }).expect("it can be written");
+        assert_eq!(json, format!(r#"{{"mantissa":null,"z":{expected}}}"#));
+        let again = serde_json::from_str::<Decimal>(&json).expect("it can be read");
+        assert_eq!(format!("{:?}", again.z), format!("{z:?}"));
+    }
 }

@@ -329,3 +329,179 @@ pub mod optional_array {
         Ok(Option::<Numbers<T, N>>::deserialize(from)?.map(|numbers| numbers.0))
     }
 }
+
+/// A float type.
+pub trait Float: Copy + Serialize + Into<f64> {
+    #[doc(hidden)]
+    fn nearest_to(value: f64) -> Self;
+}
+
+impl Float for f32 {
+    fn nearest_to(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Float for f64 {
+    fn nearest_to(value: f64) -> Self {
+        value
+    }
+}
+
+/// A float as it is serialised: as a number, or as a word if it is none, since JSON has no number for that.
+struct Real<T>(T);
+
+impl<T: Float> Serialize for Real<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let value: f64 = self.0.into();
+        if value.is_finite() || !to.is_human_readable() {
+            return self.0.serialize(to);
+        }
+        to.serialize_str(match value {
+            f64::INFINITY => "Infinity",
+            f64::NEG_INFINITY => "-Infinity",
+            _ => "NaN",
+        })
+    }
+}
+
+impl<'de, T: Float + Deserialize<'de>> Deserialize<'de> for Real<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct NumberOrWord;
+
+        impl Visitor<'_> for NumberOrWord {
+            type Value = f64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or NaN, Infinity or -Infinity in quotes")
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<f64, E> {
+                Ok(number)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<f64, E> {
+                Ok(number as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<f64, E> {
+                Ok(number as f64)
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<f64, E> {
+                match word {
+                    "Infinity" => Ok(f64::INFINITY),
+                    "-Infinity" => Ok(f64::NEG_INFINITY),
+                    "NaN" => Ok(f64::NAN),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+        }
+
+        if from.is_human_readable() {
+            from.deserialize_any(NumberOrWord).map(|value| Self(T::nearest_to(value)))
+        } else {
+            T::deserialize(from).map(Self)
+        }
+    }
+}
+
+/// A float.
+pub mod float {
+    use super::*;
+
+    /// Serialises the float as a number, or as a word if it is none.
+    ///
+    /// # Errors
+    ///
+    /// The error of the serializer.
+    pub fn serialize<S: Serializer, T: Float>(field: &T, to: S) -> Result<S::Ok, S::Error> {
+        Real(*field).serialize(to)
+    }
+
+    /// Deserialises a number or a word.
+    ///
+    /// # Errors
+    ///
+    /// The error of the deserializer, or another word.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Float + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+        Real::deserialize(from).map(|real| real.0)
+    }
+}
+
+/// An optional float.
+pub mod optional_float {
+    use super::*;
+
+    /// Serialises the float, if there is one, as a number, or as a word if it is none.
+    ///
+    /// # Errors
+    ///
+    /// The error of the serializer.
+    pub fn serialize<S: Serializer, T: Float>(field: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+        field.map(Real).serialize(to)
+    }
+
+    /// Deserialises a number or a word, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The error of the deserializer, or another word.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Float + Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+        Ok(Option::<Real<T>>::deserialize(from)?.map(|real| real.0))
+    }
+}
+
+/// An array of floats.
+pub mod float_array {
+    use super::*;
+
+    /// Serialises each float as a number, or as a word if it is none.
+    ///
+    /// # Errors
+    ///
+    /// The error of the serializer.
+    pub fn serialize<S: Serializer, T: Float, const N: usize>(field: &[T; N], to: S) -> Result<S::Ok, S::Error> {
+        array::serialize(&field.map(Real), to)
+    }
+
+    /// Deserialises as many numbers or words as the field has.
+    ///
+    /// # Errors
+    ///
+    /// The error of the deserializer, another word, or a different count of them.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Float + Deserialize<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[T; N], D::Error> {
+        array::deserialize::<D, Real<T>, N>(from).map(|reals| reals.map(|real| real.0))
+    }
+}
+
+/// An array of floats that older writers do not send.
+pub mod optional_float_array {
+    use super::*;
+
+    /// Serialises each float, if they were sent, as a number, or as a word if it is none.
+    ///
+    /// # Errors
+    ///
+    /// The error of the serializer.
+    pub fn serialize<S: Serializer, T: Float, const N: usize>(
+        field: &Option<[T; N]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        optional_array::serialize(&field.map(|field| field.map(Real)), to)
+    }
+
+    /// Deserialises as many numbers or words as the field has, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// The error of the deserializer, another word, or a different count of them.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Float + Deserialize<'de>, const N: usize>(
+        from: D,
+    ) -> Result<Option<[T; N]>, D::Error> {
+        let reals = optional_array::deserialize::<D, Real<T>, N>(from)?;
+        Ok(reals.map(|reals| reals.map(|real| real.0)))
+    }
+}

@@ -31,11 +31,12 @@ pub(super) fn field_attribute(options: &Options, name: &str, form: Option<&str>,
 
 /// The serde form of a value of fixed length, if it differs from the form of the value's type.
 pub(super) fn form(slot: &Slot, optional: bool) -> Option<&'static str> {
-    match (slot.text.is_some(), slot.is_array, optional) {
-        (true, _, false) => Some("runtime::forms::text"),
-        (true, _, true) => Some("runtime::forms::optional_text"),
-        (_, true, false) => Some("runtime::forms::array"),
-        (_, true, true) => Some("runtime::forms::optional_array"),
-        _ => None,
-    }
+    let [required, optional_form] = match (slot.text.is_some(), slot.is_array, slot.is_float) {
+        (true, ..) => ["runtime::forms::text", "runtime::forms::optional_text"],
+        (_, true, true) => ["runtime::forms::float_array", "runtime::forms::optional_float_array"],
+        (_, true, false) => ["runtime::forms::array", "runtime::forms::optional_array"],
+        (_, false, true) => ["runtime::forms::float", "runtime::forms::optional_float"],
+        _ => return None,
+    };
+    Some(if optional { optional_form } else { required })
 }

@@ -34,6 +34,8 @@ pub(crate) struct Slot {
     pub(crate) text: Option<u32>,
     /// Whether the value is an array of numbers.
     pub(crate) is_array: bool,
+    /// Whether the value is a float, or an array of them.
+    pub(crate) is_float: bool,
 }
 
 /// The slot of an enum or a set: `ty` wraps its primitive. `null` is the null value, if the value is optional.
@@ -59,6 +61,7 @@ pub(super) fn wrapped_slot(ty: &TokenStream, primitive: Primitive, null: Option<
         zero: quote!(#ty(0)),
         text: None,
         is_array: false,
+        is_float: false,
     }
 }
 
@@ -81,6 +84,7 @@ pub(super) fn composite_slot(ty: &TokenStream, length: u32) -> Slot {
         zero,
         text: None,
         is_array: false,
+        is_float: false,
     }
 }
 
@@ -112,6 +116,7 @@ pub(super) fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
             zero: if encoding.primitive.is_float() { quote!(0.0) } else { quote!(0) },
             text: None,
             is_array: false,
+            is_float: encoding.primitive.is_float(),
         };
     }
     let count = literal(length);
@@ -133,6 +138,7 @@ pub(super) fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
             zero: quote!([0; #count]),
             text: Some(length),
             is_array: false,
+            is_float: false,
         };
     }
     let zero = if encoding.primitive.is_float() { quote!([0.0; #count]) } else { quote!([0; #count]) };
@@ -152,6 +158,7 @@ pub(super) fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
         zero,
         text: None,
         is_array: true,
+        is_float: encoding.primitive.is_float(),
     }
 }
 
