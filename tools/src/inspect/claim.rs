@@ -2,13 +2,14 @@
 //! Counters do not tell, so this reads the length of one frame from the log's file. The file may be as long as 3 GiB,
 //! and be cut short by anyone: it is not mapped.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use gannet::logbuffer::{LOG_METADATA_LENGTH, PARTITION_COUNT};
 use gannet::types::TermLength;
+use rustix::fs::OFlags;
 
 /// Offset of the term length in a log's metadata, which is at the end of the file.
 const TERM_LENGTH_AT: u64 = 276;
@@ -23,7 +24,9 @@ pub(super) fn is_open(driver_dir: &Path, registration_id: i64, position: i64) ->
 
 /// The length of the frame at a position. `None` if the file is no log, or the position none of a stream.
 fn frame_length(log: &Path, position: i64) -> io::Result<Option<i32>> {
-    let file = File::open(log)?;
+    // Otherwise opening a pipe of that name would wait for a writer.
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(log)?;
     let word = |at: u64| {
         let mut bytes = [0; 4];
         file.read_exact_at(&mut bytes, at).map(|()| i32::from_le_bytes(bytes))
@@ -42,6 +45,8 @@ fn frame_length(log: &Path, position: i64) -> io::Result<Option<i32>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

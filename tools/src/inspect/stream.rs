@@ -115,6 +115,8 @@ impl Streams {
                 streams.add(record, &key, &names);
             }
         }
+        // One without a position was being added or removed while the counters were read.
+        streams.publications.retain(|_, publication| !publication.mode.is_empty());
         // A subscriber can be assigned only once all publications and images are known.
         for record in records.iter().filter(|record| record.type_id == type_id::SUBSCRIBER_POSITION) {
             if let Some(key) = StreamKey::read(&record.key) {
@@ -302,6 +304,14 @@ pub(crate) mod tests {
         assert_eq!(publication.subscribers.len(), 2);
         let slowest = publication.slowest().expect("there are two");
         assert_eq!((slowest.registration_id, slowest.behind), (20, 320));
+    }
+
+    /// Its counters come and go one after another.
+    #[test]
+    fn a_publication_that_is_being_removed_is_not_shown_at_a_position_that_it_never_had() {
+        let mut records = records(640, 4096, &[640]);
+        records.remove(0);
+        assert_eq!(Streams::new(&records), Streams::default());
     }
 
     #[test]
