@@ -187,6 +187,16 @@ fn each_warning_leaves_the_schema_accepted() {
     assert_eq!(compile("", "<sbe:message name='M' id='0'/>").diagnostics().len(), 0, "trap 18: a template id may be 0");
 }
 
+/// It is not sent, so nobody expects what follows it elsewhere.
+#[test]
+fn a_constant_may_stand_in_front_of_older_fields_and_behind_newer_ones() {
+    let types = "<type name='T' primitiveType='uint8' presence='constant'>1</type>";
+    let fields = "<field name='a' id='1' type='T' sinceVersion='1'/><field name='b' id='2' type='uint8'/>\
+        <field name='c' id='3' type='uint8' sinceVersion='1'/><field name='d' id='4' type='T'/>";
+    let report = compile(types, &format!("<sbe:message name='M' id='1'>{fields}</sbe:message>"));
+    assert_eq!(report.diagnostics().len(), 0, "{report}");
+}
+
 #[test]
 fn duplicate_messages_are_refused_with_both_places() {
     let report = compile("", "<sbe:message name='M' id='1'/>\n<sbe:message name='M' id='1'/>");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::Builder;
 use crate::schema::model::Body;
+use crate::schema::primitive::Presence;
 use crate::schema::resolve::{DEEPEST, LONGEST};
 use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
@@ -50,11 +51,16 @@ impl Builder<'_> {
                 continue;
             };
             // Blocks can grow, so the order of versions is checked apart for fields and for what follows the block.
-            let before = if kind == "field" { &mut latest_field } else { &mut latest };
-            *before = self.check_order(child, &name, base, *before);
+            if kind != "field" {
+                latest = self.check_order(child, &name, base, latest);
+            }
             match kind {
                 "field" => match self.field(child, name, number, &mut end) {
                     Some(field) => {
+                        // A constant is not sent, so it may stand anywhere.
+                        if field.presence != Presence::Constant {
+                            latest_field = self.check_order(child, &field.name, base, latest_field);
+                        }
                         self.check_use(&field);
                         body.fields.push(field);
                     }
