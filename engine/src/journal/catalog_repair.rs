@@ -271,12 +271,7 @@ fn first_ids(
 /// Keeps a copy of the present catalog.
 fn keep_as_it_is(storage: &dyn Storage) -> Result<Option<String>, JournalError> {
     let Some(stored) = storage.find_whole(CATALOG_NAME, 1, FileAccess::ReadOnly)? else { return Ok(None) };
-    let names = storage.names()?;
-    let numbered = (2..).map(|number| format!("{CATALOG_NAME}.quarantine-{number}"));
-    let name = std::iter::once(format!("{CATALOG_NAME}.quarantine"))
-        .chain(numbered)
-        .find(|name| !names.contains(name))
-        .unwrap_or_default();
+    let name = storage.free_name(format!("{CATALOG_NAME}.quarantine"))?;
     let length = stored.view().len();
     let kept = storage.create(&name, length as u64, Reserve::Space)?;
     kept.view().copy_from(0, stored.view(), 0, length);

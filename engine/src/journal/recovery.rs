@@ -444,7 +444,7 @@ impl Recovery<'_> {
             }
             if let Some(last) = last {
                 let kept = format!("{}-{}.cut", self.descriptor.recording_id, segment_base.get() + from as i64);
-                self.keep(&file, from, last + 1, &kept)?;
+                let kept = self.keep(&file, from, last + 1, kept)?;
                 cut.bytes += (last + 1 - from) as u64;
                 cut.kept_in.push(kept);
                 file.view().zero(from, last + 1 - from);
@@ -462,12 +462,18 @@ impl Recovery<'_> {
         Ok((cut.bytes > 0).then_some(cut))
     }
 
-    fn keep(&self, file: &Stored, from: usize, to: usize, name: &str) -> Result<(), JournalError> {
-        self.storage.remove(name)?;
-        let kept = self.storage.create(name, (to - from) as u64, Reserve::Space)?;
-        kept.view().copy_from(0, file.view(), from, to - from);
-        let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(name), source };
-        kept.sync(0, to - from).map_err(failed)
+    /// Copies a part of a file to a file of its own, and returns the name of that. It replaces no earlier one, from which the
+    /// bytes may be missing here, because a recovery was killed before it was done.
+    fn keep(&self, file: &Stored, from: usize, to: usize, name: String) -> Result<String, JournalError> {
+        let name = self.storage.free_name(name)?;
+        self.storage.make(&name, (to - from) as u64, Reserve::Space, |kept| {
+            kept.view().copy_from(0, file.view(), from, to - from);
+            let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(&name), source };
+            kept.sync(0, to - from).map_err(failed)
+        })?;
+        // Before they are gone from the segment.
+        self.storage.sync_names()?;
+        Ok(name)
     }
 
     fn access(&self) -> FileAccess {
@@ -707,6 +713,34 @@ mod tests {
         let end = repair(Arc::clone(&storage), None, false, |_| ()).unwrap().end;
         let done = reindex_in(&storage, None, &mut |_| ()).unwrap();
         assert_eq!((done.end, done.damages), (end, Vec::new()));
+    }
+
+    /// A recovery that is killed halfway leaves a part of them in the segment, and is done again.
+    #[test]
+    fn what_was_cut_off_before_is_not_replaced() {
+        let lost = |name: &str, at: usize| (name == "0-131072.rec" && at == 8192) || name == "0.control";
+        let (storage, _) = after_power_loss(lost);
+        let again = storage.after_kill();
+        let cut = |storage: &MemoryStorage| {
+            let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+            let cut = journal.recovery().cut.clone().unwrap();
+            let [name] = cut.kept_in.as_slice() else { panic!("{cut:?}") };
+            let kept = storage.open(name, 1, FileAccess::ReadOnly).unwrap();
+            let mut bytes = vec![0; kept.view().len()];
+            kept.view().get_bytes(0, &mut bytes);
+            (name.clone(), bytes)
+        };
+        let (name, whole) = cut(&storage);
+        let kept = again.create(&name, whole.len() as u64, Reserve::Space).unwrap();
+        kept.view().put_bytes(0, &whole);
+        let segment = again.open("0-131072.rec", 1, FileAccess::ReadWrite).unwrap();
+        let begin = name.trim_start_matches("0-").trim_end_matches(".cut").parse::<usize>().unwrap() - 131_072;
+        segment.view().zero(begin, 2048);
+        let (next, rest) = cut(&again);
+        assert!(next == format!("{name}-2") && rest[2048..] == whole[2048..], "{next}");
+        let mut found = vec![0; whole.len()];
+        kept.view().get_bytes(0, &mut found);
+        assert!(found == whole);
     }
 
     /// Pruning keeps the segment in which the recording ends, and that need not be the last one.

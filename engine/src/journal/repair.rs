@@ -453,13 +453,7 @@ impl Repair<'_> {
 
     fn keep(&self, stored: &Stored, start: usize, end: usize, position: Position) -> Result<String, JournalError> {
         let id = self.entry.descriptor.recording_id;
-        let names = self.storage.names()?;
-        // Earlier quarantine files are not overwritten.
-        let numbered = (2..).map(|number| format!("{id}-{position}.quarantine-{number}"));
-        let name = std::iter::once(format!("{id}-{position}.quarantine"))
-            .chain(numbered)
-            .find(|name| !names.contains(name))
-            .unwrap_or_default();
+        let name = self.storage.free_name(format!("{id}-{position}.quarantine"))?;
         let kept = self.storage.create(&name, (end - start) as u64, Reserve::Space)?;
         kept.view().copy_from(0, stored.view(), start, end - start);
         self.sync(&kept, &name, 0, end - start)?;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use gannet::counters::type_id;
 use gannet::journal::storage::{MemoryStorage, Storage};
 use gannet::journal::{
-    Fault, Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording,
-    ReplayEnd, ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason, repair,
+    Catalog, Fault, Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions,
+    Recording, ReplayEnd, ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason,
+    repair,
 };
 use gannet::logbuffer::FragmentAssembler;
 use gannet::memory::FileAccess;
@@ -616,6 +617,26 @@ fn bits_that_flipped_are_not_replayed() {
         storage.remove(name).unwrap();
     }
     assert_eq!(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()).len(), whole.len());
+}
+
+/// The replay would wait there for ever.
+#[test]
+fn a_replay_says_that_its_recording_ends_inside_a_frame() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let end = rig.record(&storage, IPC, STREAM, 100).recorded();
+    let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+    let stop = Position::new(end.get() - 32);
+    catalog.set_stop(&catalog.find(RecordingId::new(0)).unwrap(), Some((stop, SystemClock.epoch()))).unwrap();
+    let mut subscription = rig.subscription("aeron:ipc", 2002);
+    let recording = open(&storage, None);
+    let mut replayer = Replayer::new(&rig.client, recording, "aeron:ipc", 2002, ReplayOptions::new()).unwrap();
+    let error = rig.until("told", |_| {
+        subscription.poll(|_| {}, 1000);
+        replayer.do_work().err()
+    });
+    let ReplayError::Journal(JournalError::Position { position, .. }) = error else { panic!("{error}") };
+    assert_eq!(position, stop);
 }
 
 /// A replay follows a recording that grows, and ends where the recording ends.

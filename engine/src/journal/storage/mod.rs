@@ -205,6 +205,14 @@ impl dyn Storage + '_ {
         Ok((new_name, stored))
     }
 
+    /// The first of `name`, `name-2`, `name-3` and so on that no file has.
+    pub(crate) fn free_name(&self, name: String) -> Result<String, JournalError> {
+        let names = self.names()?;
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !names.contains(name));
+        Ok(free.unwrap_or(name))
+    }
+
     /// The error for a file of a recording that the catalog does not list.
     pub(crate) fn unlisted(&self, name: &str) -> JournalError {
         JournalError::Unlisted { file: self.path(name), dir: self.path("") }

@@ -353,6 +353,7 @@ impl Replayer {
             let pace = &mut self.pace;
             let is_due = |position, begins| pace.as_mut().is_none_or(|pace| pace.is_due(position, begins, now));
             let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, end, is_due)? else {
+                self.tailer.check_end(end)?;
                 return Ok((runs, false));
             };
             // The log of another driver would begin at another position.

@@ -71,6 +71,20 @@ impl Tailer {
         if faults() == self.faults { Ok(()) } else { self.look_at_segment() }
     }
 
+    /// Checks that the frame at the tailer's position does not go on behind `end`, where a stream is to end. The end that a
+    /// catalog names may be wrong, and no run of whole frames would reach it.
+    pub(crate) fn check_end(&mut self, end: Position) -> Result<(), JournalError> {
+        let position = self.position;
+        match self.look()? {
+            Some(step) if position.get() + step.occupied as i64 > end.get() => {
+                let reason =
+                    format!("it is to end there, in the middle of the frame that begins at {position}; verify it");
+                Err(self.no_position(end, reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The end of the run for [`Self::frames`], and whether it is padding, or the fault of its first frame.
     fn walk_run(
         &self,

@@ -288,7 +288,7 @@ impl Tailer {
         Ok(opened)
     }
 
-    fn no_position(&self, position: Position, reason: String) -> JournalError {
+    pub(super) fn no_position(&self, position: Position, reason: String) -> JournalError {
         JournalError::Position { recording_id: self.recording.descriptor().recording_id, position, reason }
     }
 
