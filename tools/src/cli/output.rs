@@ -80,9 +80,10 @@ impl Output {
         lines.lines().try_for_each(|line| self.foreign_line(line))
     }
 
-    /// Writes a line of text that somebody has sent: on a terminal as another foreign line, and elsewhere as it is.
+    /// Writes a line of text that somebody has sent: on a terminal as another foreign line, but with its tabs, and
+    /// elsewhere as it is.
     pub(crate) fn sent_line(&mut self, text: &str) -> anyhow::Result<()> {
-        if self.is_terminal { self.foreign_line(text) } else { self.line(text) }
+        if self.is_terminal { self.line(escape_all_but('\t', text)) } else { self.line(text) }
     }
 
     /// Writes a value as one line of JSON.
@@ -142,13 +143,13 @@ fn is_without_reader(output: impl AsFd) -> bool {
 /// Writes a line, or several, to standard error. What others have written in it does not act on the terminal. A closed
 /// standard error is ignored.
 pub(crate) fn tell(lines: impl fmt::Display) {
-    let _ = io::stderr().write_all(several_lines(&format!("{lines}\n")).as_bytes());
+    let _ = io::stderr().write_all(escape_all_but('\n', &format!("{lines}\n")).as_bytes());
 }
 
-/// The text, with an escape in place of each control character that does not end a line.
-fn several_lines(text: &str) -> Cow<'_, str> {
+/// The text, with an escape in place of each control character other than `kept`.
+fn escape_all_but(kept: char, text: &str) -> Cow<'_, str> {
     escape_controls(text, |control| match control {
-        '\n' => "\n".to_owned(),
+        control if control == kept => control.to_string(),
         control => control.escape_unicode().to_string(),
     })
 }
@@ -283,17 +284,17 @@ mod tests {
         out.json(&label).expect("there is room");
         let written = String::from_utf8(written.take()).expect("text");
         assert_eq!(written, "ab\\u{1b}[2J\\u{a}\\u{7f}\\u{9b}é\n\"ab\\u001b[2J\\n\\u007f\\u009bé\"\n");
-        assert_eq!(several_lines(label), "ab\\u{1b}[2J\n\\u{7f}\\u{9b}é");
+        assert_eq!(escape_all_but('\n', label), "ab\\u{1b}[2J\n\\u{7f}\\u{9b}é");
         let again: String = serde_json::from_str(written.lines().nth(1).expect("a line")).expect("JSON");
         assert_eq!(again, label);
     }
 
     #[test]
     fn what_others_send_is_as_they_sent_it_unless_a_terminal_would_act_on_it() {
-        for (is_terminal, expected) in [(false, "a\u{1b}[2Jé\n"), (true, "a\\u{1b}[2Jé\n")] {
+        for (is_terminal, expected) in [(false, "a\u{1b}[2J\té\n"), (true, "a\\u{1b}[2J\té\n")] {
             let written = Rc::new(RefCell::new(Vec::new()));
             let mut out = Output { is_terminal, ..Output::to(Shared(Rc::clone(&written))) };
-            out.sent_line("a\u{1b}[2Jé").expect("there is room");
+            out.sent_line("a\u{1b}[2J\té").expect("there is room");
             assert_eq!(String::from_utf8(written.take()).expect("text"), expected);
         }
     }

@@ -77,7 +77,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// As text, one message per line; bytes that are not UTF-8 are replaced, and on a terminal control characters
-    /// are shown as escapes
+    /// other than tabs are shown as escapes
     Text,
     /// As hexadecimal digits, one message per line
     Hex,
