@@ -4,6 +4,10 @@
 //! Aeron follows only the first gap, and finds the next one when that is closed, so on a bad line each loss costs a
 //! round trip of its own. Here, for a single receiver, several gaps are followed at once, each with its own timer, so
 //! they cost one round trip together. In a group only one is followed, because the members wait for each other.
+//!
+//! Aeron's receiver repeats its NAK all the time, and its sender ignores the repetitions for a while. The sender of a
+//! single receiver can do so for one gap only, so here the receiver itself repeats less and less often while it follows
+//! several.
 
 use fastrand::Rng;
 use gannet::time::MonotonicNanos;
@@ -12,6 +16,8 @@ use super::nak_delay::NakDelay;
 
 /// The maximum number of gaps of an image that are tracked.
 const MAX_GAPS: usize = 32;
+/// The longest time between two reports of one of several gaps in nanoseconds, unless the retry delay itself is longer.
+const LONGEST_RETRY_NS: i64 = 100_000_000;
 
 /// Missing bytes within one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +26,13 @@ pub struct Gap {
     pub position: i64,
     /// The number of missing bytes.
     pub length: i32,
+}
+
+impl Gap {
+    /// The position behind the last missing byte.
+    fn end(&self) -> i64 {
+        self.position + i64::from(self.length)
+    }
 }
 
 /// The result of a scan.
@@ -37,6 +50,8 @@ pub struct LossDetector {
     delay: NakDelay,
     /// Ordered by position.
     followed: Vec<Followed>,
+    /// Those of the scan before, while there is a scan.
+    before: Vec<Followed>,
     most: usize,
 }
 
@@ -44,51 +59,64 @@ pub struct LossDetector {
 struct Followed {
     gap: Gap,
     expiry: MonotonicNanos,
+    /// When it was first reported.
+    reported: Option<MonotonicNanos>,
 }
 
 impl LossDetector {
     /// Without gaps.
     pub fn new(delay: NakDelay) -> Self {
         let most = if delay.is_between_two() { MAX_GAPS } else { 1 };
-        // During a scan there are new gaps beside those of the previous scan.
-        Self { delay, followed: Vec::with_capacity(2 * most), most }
+        Self { delay, followed: Vec::with_capacity(most), before: Vec::with_capacity(most), most }
     }
 
     /// Takes the gaps that a scan has found, in order. Gaps beyond the maximum are ignored. A gap whose length has
-    /// changed is a different gap (trap 49).
+    /// changed is a different gap (trap 49), but of several gaps, what is left of one waits for as long as that one:
+    /// the rest of its retransmit is most likely under way.
     pub fn on_scan(
         &mut self,
         now: MonotonicNanos,
         scanned: impl IntoIterator<Item = Gap>,
         random: &mut Rng,
     ) -> Detection {
-        let (mut known, mut lost) = (0, 0);
+        std::mem::swap(&mut self.followed, &mut self.before);
+        self.followed.clear();
+        let are_several = self.before.len() > 1;
+        let (mut index, mut lost) = (0, 0);
         for gap in scanned.into_iter().take(self.most) {
             // Gaps before it were closed.
-            let closed = self.followed[known..].partition_point(|followed| followed.gap.position < gap.position);
-            self.followed.drain(known..known + closed);
-            let is_here = |followed: &&mut Followed| followed.gap.position == gap.position;
-            let same = self.followed.get_mut(known).filter(is_here);
-            if same.as_ref().is_none_or(|same| same.gap != gap) {
+            index += self.before[index..].partition_point(|known| known.gap.end() <= gap.position);
+            let begins_in = |known: &&Followed| known.gap.position <= gap.position;
+            let known = self.before.get(index).filter(begins_in);
+            let next = match known {
+                Some(same) if same.gap == gap => *same,
+                Some(whole) if are_several && gap.end() <= whole.gap.end() => Followed { gap, ..*whole },
+                _ => Followed { gap, expiry: now.saturating_add_ns(self.delay.first_ns(random)), reported: None },
+            };
+            if known.is_none_or(|known| known.gap != gap) {
                 lost += i64::from(gap.length);
-                let followed = Followed { gap, expiry: now.saturating_add_ns(self.delay.first_ns(random)) };
-                match same {
-                    Some(same) => *same = followed,
-                    None => self.followed.insert(known, followed),
-                }
             }
-            known += 1;
+            self.followed.push(next);
         }
-        if known > 0 {
-            self.followed.truncate(known);
+        let gaps = self.followed.len();
+        if gaps == 0 {
+            std::mem::swap(&mut self.followed, &mut self.before);
         }
-        Detection { gaps: known, lost }
+        Detection { gaps, lost }
     }
 
     /// The gap with this index among those of the last scan, if it is to be reported or filled now.
+    ///
+    /// A sender that answers one receiver ignores further NAKs for the range that it has sent last. Of several gaps, it
+    /// would send all others again with each report, however long the way is. So one of several gaps is reported again
+    /// when as much time has passed as since its first report.
     pub fn report(&mut self, now: MonotonicNanos, number: usize, random: &mut Rng) -> Option<Gap> {
+        let are_several = self.followed.len() > 1;
         let due = self.followed.get_mut(number).filter(|followed| now >= followed.expiry)?;
-        due.expiry = now.saturating_add_ns(self.delay.retry_ns(random));
+        let retry_ns = self.delay.retry_ns(random);
+        let asked_ns = now.since(*due.reported.get_or_insert(now));
+        let wait_ns = if are_several { retry_ns.max(asked_ns.min(LONGEST_RETRY_NS)) } else { retry_ns };
+        due.expiry = now.saturating_add_ns(wait_ns);
         Some(due.gap)
     }
 
@@ -166,6 +194,42 @@ mod tests {
         // The first two are closed: the third is not asked for again until it is due.
         assert_eq!(scan(&mut detector, 3_000, [third]), (0, vec![]));
         assert_eq!(scan(&mut detector, 102_000, [third]), (0, vec![third]));
+    }
+
+    /// On a long way, the answer to the first report is under way while others are made.
+    #[test]
+    fn several_gaps_are_reported_less_and_less_often() {
+        let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
+        let [first, second] = [0, 4096].map(|position| Gap { position, length: 2816 });
+        let mut moments = Vec::new();
+        for now in (0..1_000_000_000).step_by(1_000) {
+            let (_, reported) = scan(&mut detector, now, [first, second]);
+            moments.extend((!reported.is_empty()).then_some(now));
+        }
+        assert_eq!(moments[..6], [1_000, 101_000, 201_000, 401_000, 801_000, 1_601_000]);
+        let pauses = moments.windows(2).map(|pair| pair[1] - pair[0]);
+        assert_eq!((moments.len(), pauses.max()), (20, Some(LONGEST_RETRY_NS)));
+        let mut slow = LossDetector::new(NakDelay::unicast(1_000_000_000, 2));
+        let moments = [0, 1, 2, 3, 5].map(|second| second * 1_000_000_000);
+        let counts = moments.map(|now| scan(&mut slow, now, [first, second]).1.len());
+        assert_eq!(counts, [0, 2, 0, 2, 2], "never earlier than was asked for");
+    }
+
+    /// The rest of its retransmit is on its way.
+    #[test]
+    fn what_is_left_of_one_of_several_gaps_waits_for_its_turn() {
+        let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
+        let gap = |position, length| Gap { position, length };
+        let (first, second) = (gap(0, 320), gap(1024, 320));
+        scan(&mut detector, 0, [first, second]);
+        assert_eq!(scan(&mut detector, 1_000, [first, second]), (0, vec![first, second]));
+        let left = [gap(64, 64), gap(160, 160), gap(1056, 288)];
+        assert_eq!(scan(&mut detector, 2_000, left), (512, vec![]));
+        assert_eq!(scan(&mut detector, 4_000, left), (0, vec![]));
+        assert_eq!(scan(&mut detector, 101_000, left), (0, left.to_vec()));
+        let longer = [gap(64, 64), gap(160, 192)];
+        assert_eq!(scan(&mut detector, 102_000, longer), (192, vec![]));
+        assert_eq!(scan(&mut detector, 103_000, longer), (0, vec![longer[1]]), "not a part of what was asked for");
     }
 
     /// Whoever hears others ask for the same waits for its turn, gap by gap.

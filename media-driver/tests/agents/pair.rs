@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
+use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, ImageReader, LogBuffers, LogKind, OfferError, clean_to};
 use gannet::memory::OwnedWord;
 use gannet::types::Position;
@@ -34,6 +35,7 @@ struct Pair {
     random: Rng,
     weather: Weather,
     sender: Sender,
+    counters: NetworkCounters,
     receiver: Receiver,
     on_the_way: BTreeMap<(i64, u64), (EndpointId, SocketAddr, Vec<u8>)>,
     number: u64,
@@ -61,7 +63,8 @@ impl Pair {
         let limit = word(0);
         let made_of = publication(&log, 0);
         let words = made_of.words.clone();
-        let mut sender = Sender::new(NetworkCounters::heap());
+        let counters = NetworkCounters::heap();
+        let mut sender = Sender::new(counters.clone());
         sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
         sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
         let mut receiver = Receiver::new(NetworkCounters::heap(), random.u64(..));
@@ -75,6 +78,7 @@ impl Pair {
             random,
             weather,
             sender,
+            counters,
             receiver,
             on_the_way: BTreeMap::new(),
             number: 0,
@@ -240,4 +244,28 @@ fn a_stream_crosses_a_network_that_does_everything_wrong() {
         };
         carry_messages(seed, weather, 100);
     }
+}
+
+/// The way there and back takes a hundred times as long as the delay between two NAKs. A unicast sender ignores NAKs only
+/// for the range that it has sent again last. So each NAK for one of several gaps used to be answered.
+#[test]
+fn what_is_lost_on_a_long_way_is_not_sent_again_all_the_time() {
+    let mut pair = Pair::new(30, Weather { delay_us: (5_000, 5_000), ..FAIR });
+    while pair.image.is_none() {
+        pair.turn();
+    }
+    pair.weather.lost = 0.1;
+    let message = vec![1; pair.log.max_payload_length()];
+    let (mut offered, mut read) = (0, 0);
+    while read < 1_000 {
+        pair.turn();
+        while offered < 1_000 && pair.publisher.offer(&message).is_ok() {
+            offered += 1;
+        }
+        if let Some(image) = &mut pair.image {
+            image.reader.poll(|_| read += 1, 100);
+        }
+    }
+    let again = pair.counters.get(SystemCounter::RetransmitsSent);
+    assert!((100..1_000).contains(&again), "{again}");
 }
