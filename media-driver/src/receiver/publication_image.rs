@@ -556,6 +556,8 @@ impl PublicationImage {
         if self.made_of.loss == LossRules::Fill {
             if gap_fill(&self.made_of.log, at, gap.length) {
                 counters.count(SystemCounter::LossGapFills);
+                // Readers continue at once, so what begins in the padding must not be placed: it may reach beyond.
+                self.arrivals.complete_to(gap.position + i64::from(gap.length));
             }
             return;
         }

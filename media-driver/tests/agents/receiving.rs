@@ -436,6 +436,20 @@ fn without_reliability_gaps_are_filled() {
     assert_eq!(receiving.messages(), b"ad");
 }
 
+/// Readers pass the padding at once. Nothing is written behind it any more that begins in it.
+#[test]
+fn what_begins_in_padding_overwrites_nothing_behind_it() {
+    let mut receiving = Receiving::with(0, |made_of| made_of.loss = LossRules::Fill);
+    receiving.poll(0);
+    receiving.take(1, &data(0, b"a"));
+    receiving.take(1, &data(192, b"d"));
+    receiving.poll(1);
+    receiving.take(2, &data(128, &[9; 96]));
+    assert_eq!(receiving.messages(), b"ad");
+    receiving.take(3, &data(256, b"e"));
+    assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"ade".to_vec(), 320));
+}
+
 /// Trap 1 and section 12.3: a term before the first is dropped, and garbage is counted.
 #[test]
 fn what_cannot_be_of_the_stream_is_dropped() {
