@@ -35,7 +35,7 @@ use self::report::{MAX_REPLIES, Replies};
 use self::rest::Rest;
 use self::setups::SETUP_TIMEOUT_NS;
 use crate::mailbox::{EndpointId, NamedPlace, NewImage, ReceiverCommand, ReceiverEvent, TransmitBatch};
-use crate::shared::{ImageWords, NetworkCounters};
+use crate::shared::{ImageWords, NetworkCounters, StandstillWatch};
 
 /// With this many waiting frames, images wait for their turns, so that no image loses its frames.
 const ENOUGH_REPLIES: usize = MAX_REPLIES / 2;
@@ -47,9 +47,6 @@ const ENOUGH_FOR_QUESTIONS: usize = 128;
 const MAX_EVENTS: usize = 1024;
 /// How long nothing is received from a control address that is a name until it is resolved again, in nanoseconds.
 const SILENCE_NS: i64 = 5_000_000_000;
-/// The maximum time between two duty cycles that counts for the liveness of images, in nanoseconds. After a longer one,
-/// what their senders have sent meanwhile is still in the sockets, and is not all received in the next cycle.
-const LONGEST_CYCLE_NS: i64 = 1_000_000_000;
 /// The receiver id in a round-trip request that means any receiver.
 const ANY_RECEIVER: i64 = 0;
 
@@ -71,8 +68,7 @@ pub struct Receiver {
     words: Vec<Option<ImageWords>>,
     /// The first image that has waited for space for its frames.
     held_back: Option<usize>,
-    /// When the last duty cycle began.
-    last_cycle: MonotonicNanos,
+    cycles: StandstillWatch,
     /// Whether something was received that is probably not the last of its kind.
     is_stirred: bool,
     replies: Replies,
@@ -99,7 +95,7 @@ impl Receiver {
             rests: Vec::new(),
             words: Vec::new(),
             held_back: None,
-            last_cycle: MonotonicNanos::NEVER,
+            cycles: StandstillWatch::default(),
             is_stirred: false,
             replies: Replies::new(),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -227,10 +223,8 @@ impl Receiver {
     /// only if there was no space for all of them.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
-        let passed_ns = now.since(self.last_cycle);
-        self.last_cycle = now;
-        if passed_ns > LONGEST_CYCLE_NS {
-            self.on_standstill(now, passed_ns - LONGEST_CYCLE_NS);
+        if let Some(duration_ns) = self.cycles.on_cycle(now) {
+            self.on_standstill(now, duration_ns);
         }
         let mut work = if now >= self.setups_due { self.check_setups(now) } else { 0 };
         let first = self.held_back.take().unwrap_or(0);

@@ -196,6 +196,13 @@ impl Destinations {
         self.kind == Kind::Dynamic
     }
 
+    /// Handles that nothing was received for so long because the sender did not run. That is no silence of others.
+    pub fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        for destination in &mut self.all {
+            destination.last_activity = destination.last_activity.saturating_add_ns(duration_ns).min(now);
+        }
+    }
+
     /// Removes registered receivers that are silent.
     pub fn expire(&mut self, now: MonotonicNanos) {
         if self.kind == Kind::Dynamic {

@@ -33,7 +33,7 @@ use self::rests::Rests;
 use crate::mailbox::{
     Completion, EndpointId, NewNetworkPublication, Outcome, SenderCommand, SenderEvent, TransmitBatch, TransmitTag,
 };
-use crate::shared::{IdMap, NetworkCounters, Seldom};
+use crate::shared::{IdMap, NetworkCounters, Seldom, StandstillWatch};
 
 /// The maximum number of events for the conductor. Further rejections are not reported.
 const MAX_EVENTS: usize = 256;
@@ -49,6 +49,7 @@ pub struct Sender {
     /// Whether any endpoint has asked for timestamps, and the present time in nanoseconds since 1970.
     stamps: bool,
     time_ns: i64,
+    cycles: StandstillWatch,
     endpoints: IdMap<EndpointId, Endpoint>,
     /// Whether any endpoint has destinations that expire, or a counter of destinations.
     tends_destinations: bool,
@@ -120,6 +121,7 @@ impl Sender {
             counters,
             stamps: false,
             time_ns: 0,
+            cycles: StandstillWatch::default(),
             endpoints: IdMap::default(),
             tends_destinations: false,
             publications: Vec::new(),
@@ -334,11 +336,26 @@ impl Sender {
     /// publication that may have work gets a turn, starting with another one each time.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        if let Some(duration_ns) = self.cycles.on_cycle(now) {
+            self.on_standstill(now, duration_ns);
+        }
         if self.tends_destinations {
             self.tend_destinations(now);
         }
         self.rests.look();
         if self.rests.is_any_due(now) { self.poll_due(now, out) } else { 0 }
+    }
+
+    /// Handles that the sender did not run for so long. What its receivers have sent meanwhile is received after this
+    /// turn.
+    #[cold]
+    fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.destinations.on_standstill(now, duration_ns);
+        }
+        for entry in self.publications.iter_mut().flatten() {
+            entry.publication.on_standstill(now, duration_ns);
+        }
     }
 
     fn tend_destinations(&mut self, now: MonotonicNanos) {

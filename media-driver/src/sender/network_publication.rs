@@ -211,7 +211,7 @@ impl NetworkPublication {
         // Before new data, because receivers wait for what they are missing.
         let is_asked = !(self.rtt_answers.is_empty() && self.resends.is_empty());
         let answered = if is_asked { self.answer(counters, out) } else { 0 };
-        let sent = self.send_data(now, counters, out);
+        let sent = if self.is_left_to_spies() { 0 } else { self.send_data(now, counters, out) };
         // A receiver to which sending fails must not count as alive.
         if sent == 0 || self.failed.is_some() {
             self.be_idle(now, counters, out);
@@ -361,6 +361,15 @@ impl NetworkPublication {
         self.receivers.len() < before
     }
 
+    /// Handles that nothing was received for so long because the sender did not run. That does not count for the liveness
+    /// of receivers.
+    pub fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        for (_, heard) in &mut self.receivers {
+            *heard = heard.saturating_add_ns(duration_ns).min(now);
+        }
+        self.flow_control.on_standstill(now, duration_ns);
+    }
+
     /// When work is due even if nothing arrives and nothing is published.
     pub fn next_deadline(&self) -> MonotonicNanos {
         self.next_sign().min(self.next_resend())
@@ -467,6 +476,16 @@ impl NetworkPublication {
         }
     }
 
+    /// Whether nobody but spies reads, and what is still within the limit of the receivers that are gone cannot be sent.
+    fn is_left_to_spies(&self) -> bool {
+        self.failed.is_some() && self.receivers.is_empty() && self.simulating_spy().is_some()
+    }
+
+    /// The position of the furthest spy, if spies simulate a connection.
+    fn simulating_spy(&self) -> Option<i64> {
+        self.made_of.words.spy_position().filter(|_| self.made_of.spies_simulate_connection)
+    }
+
     fn send_data(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
         if self.is_broken {
             return 0;
@@ -496,7 +515,8 @@ impl NetworkPublication {
                 break;
             }
         }
-        if sent > 0 {
+        // What is refused is no sign of life. A heartbeat may be sent where the path takes no longer datagram.
+        if sent > 0 && self.failed.is_none() {
             self.last_sent = now;
         }
         sent
@@ -530,11 +550,11 @@ impl NetworkPublication {
             counters.add(SystemCounter::HeartbeatsSent, out.destinations() as i64);
             self.last_sent = now;
         }
-        let spy = self.made_of.words.spy_position().filter(|_| self.made_of.spies_simulate_connection);
-        let limit = match spy {
+        let limit = match self.simulating_spy() {
             Some(spy) if self.receivers.is_empty() && self.in_flight.is_empty() => {
                 self.sent = self.sent.max(spy);
                 self.next = self.sent;
+                self.failed = None;
                 self.show_sent();
                 self.flow_control.on_idle(now, self.sent)
             }

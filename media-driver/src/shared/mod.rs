@@ -11,6 +11,7 @@ mod publication_words;
 mod seldom;
 mod shown_position;
 mod stall_tracker;
+mod standstill;
 mod subscribers;
 mod tether;
 
@@ -24,6 +25,7 @@ pub use publication_words::{PublicationWords, Receivers};
 pub use seldom::Seldom;
 pub use shown_position::ShownPosition;
 pub use stall_tracker::StallTracker;
+pub use standstill::StandstillWatch;
 pub use subscribers::{LinkId, Span, Subscriber, Subscribers};
 pub use tether::{Tether, Turn, UntetheredTimeouts};
 

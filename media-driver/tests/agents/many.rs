@@ -5,8 +5,8 @@ use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
 use gannet::protocol::{DATA_HEADER_LENGTH, Frame, Heartbeat, RttMeasurement, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport, Outcome,
-    ReceiverCommand, SenderCommand, TransmitBatch,
+    Completion, DestinationRules, FlowControlRules, GroupRules, NewImage, NewNetworkPublication, NewReceiveEndpoint,
+    NewReceiveTransport, Outcome, ReceiverCommand, SenderCommand, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -291,6 +291,46 @@ fn images_outlive_a_receiver_that_stands_still() {
     }
     assert!((8_000..8_300).contains(&(now_ms - 3_611_000)), "{now_ms}");
     assert_eq!(turn(&mut receiver, now_ms), STREAMS);
+}
+
+/// When a sender has stood still, what its receivers sent is still in its sockets. They are given up for the time in which it
+/// ran: a member of a group that was forgotten might be left behind, and a destination sent nothing.
+#[test]
+fn receivers_outlive_a_sender_that_stands_still() {
+    let group = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
+    let log = log_of(LogKind::Exclusive, 0);
+    let flow_control = FlowControlRules::Min(group);
+    let made_of = NewNetworkPublication { session_id: session(0), flow_control, ..publication(&log, 0) };
+    let words = made_of.words.clone();
+    let mut sender = Sender::new(NetworkCounters::heap());
+    let count = word(0);
+    for command in [
+        SenderCommand::AddEndpoint(SENDING, DestinationRules::Dynamic),
+        SenderCommand::ShowDestinations(SENDING, count.clone()),
+        SenderCommand::AddPublication(SENDING, Box::new(made_of)),
+    ] {
+        sender.on_command(at(0), command);
+    }
+    let mut batch = TransmitBatch::new(BATCH);
+    let mut turn = |sender: &mut Sender, now_ms: i64| {
+        sender.poll_transmit(at(now_ms * MS), &mut batch);
+        batch.drain().for_each(drop);
+        (words.receivers().enough, count.load_acquire())
+    };
+    turn(&mut sender, 0);
+    say(&mut sender, 0, 0, &status(0, 4096));
+    let mut now_ms = 1;
+    assert_eq!(turn(&mut sender, now_ms), (true, 1));
+    for stands_ms in [6_000, 3_600_000] {
+        now_ms += stands_ms;
+        assert_eq!(turn(&mut sender, now_ms), (true, 1), "after {stands_ms} ms");
+        say(&mut sender, now_ms * MS, 0, &status(0, 4096));
+    }
+    let heard_ms = now_ms;
+    while turn(&mut sender, now_ms) == (true, 1) {
+        now_ms += 100;
+    }
+    assert!((5_000..5_300).contains(&(now_ms - heard_ms)), "{}", now_ms - heard_ms);
 }
 
 /// However many round-trip requests arrive, every image still reports.

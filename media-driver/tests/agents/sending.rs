@@ -42,8 +42,9 @@ struct Sending {
     log: LogBuffers,
     /// The position up to which can be published.
     publisher_limit: OwnedWord<i64>,
-    /// Whether sent datagrams are completed at once.
+    /// Whether sent datagrams are completed at once, and how.
     completes: bool,
+    outcome: Outcome,
 }
 
 impl Sending {
@@ -66,6 +67,7 @@ impl Sending {
             log,
             publisher_limit,
             completes: true,
+            outcome: Outcome::Sent,
         }
     }
 
@@ -75,7 +77,7 @@ impl Sending {
         if self.completes {
             for outgoing in &taken.all {
                 if let Outgoing::Data(position, _) = outgoing {
-                    self.publication.on_completion(position.get(), Outcome::Sent);
+                    self.publication.on_completion(position.get(), self.outcome);
                 }
             }
         }
@@ -526,6 +528,40 @@ fn spies_alone_keep_it_going() {
     assert_eq!(sending.story(0, 150), ["0 setup 7:0", "101 setup 7:1408"]);
     assert_eq!(sending.words.sender_position(), 1408);
     assert_eq!(sending.log.producer_position().get(), 1408);
+}
+
+/// The receivers are gone, and the network with them: what they would still take cannot be sent, and holds up nobody.
+#[test]
+fn spies_keep_it_going_where_nothing_can_be_sent() {
+    let mut sending = Sending::with(0, |made_of| made_of.spies_simulate_connection = true);
+    sending.outcome = Outcome::Refused;
+    sending.hear(0, &status(0, 32_768));
+    (0..2).for_each(|_| _ = sending.appender.offer(&[7; 1376]).unwrap());
+    sending.words.set_spy_position(Some(2816));
+    sending.story(1, 4_999);
+    assert_eq!(sending.words.sender_position(), 0, "while there are receivers");
+    sending.story(5_000, 5_002);
+    assert_eq!((sending.words.sender_position(), sending.publication.limit()), (2816, 2816));
+    assert!(sending.story(5_003, 5_050).is_empty());
+    sending.outcome = Outcome::Sent;
+    sending.hear(5_051, &status(2816, 4_096));
+    sending.appender.offer(&[7; 1376]).unwrap();
+    assert_eq!(sending.story(5_051, 5_051), ["5051 data 2816+1408"]);
+}
+
+/// Where the path takes no datagram of the MTU, data is tried all the time. Heartbeats tell the receivers that the stream
+/// is alive.
+#[test]
+fn heartbeats_go_on_where_data_is_refused() {
+    let mut sending = Sending::new();
+    sending.hear(0, &status(0, 32_768));
+    assert_eq!(sending.story(0, 0), ["0 heartbeat 7:0"]);
+    sending.outcome = Outcome::Refused;
+    sending.appender.offer(&[7; 1376]).unwrap();
+    let story = sending.story(1, 350);
+    let beats: Vec<_> = story.iter().filter(|line| line.contains("heartbeat")).collect();
+    assert_eq!(beats, ["102 heartbeat 7:0", "203 heartbeat 7:0", "304 heartbeat 7:0"]);
+    assert_eq!(story.len(), 353, "data each time");
 }
 
 /// Trap 64: a datagram may be passed with the time of an earlier duty cycle, which neither delays nor repeats anything.

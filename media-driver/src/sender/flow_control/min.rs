@@ -158,6 +158,15 @@ impl Min {
         }
     }
 
+    /// As [`super::FlowControl::on_standstill`]. A receiver that is forgotten may be left behind by the others, which are
+    /// heard of before it.
+    pub(super) fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        let heard = self.receivers.iter_mut().map(|receiver| &mut receiver.heard);
+        for since in heard.chain(self.held_for_joiner.iter_mut().map(|hold| &mut hold.since)) {
+            *since = since.saturating_add_ns(duration_ns).min(now);
+        }
+    }
+
     pub(super) fn has_required_receivers(&self) -> bool {
         self.receivers.len() as i64 >= i64::from(self.rules.min_size)
     }

@@ -110,6 +110,15 @@ impl FlowControl {
         }
     }
 
+    /// Handles that nothing was received for so long because the sender did not run.
+    pub fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        match self {
+            Self::Unicast | Self::Max => {}
+            Self::Min(min) => min.on_standstill(now, duration_ns),
+            Self::Tagged(tagged) => tagged.on_standstill(now, duration_ns),
+        }
+    }
+
     /// Whether there are as many receivers as the channel requires.
     pub fn has_required_receivers(&self) -> bool {
         match self {

@@ -45,6 +45,10 @@ impl Tagged {
         }
     }
 
+    pub(super) fn on_standstill(&mut self, now: MonotonicNanos, duration_ns: i64) {
+        self.group.on_standstill(now, duration_ns);
+    }
+
     pub(super) fn has_required_receivers(&self) -> bool {
         self.group.has_required_receivers()
     }
