@@ -19,7 +19,7 @@ use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion, SessionId};
 
 use super::descriptor::{NULL_VALUE, RecordingDescriptor, decode_descriptor, encode_descriptor, field};
-use super::error::JournalError;
+use super::error::{CatalogFault, JournalError};
 use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Storage, Stored};
 use super::unlisted::unlisted_file;
@@ -214,7 +214,7 @@ impl Catalog {
     /// # Errors
     ///
     /// [`JournalError::NotAJournal`] if there is no catalog, or [`JournalError::Unlisted`] if there are segments but no
-    /// catalog. [`JournalError::Malformed`] if the catalog cannot be read.
+    /// catalog. [`JournalError::Catalog`] if the catalog cannot be read.
     pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
         let path = storage.path(CATALOG_NAME);
         let found = match storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access) {
@@ -303,7 +303,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Options`] if the catalog is full. [`JournalError::Malformed`] if it is damaged so that nobody would
+    /// [`JournalError::Options`] if the catalog is full. [`JournalError::Catalog`] if it is damaged so that nobody would
     /// find the entry. Otherwise the error of syncing it.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
@@ -499,23 +499,19 @@ impl Catalog {
     }
 }
 
-/// What introduces the remedy in the error for a malformed catalog.
-const REMEDY: &str = "; run `gannet journal repair --dir ";
-
-/// The error for a malformed catalog: the place, what was found, and the remedy.
+/// The error for a malformed catalog.
 fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
-    let dir = path.parent().unwrap_or(path).display();
-    let found = format!("{found}{REMEDY}{dir}`");
-    JournalError::Malformed { path: path.to_owned(), offset, found }
+    let dir = path.parent().unwrap_or(path).to_owned();
+    JournalError::Catalog { dir, fault: CatalogFault { path: path.to_owned(), offset, found } }
 }
 
 /// What is wrong with a catalog, without the remedy: for the repair, which is that.
 pub(super) fn fault_of(error: &JournalError) -> String {
-    if let JournalError::Unlisted { file, .. } = error {
-        return format!("it is missing, and {} is there", file.display());
+    match error {
+        JournalError::Unlisted { file, .. } => format!("it is missing, and {} is there", file.display()),
+        JournalError::Catalog { fault, .. } => fault.to_string(),
+        other => other.to_string(),
     }
-    let text = error.to_string();
-    text.split_once(REMEDY).map_or(text.as_str(), |(fault, _)| fault).to_owned()
 }
 
 /// The entries of a catalog.
@@ -754,7 +750,7 @@ mod tests {
             catalog.view().put_bytes(at, &value.to_le_bytes()[..width]);
             let entries: Vec<_> = catalog.entries().collect();
             assert!(
-                matches!(&entries[0], Err(JournalError::Malformed { offset, .. }) if *offset == at as u64),
+                matches!(&entries[0], Err(JournalError::Catalog { fault, .. }) if fault.offset == at as u64),
                 "{field}: {:?}",
                 entries[0]
             );

@@ -76,7 +76,7 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
                 }
             }
         }
-        Err(error @ (JournalError::Unlisted { .. } | JournalError::Malformed { .. })) => fault = Some(fault_of(&error)),
+        Err(error @ (JournalError::Unlisted { .. } | JournalError::Catalog { .. })) => fault = Some(fault_of(&error)),
         Err(error) => return Err(error),
     }
     let ids: BTreeSet<RecordingId> = segments(storage)?.into_iter().map(|(id, _)| id).collect();

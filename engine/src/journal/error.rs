@@ -9,6 +9,18 @@ use crate::types::{Position, RecordingId};
 
 pub use super::fault::{Damage, Fault};
 
+/// What is wrong with a catalog.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is damaged at byte {offset}: {found}", path.display())]
+pub struct CatalogFault {
+    /// The catalog.
+    pub path: PathBuf,
+    /// The offset in the file, in bytes.
+    pub offset: u64,
+    /// What was found there, and what was expected.
+    pub found: String,
+}
+
 /// Why an operation on a journal's files failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +76,14 @@ pub enum JournalError {
         path: PathBuf,
         /// The recording's id.
         recording_id: RecordingId,
+    },
+    /// The catalog has invalid content.
+    #[error("{fault}; run `gannet journal repair --dir {}`", dir.display())]
+    Catalog {
+        /// The directory.
+        dir: PathBuf,
+        /// The place in the catalog, what was found there, and what was expected.
+        fault: CatalogFault,
     },
     /// A file has invalid content.
     #[error("{} is damaged at byte {offset}: {found}", path.display())]

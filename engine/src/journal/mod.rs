@@ -112,7 +112,7 @@ pub use control::{CONTROL_VERSION, MAX_APPENDERS};
 pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS, RewoundCursor};
 pub use descriptor::RecordingDescriptor;
 pub use entry_copy::ENTRY_COPY_VERSION;
-pub use error::{AppendError, Damage, Fault, JournalError};
+pub use error::{AppendError, CatalogFault, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};
 pub use prune::{Prune, prune};

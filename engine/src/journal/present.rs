@@ -123,7 +123,10 @@ impl Present {
                 Ok(next) => next,
                 // Until somebody repairs it, the old one is all that there is.
                 Err(
-                    JournalError::Malformed { .. } | JournalError::NotAJournal { .. } | JournalError::Unlisted { .. },
+                    JournalError::Catalog { .. }
+                    | JournalError::Malformed { .. }
+                    | JournalError::NotAJournal { .. }
+                    | JournalError::Unlisted { .. },
                 ) => {
                     last.looked_ns.store(now, Ordering::Relaxed);
                     return Ok(last);
