@@ -7,7 +7,7 @@
 //!    40  boot id | sync policy | how often cycles begin | CRC-32C of all before; see `page_guard`
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
-//!   512  durable | assured              written by the keeper, and by appenders that sync
+//!   512  durable | assured | tried      written by the keeper, and by appenders that sync
 //!   640  first                          written when pruning
 //!   768  cycle | due                    written by the keeper; `cycle` by an exclusive appender, too
 //!  4096  64 slots of 128 bytes: what an appender claims or claimed last: position | length | process
@@ -38,7 +38,7 @@ use super::tail::{NO_CLAIM, Slot, Slots};
 pub const MAX_APPENDERS: usize = 64;
 
 /// The version of the control page's layout.
-pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 3, 0);
+pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 4, 0);
 
 /// The minor version that introduced `assured`.
 const ASSURED_SINCE: i32 = 2;
@@ -67,6 +67,7 @@ const RECORDED: Field<i64> = Field::at(384);
 const INDEXED: Field<i64> = Field::at(392);
 const DURABLE: Field<i64> = Field::at(512);
 const ASSURED: Field<i64> = Field::at(520);
+const TRIED: Field<i64> = Field::at(528);
 const FIRST: Field<i64> = Field::at(640);
 const CYCLE: Field<i64> = Field::at(768);
 const DUE: Field<i64> = Field::at(776);
@@ -78,7 +79,7 @@ const _: () = {
             && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start()
     );
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
-    assert!(DURABLE.end() == ASSURED.start() && ASSURED.end() <= FIRST.start());
+    assert!(DURABLE.end() == ASSURED.start() && ASSURED.end() == TRIED.start() && TRIED.end() <= FIRST.start());
     assert!(FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start() && DUE.end() <= SLOTS);
     assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() < GUARD_END && GUARD_END <= TAIL.start());
 };
@@ -324,6 +325,8 @@ impl Control {
         // The old value until the page is on stable storage; see `assure`. A page before version 1.2 does not have this
         // word.
         self.assured().store_relaxed(self.durable_position().get().clamp(0, durable));
+        let tried = self.own(TRIED);
+        tried.store_relaxed(tried.load_relaxed().clamp(0, position.get()));
         if preamble::version(view).minor() < CONTROL_VERSION.minor() {
             PREAMBLE.write_version(view);
         }
@@ -565,6 +568,18 @@ impl Control {
         self.check_intact(storage)?;
         advance(&self.assured(), position);
         Ok(())
+    }
+
+    /// The tried position: below this, syncs were begun. Those beyond the durable position failed, or were not finished by
+    /// a process that was killed, or are not finished yet. 0 in a page before version 1.4.
+    pub(crate) fn tried_position(&self) -> Position {
+        Position::new(self.own(TRIED).load_relaxed())
+    }
+
+    /// Stores that everything below `position` is about to be synced. In shared memory it outlives a process that is killed
+    /// during the sync, and nobody asks after a restart of the machine, so it needs no sync of its own.
+    pub(crate) fn advance_tried(&self, position: Position) {
+        advance(&self.own(TRIED), position);
     }
 
     /// Whether the two durable positions differ: one of them is wrong, or its writers were killed before they could store

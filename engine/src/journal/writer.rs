@@ -49,23 +49,13 @@ pub(crate) struct Writer {
     making: Mutex<()>,
     /// The last failure that could not be returned from a call.
     trouble: Mutex<Option<JournalError>>,
-    /// Held during a sync, so that callers that wait for it find the sync done.
-    syncing: Mutex<Syncing>,
+    /// Held during a sync, so that callers that wait for it find the sync done. The names of the segments below this position
+    /// are on stable storage: whoever made a segment may have been killed before it synced its name.
+    syncing: Mutex<Position>,
     /// The locks that keep others out, until this process can no longer write. See [`Held`].
     held: Mutex<Option<Held>>,
     /// Created with the first appender that uses coarse stamps.
     coarse_clock: OnceLock<Arc<CoarseClock>>,
-}
-
-/// What a sync has to do besides.
-#[derive(Debug)]
-struct Syncing {
-    /// Below this, pages may be taken for written that are not: a sync of this process failed, or one of another process
-    /// before this one had the files open. They are stored again before they are synced.
-    doubted: Position,
-    /// The names of the segments below this are on stable storage. Whoever made a segment may have been killed before it
-    /// synced its name.
-    named: Position,
 }
 
 /// Marks the journal as open. Appenders may outlive the [`Journal`](super::Journal) that created them. As long as one
@@ -96,7 +86,6 @@ impl Writer {
     pub(crate) fn new(storage: Arc<dyn Storage>, descriptor: RecordingDescriptor, control: Control) -> Self {
         let identity = descriptor.identity();
         let slots = control.slots();
-        let syncing = Syncing { doubted: control.recorded_position(), named: Position::new(0) };
         Self {
             storage,
             descriptor,
@@ -106,7 +95,7 @@ impl Writer {
             seats: Seats::default(),
             pool: Mutex::default(),
             making: Mutex::default(),
-            syncing: Mutex::new(syncing),
+            syncing: Mutex::new(Position::new(0)),
             trouble: Mutex::default(),
             held: Mutex::default(),
             coarse_clock: OnceLock::new(),
@@ -332,13 +321,16 @@ impl Writer {
         if durable >= position {
             return Ok(durable);
         }
-        let mut syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         // The previous holder of the lock may have synced this range. If not, more may have been recorded meanwhile.
         let durable = self.control.durable_position();
         if durable >= position {
             return Ok(durable);
         }
         let position = if all { self.control.recorded_position().max(position) } else { position };
+        // What was tried to be synced, and is not durable, may be taken for written; see `Stored::store_again`.
+        let tried = self.control.tried_position();
+        self.control.advance_tried(position);
         let layout = self.identity.layout;
         let mut from = durable.max(self.start());
         while from < position {
@@ -357,19 +349,16 @@ impl Writer {
             let id = self.descriptor.recording_id;
             let failed =
                 |source| JournalError::Io { action: "sync", path: self.storage.path(&segment_name(id, base)), source };
-            if from < syncing.doubted {
+            if from < tried {
                 segment.stored.store_again(offset, length);
             }
-            if let Err(error) = segment.stored.sync(offset, length).map_err(failed) {
-                syncing.doubted = syncing.doubted.max(end);
-                return Err(error);
-            }
+            segment.stored.sync(offset, length).map_err(failed)?;
             self.check_intact(&segment.frames, base, from)?;
             from = end;
         }
-        if syncing.named < position {
+        if *named < position {
             self.storage.sync_names()?;
-            syncing.named = layout.next_base(layout.base(Position::new(position.get() - 1)));
+            *named = layout.next_base(layout.base(Position::new(position.get() - 1)));
         }
         self.control.advance_durable(&*self.storage, position)?;
         Ok(position)
@@ -756,6 +745,26 @@ mod tests {
             assert_eq!(writer.sync().unwrap(), end);
             assert_eq!(left(&storage), end, "{another_process}");
         }
+    }
+
+    /// A journal that syncs nothing by itself can be large, and all of it would be written again.
+    #[test]
+    fn what_nobody_tried_to_sync_is_not_stored_again() {
+        let (storage, writer) = opened();
+        let mut appender = Appender::new(&writer).unwrap();
+        let mut end = Position::new(0);
+        (0..20).for_each(|_| end = appender.append(&[7; 1000]).unwrap());
+        writer.advance().unwrap();
+        let control = Control::open(&storage, &writer.descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let another = Writer::new(Arc::new(storage.clone()), writer.descriptor.clone(), control);
+        assert_eq!(another.sync().unwrap(), end);
+        assert_eq!((storage.stored_again("0-0.rec"), left(&storage)), (0, end));
+        end = appender.append(&[7; 1000]).unwrap();
+        storage.fail_syncs("0-0.rec", true);
+        assert!(writer.sync().is_err());
+        storage.fail_syncs("0-0.rec", false);
+        assert_eq!(another.sync().unwrap(), end);
+        assert_eq!((storage.stored_again("0-0.rec"), left(&storage)), (1, end));
     }
 
     /// Whoever made it may have been killed between the two.

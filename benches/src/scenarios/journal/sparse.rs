@@ -111,7 +111,7 @@ impl Sparse {
         put(36, &1_i32.to_le_bytes());
         put(40, &boot_id[0].to_le_bytes());
         put(48, &boot_id[1].to_le_bytes());
-        for at in [256, 384, 392, 512] {
+        for at in [256, 384, 392, 512, 520, 528] {
             put(at, &self.end.to_le_bytes());
         }
         for slot in 0..64 {

@@ -67,6 +67,9 @@ struct Kept {
     /// The pages that a failed sync could not write, with their content. Like Linux, later syncs take them for written,
     /// unless they were stored to since.
     dropped: Mutex<BTreeMap<usize, Vec<u8>>>,
+    /// How often parts of it were stored again.
+    #[cfg(test)]
+    again: core::sync::atomic::AtomicUsize,
 }
 
 impl Kept {
@@ -79,7 +82,13 @@ impl Kept {
     }
 
     fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes: Mutex::new(bytes), fails: Mutex::default(), dropped: Mutex::default() }
+        Self {
+            bytes: Mutex::new(bytes),
+            fails: Mutex::default(),
+            dropped: Mutex::default(),
+            #[cfg(test)]
+            again: core::sync::atomic::AtomicUsize::default(),
+        }
     }
 
     fn dropped(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<u8>>> {
@@ -109,6 +118,8 @@ impl SyncTarget for Kept {
     }
 
     fn store_again(&self, offset: usize, len: usize) {
+        #[cfg(test)]
+        self.again.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         self.dropped().retain(|&page, _| page + PAGE <= offset || page >= offset + len);
     }
 }
@@ -140,6 +151,12 @@ impl MemoryStorage {
     /// Allows this many more bytes to be reserved.
     pub fn limit_space(&self, bytes: u64) {
         self.inner().space = bytes;
+    }
+
+    /// How often parts of a file were stored again for a sync.
+    #[cfg(test)]
+    pub(crate) fn stored_again(&self, name: &str) -> usize {
+        self.inner().files.get(name).map_or(0, |file| file.kept.again.load(core::sync::atomic::Ordering::Relaxed))
     }
 
     /// Makes syncs of an existing file fail from now on, or work again. What a sync failed to write stays unwritten until it
