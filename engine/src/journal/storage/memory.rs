@@ -69,7 +69,7 @@ struct Kept {
     dropped: Mutex<BTreeMap<usize, Vec<u8>>>,
     /// How often parts of it were stored again.
     #[cfg(test)]
-    again: core::sync::atomic::AtomicUsize,
+    again: Mutex<usize>,
 }
 
 impl Kept {
@@ -87,7 +87,7 @@ impl Kept {
             fails: Mutex::default(),
             dropped: Mutex::default(),
             #[cfg(test)]
-            again: core::sync::atomic::AtomicUsize::default(),
+            again: Mutex::default(),
         }
     }
 
@@ -119,7 +119,9 @@ impl SyncTarget for Kept {
 
     fn store_again(&self, offset: usize, len: usize) {
         #[cfg(test)]
-        self.again.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        {
+            *self.again.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
         self.dropped().retain(|&page, _| page + PAGE <= offset || page >= offset + len);
     }
 }
@@ -156,7 +158,7 @@ impl MemoryStorage {
     /// How often parts of a file were stored again for a sync.
     #[cfg(test)]
     pub(crate) fn stored_again(&self, name: &str) -> usize {
-        self.inner().files.get(name).map_or(0, |file| file.kept.again.load(core::sync::atomic::Ordering::Relaxed))
+        self.inner().files.get(name).map_or(0, |file| *file.kept.again.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes syncs of an existing file fail from now on, or work again. What a sync failed to write stays unwritten until it
