@@ -108,7 +108,8 @@ impl Interface {
             _ => (address, 0),
         };
         let host = Host::parse(host)?;
-        let longest = if matches!(host, Host::V6(_)) { 128 } else { 32 };
+        // A name may have an address of either family.
+        let longest = if matches!(host, Host::V4(_)) { 32 } else { 128 };
         let prefix_length = match prefix {
             Some(prefix) => Some(parse_digits(prefix, longest)? as u8),
             None => None,
@@ -222,6 +223,7 @@ mod tests {
             ("192.168.1.1:7/32", 7, Some(32)),
             ("localhost", 0, None),
             ("localhost:9", 9, None),
+            ("localhost/128", 0, Some(128)),
             ("[fe80::]/64", 0, Some(64)),
             ("[fe80::]:5/128", 5, Some(128)),
             ("[fe80::1]", 0, None),
@@ -244,6 +246,7 @@ mod tests {
             "10.0.0.1/",
             "10.0.0.1/a",
             "[::1]/129",
+            "localhost/129",
             "10.0.0.1:",
             "10.0.0.1/24:9",
             "{}",

@@ -20,7 +20,7 @@ impl UdpChannel {
     fn check_tagged(&self, existing: &Self) -> Result<(), ChannelError> {
         let mismatch =
             |difference| Err(ChannelError::TagMismatch { existing: existing.uri().text().to_owned(), difference });
-        let (mode, other) = (&self.params().control_mode, &existing.params().control_mode);
+        let (mode, other) = (self.control_mode(), existing.control_mode());
         if mode.is_some() && mode != other {
             return mismatch("control-mode");
         }
@@ -70,6 +70,10 @@ mod tests {
         let manual = "aeron:udp?control-mode=manual|tags=7";
         assert_eq!(shares("aeron:udp?tags=7", manual), Some(true), "no mode is any");
         assert_eq!(shares(manual, manual), Some(true));
+        let unknown = "aeron:udp?control-mode=unknown|tags=7";
+        assert_eq!(shares(unknown, existing), Some(true), "a word that is no mode has no effect");
+        assert_eq!(shares(unknown, manual), Some(true));
+        assert_eq!(shares("aeron:udp?tags=7", unknown), Some(true));
         assert_eq!(shares("aeron:udp?tags=8", existing), Some(false));
     }
 }

@@ -157,6 +157,11 @@ impl UdpChannel {
         if self.is_multicast { Some(self.remote_control) } else { self.explicit_control() }
     }
 
+    /// The control mode. A word that is none has no effect.
+    pub fn control_mode(&self) -> Option<&ControlMode> {
+        self.params().control_mode.as_ref().filter(|mode| !matches!(mode, ControlMode::Other(_)))
+    }
+
     /// Whether a publication has several destinations, or a subscription listens on several addresses.
     pub const fn is_multi_destination(&self) -> bool {
         matches!(self.params().control_mode, Some(ControlMode::Manual | ControlMode::Dynamic))
@@ -255,8 +260,9 @@ fn local_interface(
                 return Ok((LocalInterface { address: wanted, index: 0 }, stated.port()));
             }
             let all = if wanted.is_ipv4() { 32 } else { 128 };
-            select_interface(around.interfaces, wanted, stated.prefix_length().unwrap_or(all))
-                .filter(|one| one.address.is_ipv4() == is_v4)
+            let prefix_length = stated.prefix_length().unwrap_or(all);
+            select_interface(around.interfaces, wanted, prefix_length)
+                .filter(|one| one.address.is_ipv4() == is_v4 && prefix_length <= all)
         }
     };
     found.map(|one| (local(one), stated.port())).ok_or_else(|| missing(stated.text().to_owned()))
@@ -336,6 +342,7 @@ pub(super) mod tests {
                 ["127.0.0.1:9", "127.0.0.1:9", "0.0.0.0:5"],
             ),
             (Publication, "aeron:udp?endpoint=localhost:9|interface=eth", ["127.0.0.1:9", "127.0.0.1:9", "10.0.0.5:0"]),
+            (Publication, "aeron:udp?endpoint=six:9|interface=six/64", ["[::1]:9", "[::1]:9", "[::1]:0"]),
             (
                 Publication,
                 "aeron:udp?endpoint=localhost:9|interface={eth0}",
@@ -384,6 +391,7 @@ pub(super) mod tests {
             ("aeron:udp?endpoint=localhost:9|interface={eth7}", "{eth7}"),
             ("aeron:udp?endpoint=six:9|interface={eth0}", "{eth0}"),
             ("aeron:udp?endpoint=six:9|interface=10.0.0.5", "10.0.0.5"),
+            ("aeron:udp?endpoint=localhost:9|interface=eth/33", "eth/33"),
         ] {
             let found = error(text);
             assert_eq!(found.error_code(), ErrorCode::Generic, "{text}");

@@ -11,7 +11,7 @@ use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::shared::UntetheredTimeouts;
 
 /// The value in a log that stands for no tag or correlation id.
-const NONE: i64 = -1;
+pub(super) const NONE: i64 = -1;
 
 /// The properties of a new IPC publication.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub(super) struct IpcPublicationParams {
     stated_mtu: Option<Mtu>,
     /// The term length, if stated.
     stated_term_length: Option<TermLength>,
+    /// The initial position, if stated.
+    stated_start: Option<InitialPosition>,
 }
 
 /// The initial position of a publication.
@@ -103,6 +105,7 @@ impl IpcPublicationParams {
             spies_simulate_connection: params.ssc.unwrap_or(defaults.spies_simulate_connection),
             stated_mtu: params.mtu,
             stated_term_length: params.term_length,
+            stated_start: params.initial_position(),
         })
     }
 
@@ -121,14 +124,13 @@ impl IpcPublicationParams {
                 _ => Ok(()),
             }
         }
-        let start = self.start;
         check("session-id", self.session_id, existing.session_id, |id| id.get().into())?;
         check("mtu", self.stated_mtu.map(|mtu| i64::from(mtu.get())), existing.mtu, |mtu| mtu)?;
         check("term-length", self.stated_term_length, existing.term_length, |length| length.get().into())?;
-        let initial_term_id = start.map(|start| start.initial_term_id);
+        let initial_term_id = self.stated_start.map(|at| at.initial_term_id);
         check("init-term-id", initial_term_id, existing.start.initial_term_id, |id| id.get().into())?;
-        // The position depends on the initial term id, which is the same, but also on the term length.
-        let position = start.map(|start| start.position);
+        // In terms of the existing length, because the channel need not state it.
+        let position = self.stated_start.map(|at| position(at, existing.term_length));
         check("the position that term-id and term-offset give,", position, existing.start.position, Position::get)
     }
 }
@@ -148,9 +150,12 @@ pub(super) fn untethered(params: &ChannelParams, defaults: &PublicationDefaults)
     }
 }
 
+fn position(at: InitialPosition, term_length: TermLength) -> Position {
+    term_length.position(at.term_id.wrapping_count_since(at.initial_term_id), at.term_offset)
+}
+
 fn start(at: InitialPosition, term_length: TermLength) -> Result<Start, CommandError> {
-    let term_count = at.term_id.wrapping_count_since(at.initial_term_id);
-    let position = term_length.position(term_count, at.term_offset);
+    let position = position(at, term_length);
     if position >= term_length.max_position() {
         return Err(CommandError::StartAtEnd { position });
     }
@@ -259,6 +264,7 @@ mod tests {
             "session-id=5",
             "mtu=1408|term-length=64k",
             "init-term-id=7|term-id=9|term-offset=128|term-length=64k",
+            "init-term-id=7|term-id=9|term-offset=128",
             "linger=1s|sparse=false|tags=4,5|pub-wnd=4k",
         ] {
             assert_eq!(check(fine), Ok(()), "{fine}");
@@ -270,6 +276,7 @@ mod tests {
             ("init-term-id=8|term-id=10|term-offset=128|term-length=64k", "init-term-id"),
             ("init-term-id=7|term-id=9|term-offset=0|term-length=64k", "term-offset"),
             ("init-term-id=7|term-id=8|term-offset=128|term-length=64k", "term-id"),
+            ("init-term-id=7|term-id=8|term-offset=128", "term-id"),
         ] {
             let error = check(bad).unwrap_err();
             assert!(error.contains(key), "{bad}: {error}");

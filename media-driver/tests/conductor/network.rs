@@ -1131,6 +1131,8 @@ fn channels_are_refused_with_the_references_codes() {
         ("aeron:udp?tags=7|endpoint=127.0.0.1:9", 11),
         ("aeron:udp?endpoint=224.0.1.2:1", 11),
         ("aeron:udp?endpoint=127.0.0.1:1|session-id=tag:8", 11),
+        // -1 is no tag, and that of every publication without one.
+        ("aeron:udp?endpoint=127.0.0.1:1|session-id=tag:-1", 11),
         ("aeron:udp?endpoint=127.0.0.1:1|control-mode=response", 11),
         ("aeron:udp?endpoint=127.0.0.1:1|response-correlation-id=77", 11),
         ("aeron:udp?endpoint=127.0.0.1:1|ats=true", 11),

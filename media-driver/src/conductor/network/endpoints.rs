@@ -105,11 +105,10 @@ impl Endpoint {
 /// Checks that the channel has the endpoint's control mode, which decides where a publication sends and whether a
 /// subscription has a socket. A tag may stand for any mode, and is compared where it is looked up.
 fn check_mode(side: Side, new: &UdpChannel, old: &UdpChannel) -> Result<(), CommandError> {
-    let mode = |channel: &UdpChannel| match &channel.params().control_mode {
-        Some(ControlMode::Other(_)) | None => None,
+    let mode = |channel: &UdpChannel| match channel.control_mode() {
         // Subscriptions register at a control address whatever the mode.
         Some(ControlMode::Dynamic | ControlMode::Response) if side == Side::Receive => None,
-        Some(mode) => Some(mode.clone()),
+        mode => mode.cloned(),
     };
     let is_by_tag = new.tag().is_some() && new.tag() == old.tag();
     if is_by_tag || mode(new) == mode(old) { Ok(()) } else { Err(CommandError::EndpointClash { key: "control-mode" }) }

@@ -21,7 +21,7 @@ use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as C
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
 use crate::conductor::log_requests::PublicationLog;
-use crate::conductor::params::{IpcPublicationParams, Shared, Start};
+use crate::conductor::params::{IpcPublicationParams, NONE, Shared, Start};
 use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::mailbox::{
     EndpointId, FlowControlRules, NewNetworkPublication, PublicationCounters, ReceiverCommand, SenderCommand,
@@ -39,7 +39,7 @@ impl Core {
         params::check_publication(uri.params())?;
         let mut stated = uri.params().clone();
         if let Some(SessionSelector::Tag(tag)) = stated.session_id {
-            let tagged = self.network.publications.iter().find(|found| found.made_of.entity_tag == tag);
+            let tagged = self.network.publications.iter().find(|found| tag != NONE && found.made_of.entity_tag == tag);
             let tagged = shared(tagged.ok_or(CommandError::UnknownSessionTag { tag })?);
             stated.session_id = Some(SessionSelector::Id(tagged.session_id));
             stated.mtu = stated.mtu.or(Mtu::new(tagged.mtu).ok());
@@ -87,7 +87,7 @@ impl Core {
         let id = common.response_correlation_id;
         if channel.is_response() {
             return match id {
-                NO_CORRELATION => Err(CommandError::MissingResponseCorrelation),
+                NONE => Err(CommandError::MissingResponseCorrelation),
                 RESPONSE_PROTOTYPE => Ok(()),
                 // Nobody would hear of the response to a request that has ended.
                 _ => match self.network.images.get(RegistrationId::new(id)).filter(|image| image.is_answered()) {
@@ -372,9 +372,6 @@ impl Core {
         }
     }
 }
-
-/// The correlation id in a log that stands for none.
-const NO_CORRELATION: i64 = -1;
 
 /// The properties of an existing publication, for comparison with a new channel.
 fn shared(publication: &NetworkPublication) -> Shared {
