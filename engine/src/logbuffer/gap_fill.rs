@@ -9,7 +9,6 @@ use super::frame::{self, FRAME_ALIGNMENT};
 
 /// Fills a gap that a scan has found with padding, so that subscribers skip it. Returns false, and does nothing, if a
 /// frame has arrived anywhere in the gap meanwhile, or if the gap is not within one term.
-/// meanwhile anywhere in it, or when it is no gap of a term.
 pub fn gap_fill(log: &LogBuffers, at: Position, length: i32) -> bool {
     let term_length = log.term_length();
     let (Ok(bytes), true) = (usize::try_from(length), at.get() >= 0) else { return false };

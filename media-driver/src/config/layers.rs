@@ -301,7 +301,7 @@ impl Setting {
 fn winner(settings: &[Setting], index: usize) -> Option<&Setting> {
     let of_setting = || settings.iter().filter(|setting| setting.index == index);
     let best = of_setting().max_by_key(|setting| setting.source.rank())?;
-    if best.source.takes_back_when_empty() && best.text.is_empty() {
+    if best.source.takes_back_when_empty() && best.text.trim().is_empty() {
         return of_setting()
             .filter(|setting| !setting.source.takes_back_when_empty())
             .max_by_key(|setting| setting.source.rank());
@@ -443,6 +443,9 @@ mod tests {
         layers.environment([("AERON_IPC_MTU_LENGTH".to_owned(), "4096".to_owned())]);
         layers.define("aeron.ipc.mtu.length=");
         assert_eq!(layers.load().unwrap().config.terms.ipc_mtu.get(), 2048);
+        let mut layers = Layers::new();
+        layers.environment([("AERON_IPC_MTU_LENGTH".to_owned(), " ".to_owned())]);
+        assert_eq!(layers.load().unwrap().config.terms.ipc_mtu.get(), 1408, "blanks are no part of a value");
     }
 
     #[test]
