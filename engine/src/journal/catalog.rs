@@ -143,7 +143,7 @@ impl Catalog {
         let stored = storage.create(NEW_NAME, CAPACITY, Reserve::Space)?;
         let mut catalog = Self::empty(path, stored);
         fill(&mut catalog)?;
-        catalog.sync()?;
+        catalog.sync(0, HEADER_LENGTH)?;
         if !storage.publish(NEW_NAME, CATALOG_NAME)? {
             return Err(JournalError::Exists { path: storage.path("") });
         }
@@ -168,7 +168,7 @@ impl Catalog {
                 catalog.put(&entry.descriptor, entry.state, entry.checksum)?;
             }
             put_i64(catalog.view(), header::NEXT_RECORDING_ID, next_id.get());
-            catalog.sync()
+            catalog.sync(0, HEADER_LENGTH)
         })?;
         storage.sync_names()
     }
@@ -309,10 +309,10 @@ impl Catalog {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
         let (offset, length) = self.write(&new, RecordingState::Valid, 0)?;
         // A loss of power leaves no entry, or a whole one, though it lies in two pages.
-        self.sync_range(offset, length)?;
+        self.sync(offset, length)?;
         self.commit(offset, length);
         put_i64(self.view(), header::NEXT_RECORDING_ID, new.recording_id.get() + 1);
-        self.sync()?;
+        self.sync(offset, length)?;
         Ok(new.recording_id)
     }
 
@@ -445,7 +445,7 @@ impl Catalog {
         let at = self.descriptor_of(entry)? + field::START_POSITION;
         // A single store, because readers may load it at any time.
         self.view().word_at::<i64>(at).store_release(start.get());
-        self.sync()
+        self.assure(entry)
     }
 
     /// Sets the position and time at which a recording stopped. `None` marks it as active.
@@ -460,7 +460,7 @@ impl Catalog {
         // The position last, in a single store, because readers may load it at any time.
         let position = stop.map_or(NULL_VALUE, |(position, _)| position.get());
         view.word_at::<i64>(at + field::STOP_POSITION).store_release(position);
-        self.sync()
+        self.assure(entry)
     }
 
     /// Sets the session id with which a recording continues.
@@ -470,18 +470,21 @@ impl Catalog {
     /// As [`Self::set_start`].
     pub(crate) fn set_session(&self, entry: &CatalogEntry, session_id: SessionId) -> Result<(), JournalError> {
         put_i32(self.view(), self.descriptor_of(entry)? + field::SESSION_ID, session_id.get());
-        self.sync()
+        self.assure(entry)
     }
 
-    fn sync(&self) -> Result<(), JournalError> {
-        self.sync_range(0, self.view().len())
+    /// Waits until what this catalog says of a recording is on stable storage. Whoever stored it may have been killed before
+    /// it was synced, or that may have failed.
+    pub(crate) fn assure(&self, entry: &CatalogEntry) -> Result<(), JournalError> {
+        self.sync(entry.offset, entry::HEADER_LENGTH + field::BLOCK_LENGTH)
     }
 
-    fn sync_range(&self, offset: usize, length: usize) -> Result<(), JournalError> {
+    /// Waits until the catalog is on stable storage. Of the range that matters to the caller, also what another sync has
+    /// failed to write. It is not the whole catalog, which can be long, and have holes if an archive made it.
+    fn sync(&self, offset: usize, length: usize) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
-        // Somebody else's sync may have failed, and this one is not for its own changes alone.
         self.stored.store_again(offset, length);
-        self.stored.sync(offset, length).map_err(failed)
+        self.stored.sync(0, self.view().len()).map_err(failed)
     }
 
     fn view(&self) -> &AtomicBuffer {
@@ -572,7 +575,7 @@ mod tests {
 
     use super::*;
     use crate::journal::segment::SegmentLength;
-    use crate::journal::storage::MemoryStorage;
+    use crate::journal::storage::{Directory, MemoryStorage};
     use crate::memory::RawAccess;
     use crate::types::{Mtu, StreamId, TermId, TermLength};
 
@@ -630,6 +633,23 @@ mod tests {
         expected.resize(HEADER_LENGTH + 192, 0);
         assert_eq!(bytes(&storage, 0, expected.len()), expected);
         assert_eq!(bytes(&storage, expected.len(), 64), [0; 64], "no other entry");
+    }
+
+    /// Each time that a journal is opened, closed or pruned.
+    #[test]
+    fn what_is_said_of_one_recording_costs_nothing_of_the_rest_of_a_long_catalog() {
+        const LONG: u64 = 8 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Directory::at(dir.path());
+        drop(Catalog::create_with(&storage, &example()).unwrap());
+        let file = std::fs::OpenOptions::new().write(true).open(dir.path().join(CATALOG_NAME)).unwrap();
+        file.set_len(LONG).unwrap();
+        let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        let entry = catalog.find(RecordingId::new(0)).unwrap();
+        catalog.set_stop(&entry, Some((Position::new(200_000), EpochMillis::new(1)))).unwrap();
+        catalog.set_start(&entry, Position::new(128 << 10)).unwrap();
+        let bytes = storage.info(CATALOG_NAME).unwrap().unwrap().bytes;
+        assert!(bytes < LONG / 8, "{bytes} bytes of its holes are filled");
     }
 
     #[test]
