@@ -151,10 +151,11 @@ pub fn prune(
     let mark = opening.as_ref().map(|opening| Mark::claim(&*storage, opening)).transpose()?;
     // Only one process prunes at a time.
     let lock = wait_for_lock(&*storage, &prune_lock_name(id))?;
-    let done = pruning.run(request);
+    let done = pruning.run(request, true);
     let released = mark.zip(opening.as_ref()).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
     drop((lock, alone, opening));
-    released.and(done)
+    // Whoever waits for the lock has a result.
+    released.and(done).map(Option::unwrap_or_default)
 }
 
 /// As [`prune`], for a journal that is open. It cannot be recovered meanwhile.
@@ -164,25 +165,40 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
         return pruning.plan(request);
     }
     let _lock = wait_for_lock(pruning.storage, &prune_lock_name(recording.descriptor().recording_id))?;
-    pruning.run(request)
+    pruning.run(request, true).map(Option::unwrap_or_default)
 }
 
-/// As [`prune_open`], for the helper thread, which does not wait. `None` if another process is pruning.
+/// As [`prune_open`], for the helper thread, which does not wait. `None` if another process is pruning, or makes a cursor.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
     let mut pruning = Pruning { storage: &*recording.storage, recording, progress: &mut |_| {} };
     let name = prune_lock_name(recording.descriptor().recording_id);
     let Some(_lock) = pruning.storage.try_lock(&name, Share::Exclusive)? else { return Ok(None) };
-    pruning.run(request).map(Some)
+    pruning.run(request, false)
 }
 
 /// Removes the files that a killed pruning left. The caller has the recording open alone.
 pub(crate) fn finish(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Vec<String>, JournalError> {
     let left = left_over(storage, descriptor.recording_id, &descriptor.layout())?;
+    assure_start(storage, descriptor.recording_id, &left)?;
     let names: Vec<String> = left.into_iter().map(|(_, name)| name).collect();
     for name in &names {
         storage.remove(name)?;
     }
     Ok(names)
+}
+
+/// Ensures that the start of a recording is on stable storage, before the files below are removed. Whoever moved it may
+/// have been killed before that, or the sync may have failed.
+pub(crate) fn assure_start(
+    storage: &dyn Storage,
+    id: RecordingId,
+    below: &[(Position, String)],
+) -> Result<(), JournalError> {
+    if below.is_empty() {
+        return Ok(());
+    }
+    let catalog = Catalog::open(storage, FileAccess::ReadWrite)?;
+    catalog.assure(&catalog.find(id)?)
 }
 
 /// The files of segments before the start, in order, if pruning moved the start there. An archive that detached
@@ -255,30 +271,36 @@ struct Limits {
 }
 
 impl Pruning<'_> {
-    /// Prunes. The caller holds the prune lock.
-    fn run(&mut self, request: &Prune) -> Result<Pruned, JournalError> {
+    /// Prunes. The caller holds the prune lock. `None` if somebody else holds the cursors' lock and `waits` is not set.
+    fn run(&mut self, request: &Prune, waits: bool) -> Result<Option<Pruned>, JournalError> {
         let descriptor = self.recording.descriptor();
         let id = descriptor.recording_id;
-        // The lock prevents that a cursor is created at the old start, or removed, between the check and the pruning.
-        let cursors = wait_for_lock(self.storage, &cursors_lock_name(id))?;
-        let plan = self.plan(request)?;
-        if plan.start > plan.start_before {
-            let file = RetentionFile::open_or_create(self.storage, id)?;
-            let first = self.describe(plan.start)?;
-            file.set_first(self.storage, plan.start_before, first)?;
-            let catalog = Catalog::open(self.storage, FileAccess::ReadWrite)?;
-            let entry = catalog.find(id)?;
-            catalog.set_start(&entry, plan.start)?;
-            if let Some(control) = Control::open(self.storage, descriptor, FileAccess::ReadWrite)? {
-                control.advance_first(plan.start);
+        let plan = loop {
+            // Without the cursors' lock, for which consumers wait: this may look at many files, and read messages.
+            let plan = self.plan(request)?;
+            if plan.start == plan.start_before {
+                break plan;
             }
-            let went = plan.segments.iter().filter(|segment| segment.reason != PruneReason::Unfinished);
-            let (segments, bytes) = went.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.bytes));
-            file.count(segments, bytes, SystemClock.epoch());
-        }
-        drop(cursors);
+            let first = self.describe(plan.start)?;
+            let name = cursors_lock_name(id);
+            let cursors = match waits {
+                true => Some(wait_for_lock(self.storage, &name)?),
+                false => self.storage.try_lock(&name, Share::Exclusive)?,
+            };
+            let Some(_cursors) = cursors else { return Ok(None) };
+            // As long as the lock is held, no cursor is created at the old start, or removed. One that came below the new
+            // start meanwhile holds back a part of the plan.
+            let cursor = self.slowest_cursor(plan.start_before)?;
+            if request.force || cursor.is_none_or(|(_, position)| position >= plan.start) {
+                self.begin_at(&plan, first)?;
+                break plan;
+            }
+        };
         let layout = SegmentLayout { start_position: plan.start, ..descriptor.layout() };
         let left = left_over(self.storage, id, &layout)?;
+        if plan.start == plan.start_before {
+            assure_start(self.storage, id, &left)?;
+        }
         for (base, name) in &left {
             self.storage.remove(name)?;
             (self.progress)(layout.next_base(*base));
@@ -286,7 +308,26 @@ impl Pruning<'_> {
         if !left.is_empty() {
             self.storage.sync_names()?;
         }
-        Ok(plan)
+        Ok(Some(plan))
+    }
+
+    /// Moves the start of the recording, on stable storage. `first` describes the new start. The caller holds the cursors'
+    /// lock.
+    fn begin_at(&self, plan: &Pruned, first: IndexEntry) -> Result<(), JournalError> {
+        let descriptor = self.recording.descriptor();
+        let id = descriptor.recording_id;
+        let file = RetentionFile::open_or_create(self.storage, id)?;
+        file.set_first(self.storage, plan.start_before, first)?;
+        let catalog = Catalog::open(self.storage, FileAccess::ReadWrite)?;
+        let entry = catalog.find(id)?;
+        catalog.set_start(&entry, plan.start)?;
+        if let Some(control) = Control::open(self.storage, descriptor, FileAccess::ReadWrite)? {
+            control.advance_first(plan.start);
+        }
+        let went = plan.segments.iter().filter(|segment| segment.reason != PruneReason::Unfinished);
+        let (segments, bytes) = went.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.bytes));
+        file.count(segments, bytes, SystemClock.epoch());
+        Ok(())
     }
 
     fn plan(&mut self, request: &Prune) -> Result<Pruned, JournalError> {
@@ -449,5 +490,36 @@ impl Limits {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
+
+    /// A consumer's process may be stopped while it makes a cursor. Meanwhile others append, and the helper thread syncs
+    /// and makes their segments.
+    #[test]
+    fn the_helper_thread_waits_for_nobody_who_makes_a_cursor() {
+        const SEGMENT: i64 = 64 << 10;
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        while journal.tail().get() < 3 * SEGMENT {
+            appender.append(&[7; 1000]).unwrap();
+        }
+        drop(appender);
+        let recording = journal.recording().unwrap();
+        let id = journal.descriptor().recording_id;
+        journal.close().unwrap();
+        let request = Prune::default().before_position(Position::new(SEGMENT));
+        let cursors = storage.try_lock(&cursors_lock_name(id), Share::Exclusive).unwrap().unwrap();
+        assert_eq!(try_prune_open(&recording, &request).unwrap(), None);
+        drop(cursors);
+        assert_eq!(try_prune_open(&recording, &request).unwrap().unwrap().start.get(), SEGMENT);
     }
 }

@@ -28,7 +28,7 @@ use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name, prune_lock_name, unless_forbidden, wait_for_lock};
 use super::mark::Mark;
 use super::options::Stamps;
-use super::prune::left_over;
+use super::prune::{assure_start, left_over};
 use super::recording::Recording;
 use super::recovery::{Cut, LeftBy, cut_behind, known_positions, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
@@ -273,9 +273,10 @@ impl Repair<'_> {
     fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {
         let descriptor = &self.entry.descriptor;
         let mut names = unfinished_files(self.storage, descriptor)?;
-        let left = left_over(self.storage, descriptor.recording_id, &descriptor.layout())?;
-        names.extend(left.into_iter().map(|(_, name)| name));
+        let below = left_over(self.storage, descriptor.recording_id, &descriptor.layout())?;
+        names.extend(below.iter().map(|(_, name)| name.clone()));
         if !self.dry_run {
+            assure_start(self.storage, descriptor.recording_id, &below)?;
             for name in &names {
                 self.storage.remove(name)?;
             }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{
-    Journal, JournalError, KeepReason, LeftBy, Prune, PruneReason, Recording, Retention, Start, prune, reindex, repair,
+    CATALOG_NAME, Journal, JournalError, KeepReason, LeftBy, Prune, PruneReason, Recording, Retention, Start, prune,
+    reindex, repair,
 };
 use gannet::memory::{MapError, Reserve};
 use gannet::time::{EpochNanos, SystemClock};
@@ -663,4 +664,62 @@ fn a_policy_that_is_being_set_is_not_damaged() {
         asker.join().unwrap();
     });
     assert!(journal.trouble().is_none());
+}
+
+/// Finding out what goes may take long: of a long recording there are many files to look at, or messages to read.
+#[test]
+fn a_cursor_is_made_while_a_pruning_looks_for_what_goes_and_keeps_it() {
+    let files = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(files.clone()), &small()).unwrap();
+    fill(&journal, 0..6_000);
+    let is_made = Arc::new(AtomicBool::new(false));
+    let storage = Watched::heard(Arc::new(files.clone()), {
+        let (files, is_made) = (files.clone(), Arc::clone(&is_made));
+        move |call, name| {
+            let looks = call == "info" && name == "0-0.rec";
+            if looks && !is_made.swap(true, Ordering::Relaxed) {
+                Recording::open_in(Arc::new(files.clone()), None).unwrap().cursor("late").unwrap();
+            }
+        }
+    });
+    let request = Prune::by(&Retention::new().max_bytes(1));
+    let done = prune(Arc::new(storage), None, &request, |_| ()).unwrap();
+    assert!(is_made.load(Ordering::Relaxed));
+    assert_eq!((done.start.get(), done.segments.len()), (0, 0));
+    assert!(done.held.is_some_and(|held| held.cursor == "late" && held.segments > 1));
+    assert!(journal.prune(&request.force()).unwrap().start.get() > 0);
+}
+
+/// Otherwise a loss of power leaves a recording whose first segments are missing.
+#[test]
+fn a_start_that_could_not_be_synced_is_on_stable_storage_before_anything_below_it_goes() {
+    let files = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(files.clone()), &small()).unwrap();
+    fill(&journal, 0..6_000);
+    journal.close().unwrap();
+    let request = Prune::default().before_position(Position::new(3 * SEGMENT));
+    files.fail_syncs(CATALOG_NAME, true);
+    prune(Arc::new(files.clone()), None, &request, |_| ()).unwrap_err();
+    files.fail_syncs(CATALOG_NAME, false);
+    for finish in ["prune", "open", "repair"] {
+        let files = files.after_kill();
+        let removed = Arc::new(AtomicUsize::new(0));
+        let storage: Arc<dyn Storage> = Arc::new(Watched::heard(Arc::new(files.clone()), {
+            let (files, removed) = (files.clone(), Arc::clone(&removed));
+            move |call, name| {
+                if call == "remove" && name.ends_with(".rec") {
+                    removed.fetch_add(1, Ordering::Relaxed);
+                    let left = files.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+                    let recording = Recording::open_in(Arc::new(left), None).unwrap();
+                    assert_eq!(recording.start_position().get(), 3 * SEGMENT, "when {name} goes: {finish}");
+                }
+            }
+        }));
+        match finish {
+            "prune" => drop(prune(storage, None, &request, |_| ()).unwrap()),
+            "open" => drop(Journal::open_in(storage, None).unwrap()),
+            _ => drop(repair(storage, None, false, |_| ()).unwrap()),
+        }
+        assert_eq!(removed.load(Ordering::Relaxed), 3, "{finish}");
+    }
 }
