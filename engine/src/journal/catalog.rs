@@ -14,14 +14,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
+use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, Reserve, align_up};
 use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion, SessionId};
 
 use super::descriptor::{NULL_VALUE, RecordingDescriptor, decode_descriptor, encode_descriptor, field};
 use super::error::{CatalogFault, JournalError};
 use super::segment::{SegmentKind, parse_segment_name};
-use super::storage::{Storage, Stored};
+use super::storage::{PAGE, Storage, Stored};
 use super::unlisted::unlisted_file;
 
 /// The name of the catalog's file.
@@ -143,7 +143,7 @@ impl Catalog {
         let stored = storage.create(NEW_NAME, CAPACITY, Reserve::Space)?;
         let mut catalog = Self::empty(path, stored);
         fill(&mut catalog)?;
-        catalog.sync(0, HEADER_LENGTH)?;
+        catalog.sync()?;
         if !storage.publish(NEW_NAME, CATALOG_NAME)? {
             return Err(JournalError::Exists { path: storage.path("") });
         }
@@ -168,7 +168,7 @@ impl Catalog {
                 catalog.put(&entry.descriptor, entry.state, entry.checksum)?;
             }
             put_i64(catalog.view(), header::NEXT_RECORDING_ID, next_id.get());
-            catalog.sync(0, HEADER_LENGTH)
+            catalog.sync()
         })?;
         storage.sync_names()
     }
@@ -309,10 +309,13 @@ impl Catalog {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
         let (offset, length) = self.write(&new, RecordingState::Valid, 0)?;
         // A loss of power leaves no entry, or a whole one, though it lies in two pages.
-        self.sync(offset, length)?;
+        self.store_again(offset + entry::HEADER_LENGTH);
+        let (next_page, end) = (offset.next_multiple_of(PAGE), offset + length);
+        self.stored.store_again(next_page, end.saturating_sub(next_page));
+        self.sync()?;
         self.commit(offset, length);
         put_i64(self.view(), header::NEXT_RECORDING_ID, new.recording_id.get() + 1);
-        self.sync(offset, length)?;
+        self.sync()?;
         Ok(new.recording_id)
     }
 
@@ -473,17 +476,23 @@ impl Catalog {
         self.assure(entry)
     }
 
-    /// Waits until what this catalog says of a recording is on stable storage. Whoever stored it may have been killed before
+    /// Waits until what the catalog says of a recording is on stable storage. Whoever stored it may have been killed before
     /// it was synced, or that may have failed.
     pub(crate) fn assure(&self, entry: &CatalogEntry) -> Result<(), JournalError> {
-        self.sync(entry.offset, entry::HEADER_LENGTH + field::BLOCK_LENGTH)
+        self.store_again(self.descriptor_of(entry)?);
+        self.sync()
     }
 
-    /// Waits until the catalog is on stable storage. Of the range that matters to the caller, also what another sync has
-    /// failed to write. It is not the whole catalog, which can be long, and have holes if an archive made it.
-    fn sync(&self, offset: usize, length: usize) -> Result<(), JournalError> {
+    /// Stores a descriptor again for the next sync, and nothing else: the catalog can be long, and have holes if an archive
+    /// made it. The descriptor may lie in two pages.
+    fn store_again(&self, at: usize) {
+        for field in [field::RECORDING_ID, field::STOP_POSITION] {
+            self.stored.store_word_again(Field::at(at + field));
+        }
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
-        self.stored.store_again(offset, length);
         self.stored.sync(0, self.view().len()).map_err(failed)
     }
 

@@ -19,6 +19,8 @@
 //! to the last sync. A loss of power may also remove messages behind which a cursor already is; recovery then moves the
 //! cursor back to the end of the recording.
 
+use std::path::PathBuf;
+
 use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserve};
 use crate::time::{Clock, EpochMillis, SystemClock};
@@ -108,6 +110,7 @@ pub struct Cursor {
     start: Position,
     end: Position,
     recording_id: RecordingId,
+    path: PathBuf,
 }
 
 /// The state of a cursor.
@@ -185,7 +188,7 @@ impl Recording {
                 slot
             }
         };
-        Ok(Cursor::new(stored, slot, name, descriptor))
+        Ok(Cursor::new(storage, stored, slot, name, descriptor))
     }
 
     /// All cursors, in no particular order.
@@ -290,13 +293,13 @@ impl Recording {
         let found = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| is_shown(&found));
         let is_intact = |slot: &usize| look(stored.view(), *slot).is_some_and(|found| found.is_named(name));
         let slot = slots().find(is_intact).or_else(|| slots().find(found)).ok_or_else(unknown)?;
-        Ok(Cursor::new(stored, slot, name, self.descriptor()))
+        Ok(Cursor::new(&*self.storage, stored, slot, name, self.descriptor()))
     }
 }
 
 impl Cursor {
     /// The cursor in a slot. The caller holds the cursors' lock.
-    fn new(stored: Stored, slot: usize, name: &str, descriptor: &RecordingDescriptor) -> Self {
+    fn new(storage: &dyn Storage, stored: Stored, slot: usize, name: &str, descriptor: &RecordingDescriptor) -> Self {
         let view = stored.view();
         let generation = view.own(GENERATION.from(slot));
         Self {
@@ -309,6 +312,7 @@ impl Cursor {
             start: descriptor.start_position,
             end: descriptor.term_length.max_position(),
             recording_id: descriptor.recording_id,
+            path: storage.path(&file_name(descriptor.recording_id)),
             stored,
         }
     }
@@ -357,18 +361,24 @@ impl Cursor {
         }
         self.seen = position;
         self.stored.view().word(MOVED.from(self.slot)).store_relaxed(SystemClock.epoch().get());
+        self.check_intact()
+    }
+
+    /// Checks that the mapping still shows the file's content.
+    fn check_intact(&self) -> Result<(), JournalError> {
         if self.stored.is_intact() {
             return Ok(());
         }
-        let found = super::error::Fault::CUT_SHORT.to_string();
-        Err(JournalError::Malformed { path: file_name(self.recording_id).into(), offset: self.slot as u64, found })
+        let found = Fault::CUT_SHORT.to_string();
+        Err(JournalError::Malformed { path: self.path.clone(), offset: self.slot as u64, found })
     }
 
     /// Waits until the cursor's position is on stable storage.
     ///
     /// # Errors
     ///
-    /// [`JournalError::UnknownCursor`] once the cursor was removed, or an error of the operating system.
+    /// [`JournalError::UnknownCursor`] once the cursor was removed. [`JournalError::Malformed`] if the file was truncated.
+    /// Otherwise an error of the operating system.
     pub fn sync(&self) -> Result<(), JournalError> {
         if self.is_there() { self.sync_slot() } else { Err(unknown(self.recording_id, &self.name)) }
     }
@@ -379,17 +389,21 @@ impl Cursor {
     }
 
     fn sync_slot(&self) -> Result<(), JournalError> {
-        let failed = |source| JournalError::Io { action: "sync", path: file_name(self.recording_id).into(), source };
-        self.stored.sync(self.slot, SLOT).map_err(failed)
+        let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
+        // An earlier sync may have failed: this one's, or that of another cursor in the page.
+        self.stored.store_word_again(POSITION.from(self.slot));
+        self.stored.sync(self.slot, SLOT).map_err(failed)?;
+        self.check_intact()
     }
 }
 
 /// Moves cursors that are beyond the end back to it, on stable storage, and returns them. Messages appended at the end
-/// from now on are new to their consumers.
+/// from now on are new to their consumers. `again` says that this may have been begun before, and was not finished.
 pub(crate) fn rewind_to(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
     end: Position,
+    again: bool,
 ) -> Result<Vec<RewoundCursor>, JournalError> {
     let _lock = lock(storage, descriptor)?;
     let stored = match open(storage, descriptor, FileAccess::ReadWrite) {
@@ -399,16 +413,22 @@ pub(crate) fn rewind_to(
         Err(error) => return Err(error),
     };
     let mut rewound = Vec::new();
+    let mut is_at_end = false;
     for slot in slots() {
         // A damaged cursor is an error for whoever opens it.
-        let found = look(stored.view(), slot).filter(|found| found.fault.is_none() && found.info.position > end);
-        let Some(Found { info, .. }) = found else { continue };
-        let generation = stored.view().word(GENERATION.from(slot)).load_relaxed();
-        // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position, as in `move_to`.
-        stored.view().word(POSITION.from(slot)).store_release(tagged(end, generation));
-        rewound.push(RewoundCursor { name: info.name, from: info.position });
+        let Some(Found { info, fault: None }) = look(stored.view(), slot) else { continue };
+        is_at_end |= info.position == end;
+        if info.position > end {
+            let generation = stored.view().word(GENERATION.from(slot)).load_relaxed();
+            // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position, as in `move_to`.
+            stored.view().word(POSITION.from(slot)).store_release(tagged(end, generation));
+            rewound.push(RewoundCursor { name: info.name, from: info.position });
+        }
     }
-    if !rewound.is_empty() {
+    // One that is at the end already may have been moved there by a recovery that was killed before the sync, or whose sync
+    // failed.
+    if !rewound.is_empty() || (again && is_at_end) {
+        slots().for_each(|slot| stored.store_word_again(POSITION.from(slot)));
         let path = storage.path(&file_name(descriptor.recording_id));
         stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })?;
     }

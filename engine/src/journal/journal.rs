@@ -502,8 +502,8 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         writer.control.rewind_indexed(indexed);
         Sidecar::uncover(&**storage, descriptor, indexed)?;
     }
-    // Before the first append.
-    let rewound = rewind_to(&**storage, descriptor, end)?;
+    // Before the first append. Without a restart of the machine, no cursor is beyond what is there.
+    let rewound = rewind_to(&**storage, descriptor, end, !is_same_boot)?;
     writer.control.reset(boot_id, end);
     // What is durable was promised. If the page does not say how far that is, all of it is.
     if doubts_durable && let Err(error) = writer.sync_to(end) {

@@ -523,7 +523,7 @@ mod tests {
     use crate::journal::control::Control;
     use crate::journal::locks::lock_opening;
     use crate::journal::mark::Mark;
-    use crate::journal::storage::{MemoryStorage, Storage};
+    use crate::journal::storage::{Crash, MemoryStorage, Storage};
     use crate::journal::{Journal, JournalOptions, RollCycle, segment_name};
     use crate::memory::RawAccess;
 
@@ -595,6 +595,52 @@ mod tests {
             keeper.keep(now.saturating_add_ns(LOOK_INTERVAL_NS)).unwrap();
         }
         assert!(writer.storage.names().unwrap().contains(&name));
+    }
+
+    /// Linux reports a failed write once, and takes the pages for written from then on. What counts as indexed is proven by
+    /// its checksums, and searched by its entries.
+    #[test]
+    fn an_index_that_could_not_be_synced_is_on_stable_storage_when_it_counts() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        // Nobody else keeps it.
+        let control = Control::open(&storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let mark = Mark::claim(&storage, &lock_opening(&storage).unwrap()).unwrap();
+        let writer = Arc::new(Writer::new(Arc::new(storage.clone()), descriptor.clone(), control));
+        let mut keeper = Keeper::new(Arc::clone(&writer), mark.pulse());
+        let mut appender = Appender::new(&writer).unwrap();
+        appender.append(&[5; 1000]).unwrap();
+        let base = Position::new(0);
+        let name = Sidecar::name(descriptor.recording_id, base);
+        let mut now = MonotonicNanos::new(1_000_000_000_000);
+        while writer.control.indexed_position().get() == 0 {
+            now = now.saturating_add_ns(LOOK_INTERVAL_NS);
+            keeper.keep(now).unwrap();
+        }
+        while writer.control.tail().load_relaxed() <= SEGMENT {
+            appender.append(&[5; 1000]).unwrap();
+        }
+        storage.fail_syncs(&name, true);
+        now = now.saturating_add_ns(LOOK_INTERVAL_NS);
+        let error = keeper.keep(now).unwrap_err();
+        assert!(error.to_string().contains(&name) && writer.control.indexed_position().get() < SEGMENT, "{error}");
+        storage.fail_syncs(&name, false);
+        while writer.control.indexed_position().get() < SEGMENT {
+            now = now.saturating_add_ns(LOOK_INTERVAL_NS);
+            keeper.keep(now).unwrap();
+        }
+        storage.sync_names().unwrap();
+        let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        let bytes = |storage: &MemoryStorage| {
+            let stored = storage.open(&name, 1, FileAccess::ReadOnly).unwrap();
+            let mut bytes = vec![0; stored.view().len()];
+            stored.view().get_bytes(0, &mut bytes);
+            bytes
+        };
+        assert!(bytes(&left) == bytes(&storage));
     }
 
     /// A journal that rolls every minute, with one message, which nobody keeps.

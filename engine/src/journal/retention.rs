@@ -316,6 +316,8 @@ impl RetentionFile {
 
     fn sync(&self, storage: &dyn Storage) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&self.name), source };
+        // An earlier sync may have failed. The file is a page.
+        self.stored.store_word_again(PRUNED_AT);
         self.stored.sync(0, FILE_LENGTH).map_err(failed)
     }
 }
@@ -347,7 +349,7 @@ fn entry(view: &AtomicBuffer, slot: usize) -> Option<IndexEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::storage::MemoryStorage;
+    use crate::journal::storage::{Crash, MemoryStorage};
     use crate::memory::RawAccess;
 
     #[test]
@@ -370,6 +372,22 @@ mod tests {
         storage.rename("3.retention", "4.retention").unwrap();
         let error = RetentionFile::open(&storage, RecordingId::new(4), FileAccess::ReadOnly).unwrap_err();
         assert!(error.to_string().contains("not the retention policy of this recording"), "{error}");
+    }
+
+    /// Linux reports a failed write once, and takes the pages for written from then on.
+    #[test]
+    fn what_a_failed_sync_has_not_written_is_written_by_the_next() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let id = RecordingId::new(0);
+        let file = RetentionFile::open_or_create(&storage, id).unwrap();
+        let policy = Retention::new().max_bytes(1 << 20);
+        storage.fail_syncs("0.retention", true);
+        file.set_policy(&storage, &policy).unwrap_err();
+        storage.fail_syncs("0.retention", false);
+        file.set_policy(&storage, &policy).unwrap();
+        let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        let file = RetentionFile::open(&left, id, FileAccess::ReadOnly).unwrap().unwrap();
+        assert_eq!(file.policy(&left).unwrap(), policy);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::segment::parse_number;
-use super::storage::{Storage, Stored};
+use super::storage::{PAGE, Storage, Stored};
 
 /// The version of the sidecar's layout.
 pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
@@ -407,12 +407,21 @@ impl Sidecar {
         self.stored.view().word(SEALED).store_release(1);
     }
 
-    /// Syncs the entries and checksums of the segment between these offsets to stable storage.
+    /// Syncs the entries and checksums of the segment between these offsets to stable storage. After a failure, all that is
+    /// stored again, so whoever tries again has it written.
     pub(crate) fn sync(&self, from: usize, to: usize) -> std::io::Result<()> {
         let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH;
-        self.stored.sync(0, checksums)?;
         let at = |offset: usize| checksums + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH;
-        self.stored.sync(at(from), at(to) - at(from))
+        let (begin, length) = (at(from), at(to) - at(from));
+        let synced = self.stored.sync(0, checksums).and_then(|()| self.stored.sync(begin, length));
+        if synced.is_err() {
+            self.stored.store_word_again(BASE);
+            let entries = (HEADER_LENGTH..checksums).step_by(PAGE);
+            entries.for_each(|page| self.stored.store_word_again(ENTRY_POSITION.from(page)));
+            let page = checksums.next_multiple_of(PAGE).max(begin);
+            self.stored.store_again(page, (begin + length).saturating_sub(page));
+        }
+        synced
     }
 
     fn checksum_at(&self, offset: usize) -> Option<usize> {

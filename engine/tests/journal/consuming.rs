@@ -257,6 +257,56 @@ fn what_is_appended_after_a_loss_of_power_is_handed_out() {
     }
 }
 
+/// Linux reports a failed write once, and takes the pages for written from then on. So does this storage.
+#[test]
+fn a_cursor_that_could_not_be_synced_is_synced_by_the_next_attempt() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let end = journal.appender().unwrap().append(&message(0, 0)).unwrap();
+    journal.sync().unwrap();
+    let recording = journal.recording().unwrap();
+    let mut cursor = recording.cursor("billing").unwrap();
+    cursor.sync().unwrap();
+    let fail = |fails| storage.fail_syncs("0.cursors", fails);
+    let left = || {
+        let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        Recording::open_in(Arc::new(left), None).unwrap().cursors().unwrap()[0].position
+    };
+    cursor.move_to(end).unwrap();
+    fail(true);
+    cursor.sync().unwrap_err();
+    fail(false);
+    cursor.sync().unwrap();
+    assert_eq!(left(), end);
+    // Also if somebody else's attempt failed.
+    cursor.move_to(Position::new(0)).unwrap();
+    fail(true);
+    cursor.sync().unwrap_err();
+    fail(false);
+    recording.cursor("billing").unwrap().sync().unwrap();
+    assert_eq!(left().get(), 0);
+}
+
+/// What is appended at the end is new to a consumer whose cursor was beyond it.
+#[test]
+fn cursors_that_a_recovery_could_not_sync_are_synced_by_the_next() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let beyond = journal.appender().unwrap().append(&message(0, 0)).unwrap();
+    let mut cursor = journal.recording().unwrap().cursor("billing").unwrap();
+    cursor.move_to(beyond).unwrap();
+    cursor.sync().unwrap();
+    let storage = storage.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
+    storage.fail_syncs("0.cursors", true);
+    Journal::open_in(Arc::new(storage.clone()), None).unwrap_err();
+    storage.fail_syncs("0.cursors", false);
+    let storage = storage.after_kill();
+    let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+    assert_eq!(journal.recovery().end.get(), 0);
+    let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+    assert_eq!(Recording::open_in(Arc::new(left), None).unwrap().cursors().unwrap()[0].position.get(), 0);
+}
+
 #[test]
 fn a_consumer_is_told_what_it_has_lost() {
     let (_dir, journal) = journal(&small());

@@ -56,6 +56,8 @@ fn a_cursor_stays_though_its_file_is_cut_short() {
     let error = cursor.move_to(third).unwrap_err();
     assert!(matches!(error, JournalError::Malformed { .. }), "{error}");
     assert_eq!(cursor.position(), third);
+    let error = cursor.sync().unwrap_err();
+    assert!(matches!(error, JournalError::Malformed { .. }), "{error}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub use files::Directory;
 pub use memory::{Crash, MemoryStorage};
 
 use super::error::JournalError;
-use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
+use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, RawAccess, Reserve};
 use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
@@ -303,11 +303,12 @@ impl Stored {
 
     /// Stores a word of each page of a range again, as it is, so that the next sync writes these pages. If a page could not
     /// be written, Linux reports that once, to those who have the file open, and from then on takes the page for written.
+    /// Pages that begin with a word of 8 bytes are for [`Self::store_word_again`].
     pub(crate) fn store_again(&self, offset: usize, len: usize) {
         let end = (offset + len).min(self.view.len());
         for page in (offset / PAGE * PAGE..end).step_by(PAGE) {
-            if page + size_of::<i64>() <= self.view.len() {
-                let word = self.view.word_at::<i64>(page);
+            if page + size_of::<i32>() <= self.view.len() {
+                let word = self.view.word_at::<i32>(page);
                 let found = word.load_relaxed();
                 // An exchange, because others may store to it. If it fails, they have just done that.
                 let _ = word.compare_exchange(found, found);
@@ -315,6 +316,16 @@ impl Stored {
         }
         if let Some(target) = &self.syncs {
             target.store_again(offset, len);
+        }
+    }
+
+    /// As [`Self::store_again`], for the page of this word.
+    pub(crate) fn store_word_again(&self, field: Field<i64>) {
+        let word = self.view.word(field);
+        let found = word.load_relaxed();
+        let _ = word.compare_exchange(found, found);
+        if let Some(target) = &self.syncs {
+            target.store_again(field.start(), size_of::<i64>());
         }
     }
 
