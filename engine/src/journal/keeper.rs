@@ -422,11 +422,12 @@ impl Index {
             return Ok(sidecar.clone());
         }
         let sidecar = match Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadWrite)? {
-            Some(sidecar) => sidecar,
+            Some(sidecar) => {
+                sidecar.clear_from((self.indexer.position.get() - base.get()) as usize);
+                sidecar
+            }
             None => Sidecar::create(&*writer.storage, &writer.descriptor, base)?,
         };
-        let offset = (self.indexer.position.get() - base.get()) as usize;
-        sidecar.clear_from(offset);
         self.sidecar = Some((base, sidecar.clone()));
         Ok(sidecar)
     }

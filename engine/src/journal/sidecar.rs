@@ -11,8 +11,10 @@
 //!        than that, the same inverted; 0 elsewhere
 //! ```
 
+use std::ops::Range;
+
 use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
-use crate::memory::{CommittedFrame, Field, FileAccess, Reserve};
+use crate::memory::{AtomicBuffer, CommittedFrame, Field, FileAccess, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::checksum::crc32c;
@@ -328,9 +330,9 @@ impl Sidecar {
         view.word(SEALED).store_relaxed(0);
         let slot = offset.div_ceil(INDEX_SPACING).min(self.slots());
         let entries = HEADER_LENGTH + slot * ENTRY_LENGTH;
-        view.zero(entries, (self.slots() - slot) * ENTRY_LENGTH);
+        zero(view, entries..HEADER_LENGTH + self.slots() * ENTRY_LENGTH);
         let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH;
-        view.zero(checksums, Self::file_length(self.segment_length).saturating_sub(checksums));
+        zero(view, checksums..Self::file_length(self.segment_length));
     }
 
     /// Limits the covered position of all sidecars of a recording to `position`, because what they contain beyond it
@@ -427,6 +429,22 @@ impl Sidecar {
     fn checksum_at(&self, offset: usize) -> Option<usize> {
         let start = HEADER_LENGTH + self.slots() * ENTRY_LENGTH;
         (offset < self.segment_length).then_some(start + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH)
+    }
+}
+
+/// Zeroes what is not zero. What a segment has not reached is an eighth of its length, which would have to be written to
+/// the disk.
+fn zero(view: &AtomicBuffer, range: Range<usize>) {
+    let mut bytes = [0; PAGE];
+    let mut start = range.start;
+    while start < range.end {
+        let end = (start + 1).next_multiple_of(PAGE).min(range.end);
+        let bytes = &mut bytes[..end - start];
+        view.get_bytes(start, bytes);
+        if *bytes != [0; PAGE][..bytes.len()] {
+            view.zero(start, bytes.len());
+        }
+        start = end;
     }
 }
 

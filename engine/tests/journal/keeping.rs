@@ -1,6 +1,8 @@
 //! Tests of the files beside a recording: cursors, checksums and the index, and what happens when they are lost.
 
-use gannet::journal::{Cursor, JournalError, MAX_CURSORS, Recording, Start, reindex};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use gannet::journal::{Cursor, Journal, JournalError, JournalOptions, MAX_CURSORS, Recording, Start, reindex};
 use gannet::types::{Position, SemanticVersion};
 
 use crate::support::{all, eventually, journal, message, small};
@@ -272,4 +274,33 @@ fn every_bit_that_flips_is_found() {
     }
     std::fs::write(&path, &bytes).unwrap();
     assert!(recording.verify(|_| {}).unwrap().is_whole());
+}
+
+/// An index has an eighth of the length of its segment. What is cleared of it each time that a journal is opened and
+/// appended to would have to be written to the disk. On a disk, because a file in memory gets its pages also by reading.
+#[test]
+fn of_an_index_nothing_is_cleared_that_is_empty() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let options = JournalOptions::new().term_length(16 << 20).segment_length(16 << 20);
+    let append = |number| {
+        let journal = Journal::open_or_create(dir.path(), &options).unwrap();
+        journal.appender().unwrap().append(&message(0, number)).unwrap();
+        eventually("it is indexed", || journal.indexed() == journal.tail());
+        journal.close().unwrap();
+    };
+    append(0);
+    // The same with holes, into which something is stored that belongs to no frame.
+    let path = dir.path().join("0-0.index");
+    let bytes = std::fs::read(&path).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    std::fs::write(&path, &bytes[..end]).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    file.write_all_at(&[7; 64], bytes.len() as u64 / 2 + 3000).unwrap();
+    append(1);
+    let found = std::fs::metadata(&path).unwrap();
+    assert!(found.blocks() * 512 < found.len() / 4, "{} of {} bytes", found.blocks() * 512, found.len());
+    let now = std::fs::read(&path).unwrap();
+    assert!(now.len() == bytes.len() && now[end + 4096..].iter().all(|&byte| byte == 0));
+    assert_eq!(Recording::open(dir.path()).unwrap().verify(|_| ()).unwrap().damages, []);
 }

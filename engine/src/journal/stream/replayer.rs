@@ -349,11 +349,12 @@ impl Replayer {
             if window <= 0 {
                 return Ok((runs, false));
             }
-            let end = self.end.unwrap_or(Position::new(i64::MAX));
+            let until = self.end.unwrap_or(Position::new(i64::MAX));
             let pace = &mut self.pace;
             let is_due = |position, begins| pace.as_mut().is_none_or(|pace| pace.is_due(position, begins, now));
-            let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, end, is_due)? else {
-                self.tailer.check_end(end)?;
+            let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, until, is_due)? else {
+                // One that follows looks once for what comes next, as it does after each message.
+                self.end.map_or(Ok(()), |end| self.tailer.check_end(end))?;
                 return Ok((runs, false));
             };
             // The log of another driver would begin at another position.
