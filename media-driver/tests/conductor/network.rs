@@ -504,6 +504,30 @@ fn the_control_mode_must_match_that_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?control=localhost:40127");
 }
 
+/// The tag of a channel decides before its addresses, whichever endpoint was there first.
+#[test]
+fn a_tag_is_looked_for_before_addresses() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let endpoint = |driver: &mut Driver, channel: &str| {
+        driver.add_exclusive_publication(client, channel);
+        let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());
+        commands
+            .filter_map(|command| match command {
+                SenderCommand::AddPublication(endpoint, _) => Some(endpoint),
+                _ => None,
+            })
+            .last()
+            .expect("a publication was added")
+    };
+    let untagged = endpoint(&mut driver, CHANNEL);
+    let tagged = endpoint(&mut driver, "aeron:udp?endpoint=127.0.0.1:40123|term-length=64k|tags=7");
+    assert_ne!(untagged, tagged, "another spelling is another channel");
+    assert_eq!(endpoint(&mut driver, &format!("{CHANNEL}|tags=7")), tagged);
+    assert_eq!(endpoint(&mut driver, &format!("{CHANNEL}|tags=8")), untagged);
+    assert_eq!(endpoint(&mut driver, CHANNEL), untagged);
+}
+
 /// All users of a publication must agree on whether spies simulate a connection, be it stated or by default.
 #[test]
 fn who_shares_a_publication_agrees_on_what_spies_simulate() {

@@ -138,19 +138,24 @@ fn first_of(lengths: impl IntoIterator<Item = u64>) -> Option<u64> {
 }
 
 impl Core {
-    /// The existing endpoint for a channel, if there is one.
+    /// The existing endpoint for a channel, if there is one: that with its tag, or else one with its canonical form.
     pub(super) fn find_endpoint(&self, side: Side, channel: &UdpChannel) -> Result<Option<EndpointId>, CommandError> {
-        for endpoint in self.network.endpoints.iter().filter(|endpoint| endpoint.side == side) {
-            if channel.shares_endpoint_with(&endpoint.channel)? {
+        let open = self.network.endpoints.iter().map(|endpoint| (endpoint, false));
+        let closing = self.network.closing.iter().map(|endpoint| (endpoint, true));
+        let all = open.chain(closing).filter(|(endpoint, _)| endpoint.side == side);
+        let has_tag = |endpoint: &Endpoint| channel.tag().is_some() && endpoint.channel.tag() == channel.tag();
+        let (tagged, others): (Vec<_>, Vec<_>) = all.partition(|(endpoint, _)| has_tag(endpoint));
+        for (endpoint, is_closing) in tagged.into_iter().chain(others) {
+            let is_shared = channel.shares_endpoint_with(&endpoint.channel);
+            if is_closing {
+                if matches!(is_shared, Ok(true)) {
+                    return Err(CommandError::Closing);
+                }
+            } else if is_shared? {
                 check_mode(side, channel, &endpoint.channel)?;
                 self.check_buffers(channel, &endpoint.channel)?;
                 check_stamps(channel.params(), endpoint.channel.params())?;
                 return Ok(Some(endpoint.id));
-            }
-        }
-        for endpoint in self.network.closing.iter().filter(|endpoint| endpoint.side == side) {
-            if matches!(channel.shares_endpoint_with(&endpoint.channel), Ok(true)) {
-                return Err(CommandError::Closing);
             }
         }
         Ok(None)
