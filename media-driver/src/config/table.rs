@@ -319,7 +319,8 @@ settings! {
     /// of these limits is answered with an error that names the limit, and counted; existing resources are not
     /// affected. Counters are limited by `counter_values_length`: each client takes one, each IPC publication two, each
     /// network publication six to eight, each image three, or five with CUBIC, each subscriber one per image or
-    /// publication that it reads, and each endpoint two.
+    /// publication that it reads, and each endpoint one, one more for each of its sockets, and one for its destinations if
+    /// it is a publication's and may have several.
     capacity: Capacity {
         /// Clients.
         clients: u32 = "4096", "gannet.max.clients" / "GANNET_MAX_CLIENTS", in Limits::between(1, MILLION);
@@ -458,7 +459,7 @@ settings! {
             "aeron.driver.resolver.bootstrap.neighbor.resolution.interval"
             / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL",
             in Limits::between(MILLISECOND, I63);
-        /// How often the names of endpoints with silent peers are looked up again.
+        /// How often the names of endpoints with silent peers are looked up again; 0 for never.
         re_resolution_check_interval: Duration = "1s",
             "aeron.driver.reresolution.check.interval" / "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
             in Limits::between(0, I63);
