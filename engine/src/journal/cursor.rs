@@ -248,14 +248,18 @@ impl Recording {
     /// [`JournalError::UnknownCursor`]. For a place that the recording does not have, as [`Self::tailer`]. Otherwise an
     /// error of the operating system.
     pub fn move_cursor(&self, name: &str, to: Start) -> Result<Position, JournalError> {
-        // Pruning needs this lock, too, so nothing is pruned between finding the position and moving the cursor.
+        // Without the lock, for which consumers wait: to find the place, many messages may have to be read.
+        let mut position = self.tailer(to)?.position();
         let _lock = lock(&*self.storage, self.descriptor())?;
         let mut cursor = self.existing(name)?;
         let fault = look(cursor.stored.view(), cursor.slot).and_then(|found| found.fault);
         if let Some(fault) = fault.filter(|fault| fault.hides_name) {
             return Err(fault.error(&*self.storage, self.descriptor()));
         }
-        let position = self.tailer(to)?.position();
+        // Pruning needs the lock, too, so what is there now is not pruned before the cursor is moved.
+        if position < self.start_position() {
+            position = self.tailer(to)?.position();
+        }
         cursor.move_to(position)?;
         cursor.sync()?;
         Ok(position)

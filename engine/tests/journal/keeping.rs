@@ -1,11 +1,18 @@
 //! Tests of the files beside a recording: cursors, checksums and the index, and what happens when they are lost.
 
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use gannet::journal::{Cursor, Journal, JournalError, JournalOptions, MAX_CURSORS, Recording, Start, reindex};
+use gannet::journal::storage::{MemoryStorage, Share, Storage};
+use gannet::journal::{
+    Cursor, Journal, JournalError, JournalOptions, MAX_CURSORS, Prune, Recording, Retention, Start, reindex,
+};
 use gannet::types::{Position, SemanticVersion};
 
-use crate::support::{all, eventually, journal, message, small};
+use crate::raw_access::RAW;
+use crate::support::{all, eventually, journal, message, settled, small};
+use crate::watched::Watched;
 
 #[test]
 fn cursors_stay_where_they_were_moved() {
@@ -303,4 +310,33 @@ fn of_an_index_nothing_is_cleared_that_is_empty() {
     let now = std::fs::read(&path).unwrap();
     assert!(now.len() == bytes.len() && now[end + 4096..].iter().all(|&byte| byte == 0));
     assert_eq!(Recording::open(dir.path()).unwrap().verify(|_| ()).unwrap().damages, []);
+}
+
+/// The place is found by reading if there is no index, and what is there may be pruned meanwhile.
+#[test]
+fn consumers_do_not_wait_while_somebody_looks_for_where_a_cursor_goes() {
+    let files = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(files.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..6_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    settled(&journal);
+    journal.recording().unwrap().cursor("billing").unwrap();
+    let pruned = Arc::new(AtomicI64::new(0));
+    let storage = Watched::heard(Arc::new(files.clone()), {
+        let pruned = Arc::clone(&pruned);
+        move |call, name| {
+            if call == "open" && name == "0.retention" && pruned.load(Ordering::Relaxed) == 0 {
+                assert!(files.try_lock("0.cursors.lock", Share::Exclusive).unwrap().is_some());
+                let request = Prune::by(&Retention::new().max_bytes(1)).force();
+                pruned.store(journal.prune(&request).unwrap().start.get(), Ordering::Relaxed);
+            }
+        }
+    });
+    let recording = Recording::open_in(Arc::new(storage), None).unwrap();
+    let place = recording.move_cursor("billing", Start::Begin);
+    let start = pruned.load(Ordering::Relaxed);
+    assert!(start > 0);
+    assert_eq!((place.unwrap().get(), recording.cursors().unwrap()[0].position.get()), (start, start));
 }
