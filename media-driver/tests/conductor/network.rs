@@ -504,6 +504,38 @@ fn the_control_mode_must_match_that_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?control=localhost:40127");
 }
 
+/// Times are written into everything that an endpoint sends or receives. Whoever does not ask for them must not find them in its
+/// messages, and what only the other side does is of no importance.
+#[test]
+fn timestamps_must_be_those_of_a_shared_endpoint() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let to = |port: u16, rest: &str| format!("aeron:udp?endpoint=localhost:{port}|term-length=64k|tags={port}{rest}");
+    const SENT: &str = "|channel-snd-ts-offset=0";
+    const RECEIVED: &str = "|channel-rcv-ts-offset=8|media-rcv-ts-offset=reserved";
+    driver.add_exclusive_publication(client, &to(1, SENT));
+    driver.add_exclusive_publication(client, &to(2, ""));
+    let refused = [to(1, ""), to(1, "|channel-snd-ts-offset=8"), to(2, SENT), "aeron:udp?tags=1".to_owned()];
+    for channel in refused {
+        let command = driver.add_publication_command(client, &channel, true);
+        let refusal = driver.run(&command).remove(0);
+        assert!(refusal.starts_with("error 11") && refusal.contains("channel-snd-ts-offset"), "{channel}: {refusal}");
+    }
+    for channel in [to(1, SENT), to(1, &format!("{SENT}{RECEIVED}")), to(2, RECEIVED)] {
+        driver.add_exclusive_publication(client, &channel);
+    }
+    driver.add_subscription(client, &to(3, RECEIVED));
+    driver.add_subscription(client, &to(4, ""));
+    for channel in [to(3, ""), to(3, "|channel-rcv-ts-offset=8"), to(4, RECEIVED), "aeron:udp?tags=3".to_owned()] {
+        let command = driver.add_subscription_command(client, &channel);
+        let refusal = driver.run(&command).remove(0);
+        assert!(refusal.starts_with("error 11") && refusal.contains("-rcv-ts-offset"), "{channel}: {refusal}");
+    }
+    for channel in [to(3, RECEIVED), to(3, &format!("{RECEIVED}{SENT}")), to(4, SENT), to(4, "")] {
+        driver.add_subscription(client, &channel);
+    }
+}
+
 /// The tag of a channel decides before its addresses, whichever endpoint was there first.
 #[test]
 fn a_tag_is_looked_for_before_addresses() {

@@ -114,14 +114,19 @@ fn check_mode(side: Side, new: &UdpChannel, old: &UdpChannel) -> Result<(), Comm
     if is_by_tag || mode(new) == mode(old) { Ok(()) } else { Err(CommandError::EndpointClash { key: "control-mode" }) }
 }
 
-/// Checks that the channel's timestamp offsets are those of the endpoint.
-fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandError> {
-    let keys = [
+/// Checks that the channel's timestamp offsets are those of the endpoint, which writes the times into all messages that
+/// it sends or receives. So a channel that states none does not match an endpoint that has one.
+fn check_stamps(side: Side, new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandError> {
+    let sent = ("channel-snd-ts-offset", new.channel_snd_ts_offset, old.channel_snd_ts_offset);
+    let received = [
         ("media-rcv-ts-offset", new.media_rcv_ts_offset, old.media_rcv_ts_offset),
         ("channel-rcv-ts-offset", new.channel_rcv_ts_offset, old.channel_rcv_ts_offset),
-        ("channel-snd-ts-offset", new.channel_snd_ts_offset, old.channel_snd_ts_offset),
     ];
-    match keys.into_iter().find(|(_, stated, existing)| stated.is_some() && stated != existing) {
+    let keys = match side {
+        Side::Send => &[sent][..],
+        Side::Receive => &received,
+    };
+    match keys.iter().find(|(_, stated, existing)| stated != existing) {
         Some((key, ..)) => Err(CommandError::EndpointClash { key }),
         None => Ok(()),
     }
@@ -154,7 +159,7 @@ impl Core {
             } else if is_shared? {
                 check_mode(side, channel, &endpoint.channel)?;
                 self.check_buffers(channel, &endpoint.channel)?;
-                check_stamps(channel.params(), endpoint.channel.params())?;
+                check_stamps(side, channel.params(), endpoint.channel.params())?;
                 return Ok(Some(endpoint.id));
             }
         }
