@@ -1,7 +1,7 @@
 //! Standard input and files for commands that the user can stop while they wait for input.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -14,6 +14,9 @@ use super::Stop;
 
 /// The longest time until a request to stop is noticed.
 const ATTENTION: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// The longest message that a stream or a journal can have, in bytes.
+pub(crate) const LONGEST_MESSAGE: u64 = 16 << 20;
 
 /// Reads an input to its end, or until the user stops the command. The input then ends early: ask [`Stop`] before you
 /// believe the end.
@@ -60,5 +63,38 @@ impl Read for StoppableInput {
             }
         }
         Ok(0)
+    }
+}
+
+/// Reads a line, with its end, in place of what is in `line`. Returns false at the end of the input. Input may have no
+/// ends of lines and go on for ever: a line of more than `longest` bytes is an error, before more of it is held.
+pub(crate) fn read_line(input: &mut impl BufRead, longest: u64, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    // The end of a line has two bytes at most.
+    input.take(longest + 2).read_until(b'\n', line)?;
+    if line.len() as u64 > longest && !line.ends_with(b"\n") {
+        let text = format!("a line has more than {longest} bytes, which is too long");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(!line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_with_their_ends_up_to_a_length() {
+        let mut input = &b"one\nfour\r\n\nfive5"[..];
+        let mut line = Vec::new();
+        for expected in [&b"one\n"[..], b"four\r\n", b"\n"] {
+            assert!(read_line(&mut input, 4, &mut line).expect("short enough"));
+            assert_eq!(line, expected);
+        }
+        let error = read_line(&mut input, 4, &mut line).expect_err("too long");
+        assert!(error.to_string().contains("more than 4 bytes"), "{error}");
+        let mut input = &b"four"[..];
+        assert!(read_line(&mut input, 4, &mut line).expect("short enough") && line == b"four");
+        assert!(!read_line(&mut input, 4, &mut line).expect("the end"));
     }
 }

@@ -83,14 +83,17 @@ impl Output {
     /// Writes a line of text that somebody has sent: on a terminal as another foreign line, but with its tabs, and
     /// elsewhere as it is.
     pub(crate) fn sent_line(&mut self, text: &str) -> anyhow::Result<()> {
-        if self.is_terminal { self.line(escape_all_but('\t', text)) } else { self.line(text) }
+        if self.is_terminal { self.line(escape_all_but(&['\t'], text)) } else { self.line(text) }
+    }
+
+    /// Writes several lines of such text.
+    pub(crate) fn sent_lines(&mut self, text: &str) -> anyhow::Result<()> {
+        if self.is_terminal { self.line(escape_all_but(&['\t', '\n'], text)) } else { self.line(text) }
     }
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
-        let line = serde_json::to_string(value)?;
-        // The serializer escapes those of ASCII only, except the last one.
-        self.line(escape_controls(&line, |control| format!("\\u{:04x}", u32::from(control))))
+        self.line(json_text(value)?)
     }
 
     /// Clears the screen of a terminal, so that the next output replaces the last. Does nothing elsewhere.
@@ -115,6 +118,13 @@ impl Output {
             _ => anyhow::Error::from(error).context(format!("cannot write to {}", self.name)),
         })
     }
+}
+
+/// A value as JSON, whose strings act on no terminal.
+pub(crate) fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
+    // The serializer escapes those of ASCII only, except the last one.
+    Ok(escape_controls(&text, |control| format!("\\u{:04x}", u32::from(control))).into_owned())
 }
 
 /// The text, with an escape in place of each control character.
@@ -143,13 +153,13 @@ fn is_without_reader(output: impl AsFd) -> bool {
 /// Writes a line, or several, to standard error. What others have written in it does not act on the terminal. A closed
 /// standard error is ignored.
 pub(crate) fn tell(lines: impl fmt::Display) {
-    let _ = io::stderr().write_all(escape_all_but('\n', &format!("{lines}\n")).as_bytes());
+    let _ = io::stderr().write_all(escape_all_but(&['\n'], &format!("{lines}\n")).as_bytes());
 }
 
-/// The text, with an escape in place of each control character other than `kept`.
-fn escape_all_but(kept: char, text: &str) -> Cow<'_, str> {
+/// The text, with an escape in place of each control character other than those `kept`.
+fn escape_all_but<'a>(kept: &[char], text: &'a str) -> Cow<'a, str> {
     escape_controls(text, |control| match control {
-        control if control == kept => control.to_string(),
+        control if kept.contains(&control) => control.to_string(),
         control => control.escape_unicode().to_string(),
     })
 }
@@ -284,17 +294,20 @@ mod tests {
         out.json(&label).expect("there is room");
         let written = String::from_utf8(written.take()).expect("text");
         assert_eq!(written, "ab\\u{1b}[2J\\u{a}\\u{7f}\\u{9b}é\n\"ab\\u001b[2J\\n\\u007f\\u009bé\"\n");
-        assert_eq!(escape_all_but('\n', label), "ab\\u{1b}[2J\n\\u{7f}\\u{9b}é");
+        assert_eq!(escape_all_but(&['\n'], label), "ab\\u{1b}[2J\n\\u{7f}\\u{9b}é");
         let again: String = serde_json::from_str(written.lines().nth(1).expect("a line")).expect("JSON");
         assert_eq!(again, label);
     }
 
     #[test]
     fn what_others_send_is_as_they_sent_it_unless_a_terminal_would_act_on_it() {
-        for (is_terminal, expected) in [(false, "a\u{1b}[2J\té\n"), (true, "a\\u{1b}[2J\té\n")] {
+        for (is_terminal, expected) in
+            [(false, "a\u{1b}[2J\té\na\u{1b}\n\tb\n"), (true, "a\\u{1b}[2J\té\na\\u{1b}\n\tb\n")]
+        {
             let written = Rc::new(RefCell::new(Vec::new()));
             let mut out = Output { is_terminal, ..Output::to(Shared(Rc::clone(&written))) };
             out.sent_line("a\u{1b}[2J\té").expect("there is room");
+            out.sent_lines("a\u{1b}\n\tb").expect("there is room");
             assert_eq!(String::from_utf8(written.take()).expect("text"), expected);
         }
     }

@@ -179,7 +179,7 @@ fn show(stream: &RecordedStream, json: bool, out: &mut Output) -> anyhow::Result
         out.json(&line)?;
     } else {
         let id = line.recording_id.map_or_else(|| "nothing".to_owned(), |id| format!("recording {id}"));
-        out.line(format_args!(
+        out.foreign_line(format_args!(
             "{id}: session {} of {} from {} to {}, {}",
             line.session_id, line.source, line.start_position, line.stop_position, line.reason
         ))?;

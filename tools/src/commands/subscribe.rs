@@ -381,7 +381,7 @@ fn decode(decoder: &mut Decoder, json: bool, out: &mut Output, fragment: Fragmen
     let position = fragment.position().get();
     decoder.decode(fragment.payload(), |message| match message {
         Ok(message) if json => {
-            let (index, members) = (message.index, message.json_members());
+            let (index, members) = (message.index, message.json_members()?);
             out.line(format_args!(
                 "{{\"session_id\":{session},\"stream_id\":{stream},\"position\":{position},\"index\":{index},{members}}}"
             ))

@@ -83,29 +83,35 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             break (if has_read { Is::NotEnded } else { Is::NotRead }, None);
         }
     };
-    let pid = driver.cnc().pid();
-    let dir = dir.display().to_string();
+    let line = Line { dir: dir.display().to_string(), pid: driver.cnc().pid(), outcome, reason };
     if args.json {
-        out.json(&Line { dir, pid, outcome, reason })?;
+        out.json(&line)?;
     } else {
-        let time = format!("{:.1} s", start.elapsed().as_secs_f64());
-        match outcome {
-            Is::Ended => out.line(format_args!("the driver in {dir}, process {pid}, has ended"))?,
-            Is::Refused => out.line(format_args!(
-                "the driver in {dir}, process {pid}, goes on: {}; or send its process SIGTERM",
-                reason.unwrap_or_default()
-            ))?,
-            Is::NotEnded => out.line(format_args!(
-                "the driver in {dir}, process {pid}, has read the request and not ended within {time}: either it takes long, or its \
-                 setting {VALIDATOR} does not allow it ('allow' would); or send its process SIGTERM"
-            ))?,
-            Is::NotRead => out.line(format_args!(
-                "the driver in {dir}, process {pid}, has not read the request within {time}: is it stopped, very busy or gone? It may \
-                 still end when it goes on"
-            ))?,
-        }
+        out.foreign_line(line.describe(start.elapsed()))?;
     }
     if outcome == Is::Ended { Ok(()) } else { Err(Unsuccessful.into()) }
+}
+
+impl Line {
+    /// The outcome after a time, in words.
+    fn describe(&self, time: Duration) -> String {
+        let time = format!("{:.1} s", time.as_secs_f64());
+        let driver = format!("the driver in {}, process {},", self.dir, self.pid);
+        match self.outcome {
+            Is::Ended => format!("{driver} has ended"),
+            Is::Refused => {
+                let reason = self.reason.as_deref().unwrap_or_default();
+                format!("{driver} goes on: {reason}; or send its process SIGTERM")
+            }
+            Is::NotEnded => format!(
+                "{driver} has read the request and not ended within {time}: either it takes long, or its setting {VALIDATOR} does \
+                 not allow it ('allow' would); or send its process SIGTERM"
+            ),
+            Is::NotRead => format!(
+                "{driver} has not read the request within {time}: is it stopped, very busy or gone? It may still end when it goes on"
+            ),
+        }
+    }
 }
 
 /// How often the driver has logged a refusal, and the text of the last one.

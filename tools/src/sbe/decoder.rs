@@ -6,7 +6,7 @@ use std::fmt;
 use gannet_codecs::dynamic::{Found, shown_name};
 use gannet_codecs::schema::Schema;
 
-use crate::cli::{Outcome, counted};
+use crate::cli::{Outcome, counted, json_text};
 
 /// Where in a payload its messages are.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -63,13 +63,13 @@ pub(crate) struct Decoded<'d> {
 
 impl Decoded<'_> {
     /// The members of the JSON object that every command prints for a message, without the braces.
-    pub(crate) fn json_members(&self) -> String {
-        let name = serde_json::Value::from(self.name);
+    pub(crate) fn json_members(&self) -> serde_json::Result<String> {
+        let name = json_text(&self.name)?;
         let left_over = if self.left_over > 0 { format!(",\"left_over\":{}", self.left_over) } else { String::new() };
-        format!(
+        Ok(format!(
             "\"schema\":{},\"version\":{},\"template\":{},\"name\":{name},\"fields\":{}{left_over}",
             self.schema, self.version, self.template, self.content
-        )
+        ))
     }
 
     /// The line that every command prints for a message.
@@ -224,12 +224,16 @@ mod tests {
     const MESSAGE: [u8; 10] = [2, 0, 7, 0, 1, 0, 3, 0, 42, 0];
 
     fn decode(skip: usize, framing: Framing, payload: &[u8]) -> Vec<String> {
-        let schema = compile_text("tick.xml", TICK, &Options::default()).expect("it is accepted").schema;
+        decode_by(TICK, skip, framing, payload)
+    }
+
+    fn decode_by(xml: &str, skip: usize, framing: Framing, payload: &[u8]) -> Vec<String> {
+        let schema = compile_text("tick.xml", xml, &Options::default()).expect("it is accepted").schema;
         let mut decoder = Decoder::new(schema, Frames { skip, framing }, Form::Json);
         let mut lines = Vec::new();
         let shown = decoder.decode(payload, |message| {
             lines.push(match message {
-                Ok(message) => message.json_members(),
+                Ok(message) => message.json_members().expect("plain data"),
                 Err(failure) => failure.to_string(),
             });
             Ok(())
@@ -250,6 +254,13 @@ mod tests {
         assert_eq!(decode(0, Framing::Cme, &[]), [""; 0]);
         let longer = [&MESSAGE[..], &[1, 2, 3]].concat();
         assert_eq!(decode(0, Framing::None, &longer), [format!("{LINE},\"left_over\":3")]);
+    }
+
+    #[test]
+    fn a_message_s_name_does_not_act_on_the_terminal() {
+        let xml = TICK.replace("Tick", "T\u{9b}2J");
+        let lines = decode_by(&xml, 0, Framing::None, &MESSAGE);
+        assert!(lines[0].contains("\"name\":\"T\\u009b2J\","), "{lines:?}");
     }
 
     /// The header is constant, so the first of them would be found again and again.

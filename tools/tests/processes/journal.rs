@@ -80,6 +80,22 @@ fn a_journal_in_use_is_listed_described_read_and_searched() {
     assert!(refused.stderr.contains("has the journal open"), "{}", refused.stderr);
 }
 
+/// A recording may come from anywhere. Its channel was chosen by whoever subscribed to it.
+#[test]
+fn a_channel_does_not_act_on_the_terminal() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+    let options = options.channel("aeron:ipc?alias=\u{1b}[2J\n\u{9b}");
+    Journal::create(dir.path(), &options).and_then(Journal::close).expect("a journal");
+    for command in ["ls", "describe"] {
+        let arguments = [command, "--dir", dir.path().to_str().expect("a plain path")];
+        let shown = ended(&arguments).success();
+        assert!(text(&shown).contains("aeron:ipc?alias=\\u{1b}[2J\\u{a}\\u{9b}\n"), "{}", text(&shown));
+        let shown = ended(&[&arguments[..], &["--json"]].concat()).success();
+        assert!(text(&shown).contains("aeron:ipc?alias=\\u001b[2J\\n\\u009b\""), "{}", text(&shown));
+    }
+}
+
 #[test]
 fn segments_are_pruned_from_a_journal_in_use() {
     let dir = tempfile::tempdir().expect("a directory");

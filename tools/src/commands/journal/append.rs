@@ -1,13 +1,13 @@
 //! `gannet journal append`: appends lines of standard input to a journal.
 
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use gannet::journal::{Journal, JournalError, JournalOptions};
 use serde::Serialize;
 
-use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, power_of_two};
+use crate::cli::{LONGEST_MESSAGE, Outcome, Output, Stop, StoppableInput, counted, power_of_two, read_line};
 
 /// Append the lines of standard input to a journal, each as a message
 ///
@@ -55,7 +55,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut messages = 0;
     let mut input = BufReader::with_capacity(64 << 10, StoppableInput::stdin(&stop));
     let mut line = Vec::new();
-    while !stop.is_wanted() && input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
+    while !stop.is_wanted()
+        && read_line(&mut input, LONGEST_MESSAGE, &mut line).context("cannot read standard input")?
+    {
         let message = match line.strip_suffix(b"\n") {
             Some(message) => message,
             // Either the last line, which needs no end, or a line that was cut off by the request to stop.
@@ -64,7 +66,6 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         };
         appender.append(message).with_context(|| format!("cannot append line {}", messages + 1))?;
         messages += 1;
-        line.clear();
     }
     drop(appender);
     let position = journal.sync()?.get();

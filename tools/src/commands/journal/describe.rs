@@ -200,7 +200,7 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
         ("bytes on disk", with_separators(description.disk_bytes)),
     ];
     for (name, value) in rows {
-        out.line(format_args!("{name:<16} {value}"))?;
+        out.foreign_line(format_args!("{name:<16} {value}"))?;
     }
     let Kept { max_age_ns, max_bytes, min_free_bytes } = description.retention;
     let limits = [

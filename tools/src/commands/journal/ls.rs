@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             continue;
         }
         let position = |position: Option<i64>| position.map_or_else(|| "-".to_owned(), with_separators);
-        out.line(format_args!(
+        out.foreign_line(format_args!(
             "{:>4} {:<8} {:>16} {:>16} {:>16} {:>8} {:>8} {:>15}  {}",
             line.recording_id,
             line.state,

@@ -254,7 +254,7 @@ fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, out: &mu
     match decoded {
         Some(message) if json => {
             let place = serde_json::to_string(&Line::of(record))?;
-            out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()))
+            out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()?))
         }
         Some(message) => out.line(format_args!("{} {}", show_place(record), message.text())),
         None if json => out.json(&Line { hex: Some(hex(payload)), text: text(payload), ..Line::of(record) }),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::capture::{Capture, PassedOver};
-use crate::cli::{Stop, StoppableInput};
+use crate::cli::{LONGEST_MESSAGE, Stop, StoppableInput, read_line};
 
 /// How input is divided into messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -103,9 +103,6 @@ pub(super) struct Splitter {
     is_done: bool,
 }
 
-/// Longer than any message may be. A greater length is refused.
-const MAX_RAW_LENGTH: u32 = 16 << 20;
-
 impl Splitter {
     fn new(format: Format) -> Self {
         Self { format, message: Vec::new(), is_done: false }
@@ -116,16 +113,13 @@ impl Splitter {
         let is_there = match self.format {
             Format::Lines => self.next_line(reader)?,
             Format::Raw => self.next_raw(reader)?,
-            Format::Whole => {
-                reader.read_to_end(&mut self.message)?;
-                !std::mem::replace(&mut self.is_done, true)
-            }
+            Format::Whole => self.next_whole(reader)?,
         };
         Ok(is_there.then_some(&self.message))
     }
 
     fn next_line(&mut self, reader: &mut impl BufRead) -> io::Result<bool> {
-        if reader.read_until(b'\n', &mut self.message)? == 0 {
+        if !read_line(reader, LONGEST_MESSAGE, &mut self.message)? {
             return Ok(false);
         }
         if self.message.last() == Some(&b'\n') {
@@ -144,10 +138,8 @@ impl Splitter {
         let mut length = [0; 4];
         reader.read_exact(&mut length).map_err(cut_short)?;
         let length = u32::from_le_bytes(length);
-        if length > MAX_RAW_LENGTH {
-            let text =
-                format!("a message of {length} bytes is announced, and none can have more than {MAX_RAW_LENGTH}");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        if u64::from(length) > LONGEST_MESSAGE {
+            return Err(too_long(&format!("a message of {length} bytes is announced")));
         }
         // The buffer grows with the data that is read, not with the announced length.
         if reader.take(length.into()).read_to_end(&mut self.message)? < length as usize {
@@ -155,6 +147,18 @@ impl Splitter {
         }
         Ok(true)
     }
+
+    fn next_whole(&mut self, reader: &mut impl BufRead) -> io::Result<bool> {
+        reader.take(LONGEST_MESSAGE + 1).read_to_end(&mut self.message)?;
+        if self.message.len() as u64 > LONGEST_MESSAGE {
+            return Err(too_long("the input is longer than a message"));
+        }
+        Ok(!std::mem::replace(&mut self.is_done, true))
+    }
+}
+
+fn too_long(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{what}, and none can have more than {LONGEST_MESSAGE}"))
 }
 
 fn cut_short(error: io::Error) -> io::Error {
@@ -189,6 +193,20 @@ mod tests {
     fn a_whole_input_is_one_message() {
         assert_eq!(split(Format::Whole, b"a\nb").expect("in memory"), [b"a\nb"]);
         assert_eq!(split(Format::Whole, b"").expect("in memory"), [b""]);
+    }
+
+    /// As `/dev/zero` is.
+    #[test]
+    fn input_without_end_is_refused_and_not_gathered() {
+        for format in [Format::Lines, Format::Whole] {
+            let mut input = BufReader::new(io::repeat(7).take(2 * LONGEST_MESSAGE));
+            let error = Splitter::new(format).next(&mut input).expect_err("none is as long");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(input.into_inner().limit() > LONGEST_MESSAGE - 100_000, "more was read than could be a message");
+        }
+        let longest = vec![7; LONGEST_MESSAGE as usize];
+        assert_eq!(split(Format::Whole, &longest).expect("it is a message"), [&longest[..]]);
+        assert_eq!(split(Format::Lines, &[&longest[..], b"\r\n"].concat()).expect("it is a message"), [&longest[..]]);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `gannet sbe decode`: decodes messages of captures, files or standard input by schema, without generated code.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
 use crate::capture::Capture;
-use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, positive_count};
+use crate::cli::{Outcome, Output, Stop, StoppableInput, counted, positive_count, read_line};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Decode messages by schema: from captures, a file, or standard input
@@ -52,7 +52,7 @@ enum Input {
     Hex,
 }
 
-/// The longest packet accepted, in bytes.
+/// The longest packet accepted, and the longest line with the digits of one, in bytes.
 const LONGEST_PACKET: u64 = 1 << 30;
 
 /// Runs the command.
@@ -122,18 +122,18 @@ impl Printer<'_> {
                 if self.is_done() { Ok(()) } else { self.packet(&bytes) }
             }
             Input::Hex => {
-                for (number, line) in BufReader::new(input).lines().enumerate() {
-                    let line = line.with_context(cannot)?;
-                    let digits = line.trim();
-                    if self.is_done() {
-                        break;
+                let mut input = BufReader::new(input);
+                let (mut line, mut number) = (Vec::new(), 0);
+                while !self.is_done() && read_line(&mut input, LONGEST_PACKET, &mut line).with_context(cannot)? {
+                    number += 1;
+                    let digits = line.trim_ascii();
+                    // A line that was cut off by the request to stop is not decoded.
+                    if digits.is_empty() || self.stop.is_wanted() {
+                        continue;
                     }
-                    if !digits.is_empty() {
-                        let bytes = from_hex(digits);
-                        let bytes =
-                            bytes.with_context(|| format!("line {} of {name} is not hexadecimal", number + 1))?;
-                        self.packet(&bytes)?;
-                    }
+                    let bytes = from_hex(digits);
+                    let bytes = bytes.with_context(|| format!("line {number} of {name} is not hexadecimal"))?;
+                    self.packet(&bytes)?;
                 }
                 Ok(())
             }
@@ -145,11 +145,11 @@ impl Printer<'_> {
         self.packet += 1;
         self.decoder.decode(payload, |message| match (message, form) {
             (Ok(message), Form::Json) => {
-                let (index, members) = (message.index, message.json_members());
+                let (index, members) = (message.index, message.json_members()?);
                 out.line(format_args!("{{\"packet\":{packet},\"index\":{index},{members}}}"))
             }
             (Ok(message), Form::Text) => out.line(format_args!("{packet}.{} {}", message.index, message.text())),
-            (Ok(message), Form::Official) => out.line(message.content),
+            (Ok(message), Form::Official) => out.sent_lines(message.content),
             (Err(failure), _) => {
                 crate::cli::tell(format_args!("packet {packet}, {failure}"));
                 Ok(())
@@ -172,9 +172,9 @@ fn read_packet(input: impl Read, longest: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
+fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = digits.as_bytes().chunks(2);
+    let pairs = digits.chunks(2);
     pairs.map(|pair| Some((digit(pair[0])? * 16 + digit(*pair.get(1)?)?) as u8)).collect()
 }
 
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn hexadecimal_digits_come_in_pairs() {
-        assert_eq!(from_hex("00fFa5"), Some(vec![0, 0xff, 0xa5]));
-        assert_eq!(from_hex("000"), None);
-        assert_eq!(from_hex("0g"), None);
+        assert_eq!(from_hex(b"00fFa5"), Some(vec![0, 0xff, 0xa5]));
+        assert_eq!(from_hex(b"000"), None);
+        assert_eq!(from_hex(b"0g"), None);
     }
 }
