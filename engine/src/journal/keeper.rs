@@ -147,7 +147,11 @@ impl Keeper {
         let mut work = usize::from(recorded > before);
         work += self.sync(now, recorded)?;
         self.tidy(now)?;
-        work += self.prune(now)?;
+        // The others do not wait for it. It is tried again when it is due.
+        work += self.prune(now).unwrap_or_else(|error| {
+            self.writer.note_trouble(error);
+            0
+        });
         // Last: it needs an appender's slot, which may not be available, and the other duties must not fail with it. The
         // next process that opens the journal rolls if it is due by then.
         if !self.is_closing {
@@ -596,6 +600,29 @@ mod tests {
             keeper.keep(now.saturating_add_ns(LOOK_INTERVAL_NS)).unwrap();
         }
         assert!(writer.storage.names().unwrap().contains(&name));
+    }
+
+    /// Whoever has a damaged cursor may take long to mend it, and messages are synced meanwhile as the policy says.
+    #[test]
+    fn a_pruning_that_fails_holds_up_no_other_duty() {
+        let (mut keeper, _) = keeper(2);
+        let (storage, id) = (Arc::clone(&keeper.writer.storage), keeper.writer.descriptor.recording_id);
+        let policy = Retention::new().max_bytes(1);
+        RetentionFile::open_or_create(&*storage, id).unwrap().set_policy(&*storage, &policy).unwrap();
+        let recording = Recording::open_in(Arc::clone(&storage), None).unwrap();
+        recording.cursor("billing").unwrap();
+        let cursors = storage.open(&format!("{id}.cursors"), 1, FileAccess::ReadWrite).unwrap();
+        // In its name.
+        cursors.view().put_bytes(256 + 32, b"B");
+        let now = MonotonicNanos::new(1_000_000_000_000);
+        while keeper.keep(now).unwrap() > 0 {}
+        let error = keeper.writer.take_trouble().unwrap();
+        assert!(error.to_string().contains("the CRC-32C of the cursor"), "{error}");
+        recording.remove_cursor("Billing").unwrap();
+        let now = now.saturating_add_ns(PRUNE_INTERVAL_NS);
+        while keeper.keep(now).unwrap() > 0 {}
+        assert!(keeper.writer.take_trouble().is_none());
+        assert_eq!(recording.start_position().get(), 2 * SEGMENT);
     }
 
     /// Linux reports a failed write once, and takes the pages for written from then on. What counts as indexed is proven by

@@ -442,14 +442,20 @@ impl Recovery<'_> {
                 cut.bytes += last.map_or(0, |last| (last + 1 - from) as u64);
                 continue;
             }
+            let place = format!("{}-{}.cut", self.descriptor.recording_id, segment_base.get() + from as i64);
             if let Some(last) = last {
-                let kept = format!("{}-{}.cut", self.descriptor.recording_id, segment_base.get() + from as i64);
-                let kept = self.keep(&file, from, last + 1, kept)?;
-                cut.bytes += (last + 1 - from) as u64;
-                cut.kept_in.push(kept);
-                file.view().zero(from, last + 1 - from);
+                let length = last + 1 - from;
+                cut.kept_in.push(self.keep(&file, from, last + 1, place.clone())?);
+                cut.bytes += length as u64;
+                file.view().zero(from, length);
+            }
+            // Also what a recovery has zeroed that was killed before the sync, or whose sync failed.
+            let kept = self.storage.find_whole(&place, 1, FileAccess::ReadOnly)?;
+            if let Some(kept) = kept {
+                let length = kept.view().len().min(file.view().len().saturating_sub(from));
+                file.store_again(from, length);
                 let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(&name), source };
-                file.sync(from, last + 1 - from).map_err(failed)?;
+                file.sync(from, length).map_err(failed)?;
             }
             // An archive takes the end of the last segment for the end of the recording.
             if from == 0 && segment_base > base && kind == SegmentKind::Recorded {
@@ -741,6 +747,23 @@ mod tests {
         let mut found = vec![0; whole.len()];
         kept.view().get_bytes(0, &mut found);
         assert!(found == whole);
+    }
+
+    /// Otherwise it would be there again after the next loss of power, and be taken for what was appended behind the end.
+    #[test]
+    fn what_is_cut_off_is_gone_for_good_though_it_could_not_be_synced_at_first() {
+        const NAME: &str = "0-131072.rec";
+        let lost = |name: &str, at: usize| (name == NAME && at == 8192) || name == "0.control";
+        let (storage, _) = after_power_loss(lost);
+        storage.fail_syncs(NAME, true);
+        let error = Journal::open_in(Arc::new(storage.clone()), None).unwrap_err();
+        assert!(error.to_string().contains(NAME), "{error}");
+        storage.fail_syncs(NAME, false);
+        let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+        let from = (journal.recovery().end.get() - 2 * SEGMENT) as usize;
+        let storage = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        let left = storage.open(NAME, 1, FileAccess::ReadOnly).unwrap();
+        assert_eq!(last_byte(&left, from), None);
     }
 
     /// Pruning keeps the segment in which the recording ends, and that need not be the last one.
