@@ -33,7 +33,8 @@ impl SessionIds {
     /// later.
     pub(super) fn take(&mut self, chosen: SessionId) {
         let next = chosen.get().wrapping_add(1);
-        if next.wrapping_sub(self.next) > 0 {
+        // Seen from behind the reserved range, which may be longer than half of all ids.
+        if next.wrapping_sub(self.skip_reserved(self.next)) > 0 {
             self.next = next;
         }
     }
@@ -80,6 +81,16 @@ mod tests {
         }
         assert_eq!(SessionIds::new(-2, -1..=1000).peek(used([])).get(), -2);
         assert_eq!(SessionIds::new(-2, -1..=1000).peek(used([-2])).get(), 1001, "stepping does not lead into it");
+    }
+
+    #[test]
+    fn the_reserved_range_may_be_longer_than_half_of_all_ids() {
+        let mut ids = SessionIds::new(i32::MIN, i32::MIN..=1000);
+        for expected in [1001, 1002, 1003] {
+            let id = ids.peek(used([]));
+            assert_eq!(id.get(), expected);
+            ids.take(id);
+        }
     }
 
     #[test]
