@@ -39,17 +39,18 @@ pub(super) struct Record {
 impl Deferred {
     /// Defers a command of this client, after its earlier ones. Returns false if there is no space.
     pub(super) fn push(&mut self, client_id: ClientId, type_id: i32, bytes: &[u8]) -> bool {
-        let index = self.clients.iter().position(|waiting| waiting.client_id == client_id).unwrap_or_else(|| {
+        let index = self.clients.iter().position(|waiting| waiting.client_id == client_id);
+        if index.map_or(0, |index| self.clients[index].bytes) + bytes.len() > BYTES_LIMIT {
+            return false;
+        }
+        let index = index.unwrap_or_else(|| {
             self.clients.push(Waiting { client_id, records: VecDeque::new(), bytes: 0 });
             self.clients.len() - 1
         });
         let waiting = &mut self.clients[index];
-        let fits = waiting.bytes + bytes.len() <= BYTES_LIMIT;
-        if fits {
-            waiting.bytes += bytes.len();
-            waiting.records.push_back(Record { type_id, bytes: bytes.into() });
-        }
-        fits
+        waiting.bytes += bytes.len();
+        waiting.records.push_back(Record { type_id, bytes: bytes.into() });
+        true
     }
 
     /// Whether there are deferred commands of this client.
@@ -139,5 +140,15 @@ mod tests {
         deferred.forget(full);
         assert_eq!(taken(&mut deferred, &[]), [20, 30, 21], "in turn");
         assert!(deferred.push(full, 12, &[0; BYTES_LIMIT]) && deferred.clients.len() == 1);
+    }
+
+    /// A long ring takes commands that are longer than what is kept of a client.
+    #[test]
+    fn a_client_whose_only_command_is_too_long_waits_for_nothing() {
+        let mut deferred = Deferred::default();
+        for client_id in 0..=CROWDED_CLIENTS as i64 {
+            assert!(!deferred.push(ClientId::new(client_id), 10, &[0; BYTES_LIMIT + 1]));
+        }
+        assert!(deferred.is_empty() && !deferred.holds(ClientId::new(0)) && !deferred.is_crowded(|_| false));
     }
 }
