@@ -30,7 +30,8 @@ pub(super) struct SubscriptionRegistry {
     links: BTreeMap<LinkId, SubscriptionLink>,
     by_registration: HashMap<RegistrationId, Row>,
     by_stream: HashMap<StreamId, Row>,
-    by_endpoint: HashMap<(EndpointId, StreamId), Row>,
+    /// The links whose source is an endpoint.
+    by_endpoint: BTreeSet<(EndpointId, StreamId, LinkId)>,
     next_id: u64,
     capacity: usize,
 }
@@ -54,7 +55,7 @@ impl SubscriptionRegistry {
             links: BTreeMap::new(),
             by_registration: HashMap::new(),
             by_stream: HashMap::new(),
-            by_endpoint: HashMap::new(),
+            by_endpoint: BTreeSet::new(),
             next_id: 0,
             capacity,
         }
@@ -85,7 +86,7 @@ impl SubscriptionRegistry {
         self.by_registration.entry(new.registration_id).or_default().insert(id);
         self.by_stream.entry(new.stream_id).or_default().insert(id);
         if let Some(network) = link.network() {
-            self.by_endpoint.entry((network.endpoint, new.stream_id)).or_default().insert(id);
+            self.by_endpoint.insert((network.endpoint, new.stream_id, id));
         }
         self.links.insert(id, link);
         id
@@ -151,7 +152,15 @@ impl SubscriptionRegistry {
         endpoint: EndpointId,
         stream_id: StreamId,
     ) -> impl Iterator<Item = &SubscriptionLink> {
-        self.found(self.by_endpoint.get(&(endpoint, stream_id)))
+        let first = (endpoint, stream_id, LinkId::new(u64::MIN));
+        let of_it = self.by_endpoint.range(first..=(endpoint, stream_id, LinkId::new(u64::MAX)));
+        of_it.filter_map(|(_, _, id)| self.links.get(id))
+    }
+
+    /// Whether the source of any link is this endpoint.
+    pub(super) fn uses(&self, endpoint: EndpointId) -> bool {
+        let first = (endpoint, StreamId::new(i32::MIN), LinkId::new(u64::MIN));
+        self.by_endpoint.range(first..).next().is_some_and(|(found, ..)| *found == endpoint)
     }
 
     /// Whether the response subscription with this registration id, if there is one, could use this session: it has
@@ -185,7 +194,7 @@ impl SubscriptionRegistry {
         remove_from(&mut self.by_registration, &link.registration_id, id);
         remove_from(&mut self.by_stream, &link.stream_id, id);
         if let Some(network) = link.network() {
-            remove_from(&mut self.by_endpoint, &(network.endpoint, link.stream_id), id);
+            self.by_endpoint.remove(&(network.endpoint, link.stream_id, id));
         }
         Some(link)
     }
@@ -199,6 +208,10 @@ pub(super) fn streams_of(links: &[SubscriptionLink]) -> BTreeSet<StreamId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conductor::config::NetworkDefaults;
+    use crate::conductor::subscription_link::{NetworkLink, NetworkSubscription};
+    use crate::shared::UntetheredTimeouts;
+    use gannet::channel_uri::ChannelUri;
 
     fn link(client: i64, registration: i64, session: SessionChoice) -> NewLink<'static> {
         NewLink {
@@ -266,6 +279,36 @@ mod tests {
         let newest = registry.add(&link(1, 10, SessionChoice::Any));
         assert_eq!(found(&registry), (vec![last, newest], vec![newest]), "also after one that is gone");
         assert_eq!(registry.iter().map(|link| link.id).collect::<Vec<_>>(), [last, newest]);
+    }
+
+    #[test]
+    fn links_of_an_endpoint_are_found_by_it_and_their_stream() {
+        let uri = ChannelUri::parse("aeron:udp?endpoint=localhost:9").unwrap();
+        let subscription = NetworkSubscription::read(uri.params(), &NetworkDefaults::default()).unwrap();
+        let untethered = UntetheredTimeouts { window_limit_ns: 1, linger_ns: 1, resting_ns: 1 };
+        let [one, other, last] = [1, 2, u32::MAX].map(EndpointId::new);
+        let of_endpoint = |endpoint, stream| NewLink {
+            stream_id: StreamId::new(stream),
+            source: Source::Network(NetworkLink { endpoint, subscription, sparse: true, untethered }),
+            ..link(1, 10, SessionChoice::Any)
+        };
+        let mut registry = SubscriptionRegistry::new(8);
+        let [negative, first, second] = [(one, i32::MIN), (last, 7), (last, 7)]
+            .map(|(endpoint, stream)| registry.add(&of_endpoint(endpoint, stream)));
+        registry.add(&link(1, 10, SessionChoice::Any));
+        let found = |registry: &SubscriptionRegistry, endpoint, stream| {
+            let links = registry.of_endpoint(endpoint, StreamId::new(stream));
+            links.map(|link| link.id).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&registry, one, i32::MIN), [negative]);
+        assert_eq!(found(&registry, last, 7), [first, second], "oldest first");
+        assert_eq!((found(&registry, last, 8), found(&registry, other, 7)), (vec![], vec![]));
+        let used = |registry: &SubscriptionRegistry| [one, other, last].map(|endpoint| registry.uses(endpoint));
+        assert_eq!(used(&registry), [true, false, true]);
+        registry.take(first);
+        assert_eq!((found(&registry, last, 7), used(&registry)), (vec![second], [true, false, true]));
+        registry.remove(ClientId::new(1), RegistrationId::new(10));
+        assert_eq!(used(&registry), [false; 3]);
     }
 
     /// Trap 27: one registration id may own several links, and all go together; those of other clients stay.

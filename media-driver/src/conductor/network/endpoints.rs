@@ -295,7 +295,7 @@ impl Core {
 
     /// Closes an endpoint without users.
     pub(in crate::conductor) fn close_endpoint_if_unused(&mut self, id: EndpointId) {
-        if self.network.is_used(id, self.subscriptions.iter()) || self.awaiting_logs.uses(id) {
+        if self.subscriptions.uses(id) || self.awaiting_logs.uses(id) || self.network.is_used(id) {
             return;
         }
         let Some(index) = self.network.endpoints.iter().position(|endpoint| endpoint.id == id) else { return };

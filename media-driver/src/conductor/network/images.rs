@@ -1,6 +1,7 @@
 //! Images of streams from the network: made when a setup of a wanted session arrives, linked to the subscriptions that
 //! want them, and removed. Clients rely on the order of the steps, as in `linking`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -283,14 +284,17 @@ impl Core {
         for subscriber in gone {
             free_position(self.now, &mut self.counters, &subscriber);
         }
+        let mut endpoints = BTreeSet::new();
         for link in links {
             let Some(network) = link.network() else { continue };
             if !self.is_stream_wanted(network.endpoint, link.stream_id, link.session) {
                 let loses = link.session.loses(network.endpoint, link.stream_id);
                 self.network.to_receiver.extend(loses);
             }
-            self.close_endpoint_if_unused(network.endpoint);
+            endpoints.insert(network.endpoint);
         }
+        // Each once, because looking for other users looks at all publications and images.
+        endpoints.into_iter().for_each(|endpoint| self.close_endpoint_if_unused(endpoint));
     }
 }
 
