@@ -1,16 +1,20 @@
 //! Tests of the files beside a recording: cursors, checksums and the index, and what happens when they are lost.
 
+use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use gannet::journal::storage::{MemoryStorage, Share, Storage};
+use gannet::journal::storage::{Directory, MemoryStorage, Share, Storage};
 use gannet::journal::{
     Cursor, Journal, JournalError, JournalOptions, MAX_CURSORS, Prune, Recording, Retention, Start, reindex,
 };
+use gannet::memory::FileAccess;
 use gannet::types::{Position, SemanticVersion};
 
 use crate::raw_access::RAW;
+use crate::skip;
 use crate::support::{all, eventually, journal, message, settled, small};
 use crate::watched::Watched;
 
@@ -284,10 +288,14 @@ fn every_bit_that_flips_is_found() {
 }
 
 /// An index has an eighth of the length of its segment. What is cleared of it each time that a journal is opened and
-/// appended to would have to be written to the disk. On a disk, because a file in memory gets its pages also by reading.
+/// appended to would have to be written to the disk.
 #[test]
 fn of_an_index_nothing_is_cleared_that_is_empty() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    if reading_fills_holes(dir.path()) {
+        skip::report("keeping::of_an_index_nothing", "this file system fills the holes of a file that are read");
+        return;
+    }
     let options = JournalOptions::new().term_length(16 << 20).segment_length(16 << 20);
     let append = |number| {
         let journal = Journal::open_or_create(dir.path(), &options).unwrap();
@@ -339,4 +347,14 @@ fn consumers_do_not_wait_while_somebody_looks_for_where_a_cursor_goes() {
     let start = pruned.load(Ordering::Relaxed);
     assert!(start > 0);
     assert_eq!((place.unwrap().get(), recording.cursors().unwrap()[0].position.get()), (start, start));
+}
+
+/// Whether a hole in a mapped file takes up space once it was read, as it does in a file system in memory.
+fn reading_fills_holes(dir: &Path) -> bool {
+    const LENGTH: usize = 1 << 20;
+    let file = File::create(dir.join("hole")).unwrap();
+    file.set_len(LENGTH as u64).unwrap();
+    let mapped = Directory::at(dir).open("hole", LENGTH as u64, FileAccess::ReadWrite).unwrap();
+    mapped.bytes(RAW).get_bytes(0, &mut vec![0; LENGTH]);
+    file.metadata().unwrap().blocks() > 0
 }
