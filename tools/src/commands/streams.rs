@@ -64,6 +64,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
             out.line(format_args!("    sent up to {position}, may be sent up to {limit}"))?;
             let count = |value: Option<i64>| times(value.unwrap_or(0));
             let paced = match (publication.receivers, publication.only_receiver()) {
+                _ if publication.is_without_receivers() => "not connected: no receiver takes it".to_owned(),
                 (Some(receivers), _) => format!("paced by {}", counted(receivers, "receiver")),
                 (None, Some(address)) => format!("paced by the receiver at {address}"),
                 (None, None) => "paced by the furthest receiver".to_owned(),

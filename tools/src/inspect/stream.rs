@@ -208,6 +208,13 @@ impl Publication {
         self.subscribers.iter().min_by_key(|subscriber| subscriber.position)
     }
 
+    /// Whether no receiver takes a network publication, nor a spy in place of one: the driver then sets its limit to where the
+    /// sender is. A receiver's window extends beyond that.
+    pub(crate) fn is_without_receivers(&self) -> bool {
+        let is_behind = |sent| self.slowest().is_some_and(|slowest| slowest.position < sent);
+        self.sender_position.is_some_and(|sent| self.position >= self.limit && self.limit <= sent && !is_behind(sent))
+    }
+
     /// The address of the receiver, for a channel with a single one. `None` for a multicast group or several
     /// destinations.
     pub(crate) fn only_receiver(&self) -> Option<String> {

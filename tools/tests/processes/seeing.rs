@@ -155,6 +155,8 @@ fn a_publication_that_nobody_reads_is_not_called_held() {
         assert!(finding["held_for_ms"].is_null() && finding["not_connected_for_ms"].is_u64(), "{finding}");
     }
     assert!(driver.gannet(&["why", "--json", "--held", "--for", "60ms"]).end().json().is_empty());
+    let streams = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
+    assert!(streams.contains("not connected: no receiver takes it; ") && !streams.contains("paced by"), "{streams}");
 }
 
 /// Its files are still there to be read, and ids begin anew.

@@ -54,8 +54,7 @@ impl Holder {
         if slowest.is_some_and(|slowest| slowest.position < position) {
             return subscriber;
         }
-        // A receiver's window extends beyond what was sent.
-        if publication.position >= publication.limit && publication.limit <= position {
+        if publication.is_without_receivers() {
             return None;
         }
         let behind = publication.position.saturating_sub(position).max(0);
