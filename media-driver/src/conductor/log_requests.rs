@@ -10,6 +10,7 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use super::config::LogConfig;
 use super::params::{IpcPublicationParams, Start};
+use crate::channel::UdpChannel;
 use crate::mailbox::CreateLog;
 use crate::shared::UntetheredTimeouts;
 
@@ -26,6 +27,23 @@ pub(super) struct PublicationLog<'a> {
     pub(super) max_resend: i32,
     /// Whether it has group semantics.
     pub(super) group: bool,
+    /// Whether it answers the subscribers of another channel. Never for IPC.
+    pub(super) is_response: bool,
+    pub(super) buffers: StatedBuffers,
+}
+
+/// The socket buffers that the channel of an endpoint asks for, in bytes. 0 for the driver's and for IPC.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct StatedBuffers {
+    send: i32,
+    receive: i32,
+}
+
+impl StatedBuffers {
+    pub(super) fn of(channel: &UdpChannel) -> Self {
+        let bytes = |stated: Option<u64>| stated.map_or(0, |bytes| i32::try_from(bytes).unwrap_or(i32::MAX));
+        Self { send: bytes(channel.params().so_sndbuf), receive: bytes(channel.params().so_rcvbuf) }
+    }
 }
 
 /// The properties of an image that needs a log.
@@ -34,8 +52,11 @@ pub(super) struct ImageLog<'a> {
     pub(super) registration_id: RegistrationId,
     pub(super) setup: &'a Setup,
     pub(super) join_position: Position,
-    /// In bytes, limited to half a term.
+    /// What the channel or the driver allows, in bytes. May be more than the terms do.
     pub(super) window: i32,
+    /// Whether it has group semantics.
+    pub(super) group: bool,
+    pub(super) buffers: StatedBuffers,
     pub(super) rejoin: bool,
     pub(super) tether: bool,
     pub(super) reliable: bool,
@@ -63,6 +84,9 @@ impl LogConfig {
                 untethered_linger_timeout_ns: params.untethered.linger_ns,
                 untethered_resting_timeout_ns: params.untethered.resting_ns,
                 group: new.group,
+                is_response: new.is_response,
+                socket_send_buffer: new.buffers.send,
+                socket_receive_buffer: new.buffers.receive,
                 sparse: params.sparse,
                 signal_eos: params.signal_eos,
                 spies_simulate_connection: params.spies_simulate_connection,
@@ -82,15 +106,19 @@ impl LogConfig {
                 start_position: new.join_position,
                 publication_window: 0,
                 receiver_window: new.window,
+                socket_send_buffer: new.buffers.send,
+                socket_receive_buffer: new.buffers.receive,
                 entity_tag: 0,
                 response_correlation_id: 0,
+                linger_timeout_ns: 0,
                 untethered_window_limit_timeout_ns: new.untethered.window_limit_ns,
                 untethered_linger_timeout_ns: new.untethered.linger_ns,
                 untethered_resting_timeout_ns: new.untethered.resting_ns,
-                group: setup.group,
+                group: new.group,
                 rejoin: new.rejoin,
                 reliable: new.reliable,
                 tether: new.tether,
+                signal_eos: false,
                 sparse: new.sparse,
                 ..LogParameters::ipc(
                     LogKind::Image,

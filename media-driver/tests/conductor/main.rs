@@ -10,6 +10,7 @@ mod hostile;
 mod ids;
 mod images;
 mod limits;
+mod log_metadata;
 mod network;
 mod publications;
 #[path = "../support/raw_access.rs"]

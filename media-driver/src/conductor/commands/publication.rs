@@ -14,7 +14,7 @@ use crate::conductor::Core;
 use crate::conductor::awaiting_logs::AwaitingLog;
 use crate::conductor::counters::{PublicationCounters, StreamCounters};
 use crate::conductor::error::CommandError;
-use crate::conductor::log_requests::PublicationLog;
+use crate::conductor::log_requests::{PublicationLog, StatedBuffers};
 use crate::conductor::params::{IpcPublicationParams, Shared, Start};
 use crate::ipc::{IpcPublication, NewIpcPublication};
 
@@ -84,6 +84,8 @@ impl Core {
             params: &params,
             max_resend: 0,
             group: false,
+            is_response: false,
+            buffers: StatedBuffers::default(),
         });
         self.awaiting_logs.push(AwaitingLog {
             client_id: command.client_id,

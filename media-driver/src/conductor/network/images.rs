@@ -17,7 +17,7 @@ use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::{Linker, Readable, free_position};
-use crate::conductor::log_requests::ImageLog;
+use crate::conductor::log_requests::{ImageLog, StatedBuffers};
 use crate::conductor::subscription_link::{NetworkLink, SubscriptionLink};
 use crate::conductor::subscriptions::{SubscriptionRegistry, streams_of};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
@@ -76,9 +76,12 @@ impl Core {
 
     /// Checks the session and requests a log. A session that no subscription wants is not reported.
     fn begin_image(&mut self, registration_id: RegistrationId, new: &NewSession) -> Result<(), Option<CommandError>> {
-        if self.network.coming.len() >= MAX_COMING || self.network.endpoint(new.endpoint).is_none() {
+        if self.network.coming.len() >= MAX_COMING {
             return Err(None);
         }
+        let Some(endpoint) = self.network.endpoint(new.endpoint) else { return Err(None) };
+        let buffers = StatedBuffers::of(&endpoint.channel);
+        let is_group = endpoint.is_multicast(new.transport) || new.setup.group;
         if self.network.has_image(new.endpoint, &new.setup) {
             return Err(None);
         }
@@ -105,7 +108,9 @@ impl Core {
             registration_id,
             setup: &new.setup,
             join_position,
-            window: subscription.window.min(new.setup.term_length.get() / 2),
+            window: subscription.window,
+            group: subscription.is_group(is_group),
+            buffers,
             rejoin: link.rejoin,
             tether: link.tether,
             reliable: subscription.reliable,

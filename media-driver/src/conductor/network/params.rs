@@ -42,17 +42,21 @@ impl NetworkSubscription {
         }
     }
 
-    /// The loss handling of an image. `is_group` tells whether its channel is multicast or its sender has several
+    /// Whether an image has group semantics. `is_group` tells whether its channel is multicast or its sender has several
     /// receivers.
-    pub(in crate::conductor) fn loss_rules(&self, is_group: bool, defaults: &NetworkDefaults) -> LossRules {
-        let group = match self.group {
+    pub(in crate::conductor) const fn is_group(&self, is_group: bool) -> bool {
+        match self.group {
             Group::Infer => is_group,
             Group::ForceTrue => true,
             Group::ForceFalse => false,
-        };
+        }
+    }
+
+    /// The loss handling of an image. `is_group` as in [`is_group`](Self::is_group).
+    pub(in crate::conductor) fn loss_rules(&self, is_group: bool, defaults: &NetworkDefaults) -> LossRules {
         if !self.reliable {
             LossRules::Fill
-        } else if group {
+        } else if self.is_group(is_group) {
             LossRules::Group { size: defaults.nak_group_size, max_backoff_ns: defaults.nak_max_backoff_ns }
         } else {
             LossRules::Unicast { delay_ns: self.nak_delay_ns, retry_ratio: defaults.nak_retry_ratio }

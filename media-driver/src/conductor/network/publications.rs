@@ -20,7 +20,7 @@ use crate::conductor::config::PublicationDefaults;
 use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as CounterRequest};
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
-use crate::conductor::log_requests::PublicationLog;
+use crate::conductor::log_requests::{PublicationLog, StatedBuffers};
 use crate::conductor::params::{IpcPublicationParams, NONE, Shared, Start};
 use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::mailbox::{
@@ -137,6 +137,8 @@ impl Core {
             params: &common,
             max_resend: i32::from(pending.uri.params().max_resend.unwrap_or(self.config.network.max_resend)),
             group,
+            is_response: channel.is_response(),
+            buffers: StatedBuffers::of(&channel),
         });
         self.awaiting_logs.push(AwaitingLog {
             client_id: pending.client_id,
