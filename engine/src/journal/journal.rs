@@ -384,16 +384,20 @@ impl Journal {
     ///
     /// An error of the operating system. The journal is closed nevertheless, and the appended messages remain.
     pub fn close(mut self) -> Result<(), JournalError> {
-        self.finish(true)
+        self.finish(true, lock_opening)
     }
 
-    /// As [`Self::close`], for callers that must not wait for a disk. Syncs only what the sync policy requires. After a
-    /// loss of power, recovery finds what is left.
-    pub(super) fn close_at_once(mut self) -> Result<(), JournalError> {
-        self.finish(false)
+    /// As [`Self::close`], for callers that do not wait for the lock of opening: they have it, or the reason why not. If
+    /// `syncs` is not set, syncs only what the sync policy requires. After a loss of power, recovery finds what is left.
+    pub(super) fn close_under(mut self, opening: Result<Lock, JournalError>, syncs: bool) -> Result<(), JournalError> {
+        self.finish(syncs, |_| opening)
     }
 
-    fn finish(&mut self, syncs: bool) -> Result<(), JournalError> {
+    fn finish(
+        &mut self,
+        syncs: bool,
+        lock: impl FnOnce(&dyn Storage) -> Result<Lock, JournalError>,
+    ) -> Result<(), JournalError> {
         let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
         // A panic of the thread is a bug. Its own message has reported it.
         let _ = keeper.close();
@@ -402,7 +406,7 @@ impl Journal {
         if Arc::strong_count(&self.writer) > 1 {
             return Ok(());
         }
-        let opening = lock_opening(&**storage);
+        let opening = lock(&**storage);
         let Some(Held { open, mark }) = self.writer.release() else { return Ok(()) };
         drop(open);
         let opening = opening?;
@@ -459,7 +463,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         // There is nobody to report to. The next process that opens the journal recovers what remains.
-        let _ = self.finish(true);
+        let _ = self.finish(true, lock_opening);
     }
 }
 

@@ -545,7 +545,7 @@ mod tests {
         }
         let descriptor = journal.descriptor().clone();
         drop(appender);
-        journal.close_at_once().unwrap();
+        journal.close_under(lock_opening(&*storage), false).unwrap();
         let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
         let mark = Mark::claim(&*storage, &lock_opening(&*storage).unwrap()).unwrap();
         let writer = Arc::new(Writer::new(storage, descriptor, control));
@@ -678,7 +678,7 @@ mod tests {
         let journal = Journal::create_in(Arc::clone(&storage), &options.roll(RollCycle::MINUTELY)).unwrap();
         let descriptor = journal.descriptor().clone();
         journal.appender().unwrap().append(&[1; 100]).unwrap();
-        journal.close_at_once().unwrap();
+        journal.close_under(lock_opening(&*storage), false).unwrap();
         let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
         control.set_cycle(0);
         Arc::new(Writer::new(storage, descriptor, control))

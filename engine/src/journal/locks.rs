@@ -13,7 +13,7 @@
 //! | `ID.prune.lock` | a process that prunes, or that needs what would be pruned |
 
 use crate::agent::IdleStrategy;
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::RecordingId;
 
 use super::error::JournalError;
@@ -58,17 +58,41 @@ pub(crate) fn unless_forbidden<T>(lock: Result<T, JournalError>, only_looks: boo
 
 /// Waits for a lock that is never held for long.
 pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, JournalError> {
-    let deadline = SystemClock.monotonic().saturating_add_ns(LOCK_PATIENCE_NS);
+    let mut waiting = Waiting::default();
     let mut idle = IdleStrategy::default();
     loop {
-        if let Some(lock) = storage.try_lock(name, Share::Exclusive)? {
+        if let Some(lock) = waiting.poll(storage, name)? {
             return Ok(lock);
         }
-        if SystemClock.monotonic() > deadline {
+        idle.idle_once();
+    }
+}
+
+/// The wait for a lock that is never held for long. Between two polls, its user does other things.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// When it has taken too long. `None` before the first poll in vain.
+    deadline: Option<MonotonicNanos>,
+}
+
+impl Waiting {
+    /// The lock. `None` while somebody else has it.
+    pub(crate) fn poll(&mut self, storage: &dyn Storage, name: &str) -> Result<Option<Lock>, JournalError> {
+        let lock = storage.try_lock(name, Share::Exclusive)?;
+        if lock.is_some() {
+            return Ok(lock);
+        }
+        let now = SystemClock.monotonic();
+        if now > *self.deadline.get_or_insert(now.saturating_add_ns(LOCK_PATIENCE_NS)) {
             let source = std::io::Error::other("somebody else has held the lock for 30 seconds");
             return Err(JournalError::Io { action: "lock", path: storage.path(name), source });
         }
-        idle.idle_once();
+        Ok(None)
+    }
+
+    /// As [`Self::poll`], for the lock that is held while a journal is opened or closed.
+    pub(crate) fn poll_opening(&mut self, storage: &dyn Storage) -> Result<Option<Lock>, JournalError> {
+        self.poll(storage, OPENING)
     }
 }
 

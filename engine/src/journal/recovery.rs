@@ -528,6 +528,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::journal::locks::lock_opening;
     use crate::journal::making::find_segment;
     use crate::journal::reindex::reindex_in;
     use crate::journal::repair::repair;
@@ -564,7 +565,7 @@ mod tests {
         }
         let tail = journal.tail();
         drop(appender);
-        journal.close_at_once().unwrap();
+        journal.close_under(lock_opening(&storage), false).unwrap();
         let choose = |name: &str, at| if is_lost(name, at) { Crash::Lost } else { Crash::Kept };
         (storage.after_power_loss(choose, Crash::Kept), tail)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gannet::counters::type_id;
-use gannet::journal::storage::{MemoryStorage, Storage};
+use gannet::journal::storage::{MemoryStorage, Share, Storage};
 use gannet::journal::{
     Catalog, Fault, Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions,
     Recording, ReplayEnd, ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason,
@@ -306,6 +306,47 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     assert_eq!(found.stop_position(), recording.stop_position());
     let other = open(&storage, None);
     assert_eq!((other.descriptor().recording_id.get(), numbers(&other).len()), (1, 3));
+}
+
+/// Another process may take long to prune or to repair a recording of the directory.
+#[test]
+fn streams_that_begin_or_end_while_the_directory_is_locked_hold_up_no_other() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let (mut recorder, mut one) = rig.begun(&storage);
+    let mut other = rig.publication(&format!("{IPC}|session-id=77"), STREAM);
+    let recorded = |recorder: &Recorder, at: usize| recorder.status().streams().get(at).map(RecordedStream::recorded);
+    rig.publish(&mut other, 0..10, || work(&mut recorder));
+    rig.until("both are recorded", |_| {
+        recorder.do_work();
+        (recorded(&recorder, 1) == other.position()).then_some(())
+    });
+    let lock = storage.try_lock("journal.lock", Share::Exclusive).unwrap().unwrap();
+    drop(other);
+    let mut late = rig.publication(&format!("{IPC}|session-id=78"), STREAM);
+    rig.publish(&mut late, 0..10, || work(&mut recorder));
+    rig.publish(&mut one, 10..1_000, || work(&mut recorder));
+    rig.until("it goes on", |_| {
+        recorder.do_work();
+        (recorded(&recorder, 0) == one.position()).then_some(())
+    });
+    let stops = recorder.status().streams().into_iter().map(|stream| stream.stopped).collect::<Vec<_>>();
+    assert_eq!(stops, [None, None]);
+    assert!(recorder.trouble().is_none());
+    drop(lock);
+    drop(late);
+    rig.until("all is recorded", |_| {
+        recorder.do_work();
+        let streams = recorder.status().streams();
+        let is_over = |at: usize| streams.get(at).is_some_and(|stream| stream.stopped.is_some());
+        (is_over(1) && is_over(2)).then_some(())
+    });
+    assert_eq!(recorder.messages(), 1_020);
+    let stops = recorder.close().into_iter().map(|stream| stream.stopped.unwrap().1).collect::<Vec<_>>();
+    assert_eq!(stops, [StopReason::Asked, StopReason::EndOfStream, StopReason::EndOfStream]);
+    for (id, messages) in [(0, 1_000), (1, 10), (2, 10)] {
+        assert_eq!(numbers(&open(&storage, Some(RecordingId::new(id)))), (0..messages).collect::<Vec<_>>());
+    }
 }
 
 /// An untethered recorder that was too slow learns in one turn that its image was gone and is back, under the same id

@@ -2,6 +2,7 @@
 //! application calls it on a duty cycle of its choice, or gives it a thread. It never blocks a publisher for longer
 //! than a copy takes. If a recording cannot continue, the stream does.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,11 +18,12 @@ use super::super::creation;
 use super::super::descriptor::RecordingDescriptor;
 use super::super::error::JournalError;
 use super::super::journal::Journal;
-use super::super::locks::lock_writing;
+use super::super::locks::{Waiting, lock_opening, lock_writing};
+use super::super::mark::refuse_archive;
 use super::super::options::SyncPolicy;
 use super::super::retention::Retention;
 use super::super::segment::SegmentLength;
-use super::super::storage::{Directory, Share, Storage};
+use super::super::storage::{Directory, Lock, Share, Storage};
 use super::super::writer::MOST_BLOCK;
 use super::channel;
 use super::recorder_status::{RecordedStream, RecorderStatus, StopReason};
@@ -115,6 +117,11 @@ pub struct Recorder {
     options: RecorderOptions,
     channels: (String, String),
     sessions: Vec<Session>,
+    /// The recordings that are to be ended, in order. Until then they are open.
+    endings: VecDeque<Ending>,
+    /// The waits of new streams and of recordings that are to be ended for the lock of opening. The streams that are being
+    /// recorded do not wait.
+    waits: [Waiting; 2],
     status: RecorderStatus,
     /// The number of messages in recordings that have ended.
     ended_messages: u64,
@@ -127,6 +134,14 @@ struct Session {
     /// `None` once the recording has ended, or if it could not be started. The image is then read and dropped, so that
     /// it does not hold back the publisher.
     tape: Option<(RecordingId, Tape)>,
+}
+
+/// A recording whose stream has ended.
+#[derive(Debug)]
+struct Ending {
+    recording_id: RecordingId,
+    tape: Tape,
+    reason: StopReason,
 }
 
 impl Recorder {
@@ -171,6 +186,8 @@ impl Recorder {
             options,
             channels: (stripped, original),
             sessions: Vec::new(),
+            endings: VecDeque::new(),
+            waits: Default::default(),
             status,
             ended_messages: 0,
         })
@@ -193,37 +210,60 @@ impl Recorder {
 
     /// As [`Self::do_work`], at a time that the caller supplies. It is stored as the recording time.
     pub fn do_work_at(&mut self, now: EpochNanos) -> usize {
-        let Self { subscription, storage, options, channels, sessions, status, ended_messages } = self;
+        let Self { subscription, storage, options, channels, sessions, endings, waits, status, .. } = self;
+        let [starts, ends] = waits;
         let mut work = 0;
+        let mut has_to_wait = false;
         for image in subscription.images_mut() {
             // Not found by the image id, which a later image may reuse.
             let found = sessions.iter().position(|session| image.is_described_by(&session.image));
-            let index = found.unwrap_or_else(|| {
-                let tape = begin(storage, options, channels, image, status);
-                sessions.push(Session { image: image.info(), tape });
-                work += 1;
-                sessions.len() - 1
-            });
-            let (blocks, ended) = sessions[index].record(image, now, status);
+            let index = match found {
+                Some(index) => index,
+                None if has_to_wait => continue,
+                None => {
+                    let Some(opening) = starts.poll_opening(&**storage).transpose() else {
+                        has_to_wait = true;
+                        continue;
+                    };
+                    let tape = begin(storage, opening, options, channels, image, status);
+                    sessions.push(Session { image: image.info(), tape });
+                    work += 1;
+                    sessions.len() - 1
+                }
+            };
+            let (blocks, ending) = sessions[index].record(image, now);
             work += blocks;
-            *ended_messages += ended;
+            endings.extend(ending);
+        }
+        if !has_to_wait {
+            *starts = Waiting::default();
         }
         for session in sessions.iter_mut().filter(|session| session.image.is_closed()) {
-            *ended_messages += session.end(StopReason::ImageGone, status);
+            endings.extend(session.end(StopReason::ImageGone));
         }
         sessions.retain(|session| !session.image.is_closed());
+        while !endings.is_empty()
+            && let Some(opening) = ends.poll_opening(&**storage).transpose()
+            && let Some(ending) = endings.pop_front()
+        {
+            self.ended_messages += ending.finish(opening, status);
+        }
+        if endings.is_empty() {
+            *ends = Waiting::default();
+        }
         work
     }
 
     /// Whether a stream is being recorded.
     pub fn is_recording(&self) -> bool {
-        self.sessions.iter().any(|session| session.tape.is_some())
+        self.sessions.iter().any(|session| session.tape.is_some()) || !self.endings.is_empty()
     }
 
     /// The number of complete messages in all recordings of this recorder.
     pub fn messages(&self) -> u64 {
-        let going_on = self.sessions.iter().filter_map(|session| session.tape.as_ref());
-        going_on.map(|(_, tape)| tape.messages()).sum::<u64>() + self.ended_messages
+        let going_on = self.sessions.iter().filter_map(|session| session.tape.as_ref()).map(|(_, tape)| tape);
+        let tapes = going_on.chain(self.endings.iter().map(|ending| &ending.tape));
+        tapes.map(Tape::messages).sum::<u64>() + self.ended_messages
     }
 
     /// Waits until everything that is recorded is on stable storage.
@@ -252,8 +292,9 @@ impl Recorder {
     }
 
     fn finish(&mut self) {
-        for session in &mut self.sessions {
-            self.ended_messages += session.end(StopReason::Asked, &self.status);
+        self.endings.extend(self.sessions.iter_mut().filter_map(|session| session.end(StopReason::Asked)));
+        for ending in self.endings.drain(..) {
+            self.ended_messages += ending.finish(lock_opening(&*self.storage), &self.status);
         }
     }
 }
@@ -279,9 +320,9 @@ impl Agent for Recorder {
 }
 
 impl Session {
-    /// Records what the image has. Returns the number of blocks, and the number of messages in a recording that ended.
-    fn record(&mut self, image: &mut Image, now: EpochNanos, status: &RecorderStatus) -> (usize, u64) {
-        let (mut blocks, mut ended) = (0, 0);
+    /// Records what the image has. Returns the number of blocks, and the recording if it has to be ended.
+    fn record(&mut self, image: &mut Image, now: EpochNanos) -> (usize, Option<Ending>) {
+        let (mut blocks, mut ending) = (0, None);
         while blocks < BLOCKS_PER_TURN {
             let mut outcome = Ok(());
             let tape = self.tape.as_mut().map(|(_, tape)| tape);
@@ -290,7 +331,7 @@ impl Session {
                 None => image.block_poll(|_| {}, usize::MAX),
             };
             if let Err(error) = outcome {
-                ended += self.end(StopReason::Failed(error.to_string()), status);
+                ending = self.end(StopReason::Failed(error.to_string()));
             }
             if length == 0 {
                 break;
@@ -299,21 +340,28 @@ impl Session {
         }
         if self.tape.is_some() && blocks == 0 {
             if image.is_end_of_stream() {
-                ended += self.end(StopReason::EndOfStream, status);
+                ending = self.end(StopReason::EndOfStream);
             } else if let Err(broken) = image.check() {
-                ended += self.end(StopReason::Failed(broken.to_string()), status);
+                ending = self.end(StopReason::Failed(broken.to_string()));
             }
         }
-        (blocks, ended)
+        (blocks, ending)
     }
 
-    /// Ends the recording, if there is one. Returns the number of its messages.
-    fn end(&mut self, reason: StopReason, status: &RecorderStatus) -> u64 {
-        let Some((recording_id, tape)) = self.tape.take() else { return 0 };
+    /// The recording, if there is one, which has to be ended.
+    fn end(&mut self, reason: StopReason) -> Option<Ending> {
+        self.tape.take().map(|(recording_id, tape)| Ending { recording_id, tape, reason })
+    }
+}
+
+impl Ending {
+    /// Ends the recording. Returns the number of its messages.
+    fn finish(self, opening: Result<Lock, JournalError>, status: &RecorderStatus) -> u64 {
+        let Self { recording_id, tape, reason } = self;
         let (position, messages) = (tape.journal().tail(), tape.messages());
         // The recorded frames remain in any case. The next process that opens the recording completes what failed here.
         // The other recordings do not wait for the disk.
-        let reason = match tape.finish(reason == StopReason::Asked) {
+        let reason = match tape.finish(opening, reason == StopReason::Asked) {
             Err(error) if !matches!(reason, StopReason::Failed(_)) => StopReason::Failed(error.to_string()),
             _ => reason,
         };
@@ -339,14 +387,17 @@ fn open_catalog(storage: &dyn Storage) -> Result<Catalog, JournalError> {
 /// Starts the recording of an image and reports it, or the reason why it cannot be recorded.
 fn begin(
     storage: &Arc<dyn Storage>,
+    opening: Result<Lock, JournalError>,
     options: &mut RecorderOptions,
     channels: &(String, String),
     image: &Image,
     status: &RecorderStatus,
 ) -> Option<(RecordingId, Tape)> {
-    let begun = match options.extend.take() {
-        Some(recording_id) => extended(storage, recording_id, image).map_err(|error| (None, error)),
-        None => started(storage, options, channels, image),
+    let opening = opening.and_then(|opening| refuse_archive(&**storage).map(|()| opening));
+    let begun = match (opening, options.extend.take()) {
+        (Err(error), _) => Err((None, error)),
+        (Ok(opening), Some(id)) => extended(storage, opening, id, image).map_err(|error| (None, error)),
+        (Ok(opening), None) => started(storage, &opening, options, channels, image),
     };
     let info = image.info();
     let mut stream = RecordedStream {
@@ -378,14 +429,14 @@ fn begin(
 /// Starts a new recording. If that fails after the recording was added to the catalog, the error comes with its id.
 fn started(
     storage: &Arc<dyn Storage>,
+    opening: &Lock,
     options: &RecorderOptions,
     channels: &(String, String),
     image: &Image,
 ) -> Result<Journal, (Option<RecordingId>, JournalError)> {
-    let opening = lock_writing(&**storage).map_err(|error| (None, error))?;
     let entry = listed(storage, options, channels, image).map_err(|error| (None, error))?;
     let recording_id = Some(entry.descriptor.recording_id);
-    Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening).map_err(|error| (recording_id, error))
+    Journal::start(Arc::clone(storage), &entry, Share::Exclusive, opening).map_err(|error| (recording_id, error))
 }
 
 /// Adds a new recording to the catalog.
@@ -424,18 +475,20 @@ fn listed(
     creation::begin(&**storage, Some(catalog), descriptor, &Chosen::NOTHING, &Retention::new())
 }
 
-fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image) -> Result<Journal, JournalError> {
-    let journal = {
-        let opening = lock_writing(&**storage)?;
-        let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
-        let entry = catalog.find(recording_id)?;
-        fits(&entry, &image.info())?;
-        Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)?
-    };
+fn extended(
+    storage: &Arc<dyn Storage>,
+    opening: Lock,
+    recording_id: RecordingId,
+    image: &Image,
+) -> Result<Journal, JournalError> {
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    let entry = catalog.find(recording_id)?;
+    fits(&entry, &image.info())?;
+    let journal = Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)?;
     // Known for certain only now, because the previous writer may have been killed.
     let (found, expected) = (image.position().get(), journal.tail().get());
     if found != expected {
-        journal.close()?;
+        journal.close_under(Ok(opening), true)?;
         return Err(JournalError::Extension { recording_id, what: "position", found, expected });
     }
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;

@@ -21,6 +21,7 @@ use crate::types::Position;
 use super::super::error::{Fault, JournalError};
 use super::super::journal::Journal;
 use super::super::segment::Identity;
+use super::super::storage::Lock;
 use super::super::writer::Writer;
 use super::times::TimesWriter;
 
@@ -104,13 +105,12 @@ impl Tape {
         &self.journal
     }
 
-    /// Ends the recording at its current position, and returns that position. If `syncs` is set, first waits until all
-    /// of it is on stable storage.
-    pub(super) fn finish(self, syncs: bool) -> Result<Position, JournalError> {
-        let Self { writer, journal, position, frames, .. } = self;
+    /// Ends the recording at its current position. The caller has the lock of opening, or could not get it. If `syncs` is
+    /// set, first waits until all of it is on stable storage.
+    pub(super) fn finish(self, opening: Result<Lock, JournalError>, syncs: bool) -> Result<(), JournalError> {
+        let Self { writer, journal, frames, .. } = self;
         drop((frames, writer));
-        let closed = if syncs { journal.close() } else { journal.close_at_once() };
-        closed.map(|()| position)
+        journal.close_under(opening, syncs)
     }
 }
 
