@@ -484,27 +484,29 @@ fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
     let stamped = writer.control.stamps() != Stamps::None;
     let indexed = writer.control.indexed_position();
     let begin = writer.start();
-    let start = Indexer::at(first_entry(&*writer.storage, &writer.descriptor, begin)?, stamped);
-    if indexed <= begin {
-        return Ok(start);
+    let mut end = indexed;
+    while end > begin {
+        let base = layout.base(Position::new(end.get() - 1));
+        let sidecar = Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadOnly)?;
+        // The sidecar is written first, so the page is wrong if it names a position that the sidecar does not cover.
+        let covered = sidecar.as_ref().map_or(begin, Sidecar::covered);
+        let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < end));
+        if let Some(entry) = entry.filter(|entry| entry.position >= begin) {
+            end = end.min(covered);
+            if end < indexed {
+                writer.control.rewind_indexed(end);
+            }
+            let mut indexer = Indexer::at(entry, stamped);
+            walk_to(&mut indexer, writer, &layout, end)?;
+            return Ok(indexer);
+        }
+        // This one is lost, and made again. Those before it need not be.
+        end = base;
     }
-    let last = Position::new(indexed.get() - 1);
-    let base = layout.base(last);
-    let sidecar = Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadOnly)?;
-    // The sidecar is written first, so the page is wrong if it names a position that the sidecar does not cover.
-    let covered = sidecar.as_ref().map_or(begin, Sidecar::covered).max(begin);
-    let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < indexed));
-    let Some(entry) = entry.filter(|entry| entry.position >= begin) else {
+    if indexed > begin {
         writer.control.rewind_indexed(begin);
-        return Ok(start);
-    };
-    if covered < indexed {
-        writer.control.rewind_indexed(covered);
     }
-    let indexed = indexed.min(covered);
-    let mut indexer = Indexer::at(entry, stamped);
-    walk_to(&mut indexer, writer, &layout, indexed)?;
-    Ok(indexer)
+    Ok(Indexer::at(first_entry(&*writer.storage, &writer.descriptor, begin)?, stamped))
 }
 
 fn walk_to(indexer: &mut Indexer, writer: &Writer, layout: &SegmentLayout, end: Position) -> Result<(), JournalError> {
@@ -600,6 +602,27 @@ mod tests {
             keeper.keep(now.saturating_add_ns(LOOK_INTERVAL_NS)).unwrap();
         }
         assert!(writer.storage.names().unwrap().contains(&name));
+    }
+
+    /// A wrong bit in its first bytes is enough, and all segments of a long recording would have to be read.
+    #[test]
+    fn if_the_last_index_is_lost_no_other_is_made_again() {
+        let (keeper, _) = keeper(3);
+        let writer = &keeper.writer;
+        let (id, end) = (writer.descriptor.recording_id, writer.control.indexed_position());
+        assert!(end.get() > 3 * SEGMENT);
+        let whole = resume(writer).unwrap();
+        assert_eq!((whole.position, writer.control.indexed_position()), (end, end));
+        for (lost, left) in [(3, 3), (2, 2), (0, 2), (1, 0)] {
+            let name = Sidecar::name(id, Position::new(lost * SEGMENT));
+            writer.storage.open(&name, 1, FileAccess::ReadWrite).unwrap().view().put_bytes(8, &[0xFF]);
+            let found = resume(writer).unwrap();
+            assert_eq!(
+                (found.position.get(), writer.control.indexed_position().get()),
+                (left * SEGMENT, left * SEGMENT)
+            );
+            assert!(found.sequence == left * SEGMENT / 1056 && found.sequence < whole.sequence, "{found:?}");
+        }
     }
 
     /// Whoever has a damaged cursor may take long to mend it, and messages are synced meanwhile as the policy says.
