@@ -98,7 +98,7 @@ impl Output {
 
     /// Clears the screen of a terminal, so that the next output replaces the last. Does nothing elsewhere.
     pub(crate) fn clear_screen(&mut self) -> anyhow::Result<()> {
-        if self.is_terminal { self.bytes(b"\x1b[H\x1b[2J") } else { Ok(()) }
+        if self.is_terminal && can_erase() { self.bytes(b"\x1b[H\x1b[2J") } else { Ok(()) }
     }
 
     /// Flushes everything written. Also notices that the reader of standard output is gone when there is nothing to
@@ -141,6 +141,11 @@ fn escape_controls(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> 
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Whether a terminal can erase what it shows. One in an editor may not, and would show the sequences for that.
+pub(super) fn can_erase() -> bool {
+    std::env::var_os("TERM").is_some_and(|kind| !kind.is_empty() && kind != "dumb")
 }
 
 /// Whether this is a pipe that nobody can read any more.

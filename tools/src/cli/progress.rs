@@ -4,13 +4,15 @@ use std::io::{self, IsTerminal, Write};
 
 use gannet::types::Position;
 
+use super::output::can_erase;
+
 /// What is read between two steps that are shown, in bytes.
 const STEP: i64 = 16 << 20;
 
-/// Shows the progress of long work on a terminal. Does nothing elsewhere.
+/// Shows the progress of long work on a terminal that can erase it again. Does nothing elsewhere.
 pub(crate) struct Progress<W: Write = io::Stderr> {
     what: &'static str,
-    /// `None` where standard error is not a terminal.
+    /// `None` where standard error is no such terminal.
     terminal: Option<W>,
     shown: bool,
     /// The last step of a reader.
@@ -20,7 +22,7 @@ pub(crate) struct Progress<W: Write = io::Stderr> {
 impl Progress {
     pub(crate) fn new(what: &'static str) -> Self {
         let stderr = io::stderr();
-        Self::on(stderr.is_terminal().then_some(stderr), what)
+        Self::on((stderr.is_terminal() && can_erase()).then_some(stderr), what)
     }
 }
 

@@ -418,7 +418,7 @@ fn the_last_messages_are_chosen_by_text_template_field_and_schema() {
     assert_eq!(found(buys.end(), "sequence"), [2, 6, 10, 14]);
 }
 
-/// Long work shows how far it is on a terminal, and nothing of that in a pipe.
+/// Long work shows how far it is on a terminal, and nothing of that in a pipe, or on a terminal that cannot erase.
 #[test]
 fn progress_is_shown_on_a_terminal_and_nowhere_else() {
     const MESSAGES: u64 = 70_000;
@@ -454,11 +454,15 @@ fn progress_is_shown_on_a_terminal_and_nowhere_else() {
 
         let line = [&[env!("CARGO_BIN_EXE_gannet")], &arguments[..]].concat();
         let line = line.iter().map(|word| format!("'{word}' ")).collect::<String>();
-        let mut command = crate::support::clean(std::path::Path::new("script"));
-        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
-        let shown = Process::spawn(&mut command, None).end();
-        assert_eq!(shown.code(), piped.status.code(), "{shown:?}");
-        let shown = String::from_utf8(shown.stdout).expect("text").replace("\r\n", "\n");
+        let show = |terminal: &str| {
+            let mut command = crate::support::clean(std::path::Path::new("script"));
+            command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+            let shown = Process::spawn(command.env("SHELL", "/bin/sh").env("TERM", terminal), None).end();
+            assert_eq!(shown.code(), piped.status.code(), "{shown:?}");
+            String::from_utf8(shown.stdout).expect("text").replace("\r\n", "\n")
+        };
+        assert_eq!(show("dumb"), told);
+        let shown = show("xterm");
         let (progress, result) = shown.rsplit_once("\r\x1b[K").expect("it shows progress and removes it");
         assert_eq!(result, told, "what is left is the result");
         let steps: Vec<_> = progress.split("\r\x1b[K").filter(|step| !step.is_empty()).collect();
