@@ -520,6 +520,18 @@ fn includes_that_turn_round_or_never_end_are_refused_where_they_stand() {
     }
 }
 
+/// Each of them may be a file of many megabytes that is refused in the end.
+#[test]
+fn includes_that_are_refused_count_as_well() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("binary.xml"), [0xFF; 100]).expect("a file can be written");
+    write(folder.path(), "schema.xml", &including("messageSchema", &["binary.xml"; 300]));
+    let report = compile_file(folder.path().join("schema.xml"), &Options::default()).expect_err("it is refused");
+    let read = report.errors().filter(|found| found.message.contains("not UTF-8")).count();
+    let refused = report.errors().filter(|found| found.message.contains("too many includes")).count();
+    assert_eq!((read, refused), (256, 300 - 256), "{report}");
+}
+
 #[test]
 fn includes_do_not_leave_their_folder() {
     let folder = tempfile::tempdir().expect("a folder can be made");

@@ -244,6 +244,22 @@ fn the_example_s_code_is_what_its_schema_gives() {
     );
 }
 
+/// Nobody writes into the pipe.
+#[test]
+fn a_schema_cannot_make_its_reader_wait() {
+    let dir = tempfile::tempdir().expect("a directory");
+    pipe(dir.path());
+    let source = dir.path().join("schema.xml");
+    let include = "<messageSchema xmlns:xi='http://www.w3.org/2001/XInclude' package='p' id='1'><xi:include href='pipe'/></messageSchema>";
+    std::fs::write(&source, include).expect("there is room");
+    let refused = sbe(&["check", source.to_str().expect("a plain path")], None);
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stdout).contains("cannot include `pipe`: it is not a file"),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn messages_are_decoded_from_lines_and_files_in_every_format() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -187,9 +187,11 @@ impl<'a> Reader<'a> {
             self.findings.error("include", place, "only whole XML files can be included").hint("leave `href` alone");
             return;
         }
-        match self.locate(href, folder) {
+        let located = self.locate(href, folder);
+        // One that is refused may have been read as well.
+        self.included += 1;
+        match located {
             Ok((path, text)) => {
-                self.included += 1;
                 self.open.push(path.clone());
                 let folder = path.parent().map(Path::to_path_buf);
                 self.graft(text, beside.join(href).display().to_string(), folder.as_deref(), parent);
@@ -220,6 +222,10 @@ impl<'a> Reader<'a> {
         }
         if self.open.contains(&path) {
             return Err("it includes itself".into());
+        }
+        // A pipe might never end, or never begin.
+        if !path.metadata().map_err(|error| error.to_string())?.is_file() {
+            return Err("it is not a file".into());
         }
         load(&path, self.room).map(|text| (path, text))
     }
