@@ -432,11 +432,22 @@ pub(crate) fn rewind_to(
     // One that is at the end already may have been moved there by a recovery that was killed before the sync, or whose sync
     // failed.
     if !rewound.is_empty() || (again && is_at_end) {
-        slots().for_each(|slot| stored.store_word_again(POSITION.from(slot)));
-        let path = storage.path(&file_name(descriptor.recording_id));
-        stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })?;
+        sync_all(storage, descriptor, &stored)?;
     }
     Ok(rewound)
+}
+
+/// Waits until all cursors are on stable storage, for a pruning that relies on them. The caller holds the cursors' lock.
+pub(crate) fn sync_cursors(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<(), JournalError> {
+    let stored = open(storage, descriptor, FileAccess::ReadWrite)?;
+    stored.map_or(Ok(()), |stored| sync_all(storage, descriptor, &stored))
+}
+
+/// Waits until all slots are on stable storage, also those that an earlier sync has failed to write.
+fn sync_all(storage: &dyn Storage, descriptor: &RecordingDescriptor, stored: &Stored) -> Result<(), JournalError> {
+    slots().for_each(|slot| stored.store_word_again(POSITION.from(slot)));
+    let path = storage.path(&file_name(descriptor.recording_id));
+    stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })
 }
 
 fn file_name(recording_id: RecordingId) -> String {

@@ -24,6 +24,7 @@ use crate::types::{Position, RecordingId};
 use super::age::Age;
 use super::catalog::Catalog;
 use super::control::Control;
+use super::cursor::sync_cursors;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::locks::{cursors_lock_name, lock_opening, open_lock_name, prune_lock_name, wait_for_lock};
@@ -291,7 +292,11 @@ impl Pruning<'_> {
             // As long as the lock is held, no cursor is created at the old start, or removed. One that came below the new
             // start meanwhile holds back a part of the plan.
             let cursor = self.slowest_cursor(plan.start_before)?;
-            if request.force || cursor.is_none_or(|(_, position)| position >= plan.start) {
+            if request.force || cursor.as_ref().is_none_or(|(_, position)| *position >= plan.start) {
+                if cursor.is_some() {
+                    // Otherwise a loss of power would take them back to where messages are missing that were processed.
+                    sync_cursors(self.storage, descriptor)?;
+                }
                 self.begin_at(&plan, first)?;
                 break plan;
             }

@@ -10,7 +10,7 @@ use gannet::journal::{Journal, JournalError, LeftBy, Prune, Recording, Retention
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
-use crate::support::{eventually, journal, message, read, small};
+use crate::support::{eventually, journal, message, read, settled, small};
 
 fn number(record: &gannet::journal::Record<'_>) -> u64 {
     read(record.payload()).expect("whole").1
@@ -305,6 +305,30 @@ fn cursors_that_a_recovery_could_not_sync_are_synced_by_the_next() {
     assert_eq!(journal.recovery().end.get(), 0);
     let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
     assert_eq!(Recording::open_in(Arc::new(left), None).unwrap().cursors().unwrap()[0].position.get(), 0);
+}
+
+/// It has processed what was pruned, so it has lost nothing.
+#[test]
+fn a_pruning_puts_the_cursors_that_it_relies_on_on_stable_storage() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    (0..6_000).for_each(|number| assert!(appender.append(&message(0, number)).is_ok()));
+    settled(&journal);
+    let recording = journal.recording().unwrap();
+    let mut consumer = Consumer::open(&recording, "billing").unwrap();
+    consumer.sync().unwrap();
+    for _ in 0..5_000 {
+        assert!(consumer.next().unwrap().is_some());
+    }
+    consumer.commit().unwrap();
+    journal.sync().unwrap();
+    assert!(journal.prune(&Prune::by(&Retention::new().max_bytes(1))).unwrap().start.get() > 0);
+
+    let left = storage.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+    let journal = Journal::open_in(Arc::new(left), None).unwrap();
+    let mut consumer = Consumer::open(&journal.recording().unwrap(), "billing").unwrap();
+    assert_eq!(number(&consumer.next().unwrap().unwrap()), 5_000);
 }
 
 #[test]
