@@ -41,6 +41,8 @@ pub(super) enum CommandError {
     UnknownTag,
     #[error("control-mode=response needs response-correlation-id, the correlation id of the request's image")]
     MissingResponseCorrelation,
+    #[error("response-correlation-id=prototype needs control-mode=response")]
+    StrayPrototype,
     #[error("image {image} did not ask for a response")]
     NoResponseWanted { image: i64 },
     #[error(
@@ -122,6 +124,7 @@ impl CommandError {
             | Self::NoPort(_)
             | Self::UnknownTag
             | Self::MissingResponseCorrelation
+            | Self::StrayPrototype
             | Self::NoResponseWanted { .. }
             | Self::UnknownResponseSubscription { .. }
             | Self::Endpoint(EndpointError::System(_))

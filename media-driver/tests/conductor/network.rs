@@ -439,6 +439,7 @@ fn answers_need_requests() {
     let answers = "aeron:udp?control-mode=response|control=localhost:9";
     for (channel, reason) in [
         (format!("{CHANNEL}|response-correlation-id=77"), "77"),
+        (format!("{CHANNEL}|response-correlation-id=prototype"), "needs control-mode=response"),
         (answers.to_owned(), "response-correlation-id"),
         (format!("{answers}|response-correlation-id=78"), "78"),
     ] {

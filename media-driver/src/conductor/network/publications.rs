@@ -97,6 +97,9 @@ impl Core {
                 },
             };
         }
+        if id == RESPONSE_PROTOTYPE {
+            return Err(CommandError::StrayPrototype);
+        }
         let is_there = || {
             let mut links = self.subscriptions.of_registration(RegistrationId::new(id));
             links.any(|link| link.is_response && link.network().is_some())
