@@ -15,7 +15,9 @@ pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use input::{LONGEST_MESSAGE, StoppableInput, read_line};
 pub(crate) use moments::{moment, show_moment, utc};
-pub(crate) use output::{Output, counted, hex, json_text, seconds, seconds_since, tell, times, with_separators};
+pub(crate) use output::{
+    Output, counted, hex, in_one_line, json_text, seconds, seconds_since, tell, times, with_separators,
+};
 pub(crate) use progress::Progress;
 pub(crate) use stop::Stop;
 pub(crate) use target::{DriverDir, Stream, advise_on_driver};

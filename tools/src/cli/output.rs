@@ -71,8 +71,7 @@ impl Output {
     /// Writes a line with text that clients or other hosts have chosen: labels, channels, names, errors. Control
     /// characters in it would act on the terminal, or look like further lines. They are shown as escapes.
     pub(crate) fn foreign_line(&mut self, line: impl fmt::Display) -> anyhow::Result<()> {
-        let line = line.to_string();
-        self.line(escape_controls(&line, |control| control.escape_unicode().to_string()))
+        self.line(in_one_line(&line.to_string()))
     }
 
     /// Writes several such lines.
@@ -125,6 +124,11 @@ pub(crate) fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string(value)?;
     // The serializer escapes those of ASCII only, except the last one.
     Ok(escape_controls(&text, |control| format!("\\u{:04x}", u32::from(control))).into_owned())
+}
+
+/// The text, with control characters shown as escapes.
+pub(crate) fn in_one_line(text: &str) -> Cow<'_, str> {
+    escape_all_but(&[], text)
 }
 
 /// The text, with an escape in place of each control character.

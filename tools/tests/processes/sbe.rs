@@ -201,6 +201,16 @@ fn an_exchange_s_published_versions_get_the_right_verdicts() {
 }
 
 #[test]
+fn the_name_of_a_schema_s_file_is_no_code() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let source = schema(dir.path(), "a\npub fn b() {}.xml", 0, ORDER);
+    let out = dir.path().to_str().expect("a plain path");
+    text(sbe(&["generate", &source, "--out", out, "--module", "code"], None));
+    let code = std::fs::read_to_string(dir.path().join("code.rs")).expect("it was written");
+    assert!(code.starts_with("// @generated from a\\u{a}pub fn b() {}.xml by "), "{}", &code[..100]);
+}
+
+#[test]
 fn code_is_generated_once_and_found_out_of_date() {
     let dir = tempfile::tempdir().expect("a directory");
     let source = schema(dir.path(), "My-Orders.xml", 0, ORDER);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use gannet_codecs::generate::{Options, generate};
 
-use crate::cli::{Outcome, Output, Unsuccessful, Usage, tell};
+use crate::cli::{Outcome, Output, Unsuccessful, Usage, in_one_line, tell};
 use crate::sbe::SchemaFlags;
 
 /// Generate Rust from schemas: one file for each, which is a module to put anywhere
@@ -74,6 +74,8 @@ fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("no code can be generated from {}", schema.display()))?;
     // Only the file's name without its path: the generated text must be the same on every machine.
     let name = schema.file_name().unwrap_or_default().to_string_lossy();
+    // What follows the end of a line would be code.
+    let name = in_one_line(&name);
     Ok(format!("// @generated from {name} by `gannet sbe generate`: change the schema and generate again.\n\n{code}"))
 }
 
