@@ -18,7 +18,7 @@ use super::subscription_link::SubscriptionLink;
 use super::subscriptions::SubscriptionRegistry;
 use super::{Core, Now};
 use crate::ipc::IpcPublication;
-use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Tether, Turn};
+use crate::shared::{DueTurn, LinkId, Subscriber, Subscribers, Tether, Turn};
 
 /// The source identity of images of this driver's own publications.
 pub(super) const IPC: &str = "aeron:ipc";
@@ -41,9 +41,9 @@ pub(super) trait Readable: Named {
     fn subscribers(&self) -> &Subscribers;
     /// Adds a subscriber. Its position counter has the join position.
     fn add_subscriber(&mut self, subscriber: Subscriber);
-    /// The next step that is due for a subscriber, given its index. `attended` is the time for which the conductor has
-    /// watched the subscribers.
-    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)>;
+    /// The step that is due for the first of the subscribers from this index on. `attended` is the time for which the
+    /// conductor has watched the subscribers.
+    fn due_turn(&mut self, from: usize, attended: MonotonicNanos) -> Option<DueTurn>;
     /// Records that the step was executed.
     fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos);
 }
@@ -122,8 +122,8 @@ impl Linker<'_> {
 
     /// Executes the steps that are due for untethered subscribers.
     pub(super) fn check_untethered(&mut self, what: &mut impl Readable, links: &SubscriptionRegistry) {
-        for place in 0..what.subscribers().len() {
-            let Some((turn, link, position)) = what.due_turn(place, self.now.attended) else { continue };
+        let mut from = 0;
+        while let Some(DueTurn { index, turn, link, position }) = what.due_turn(from, self.now.attended) {
             let link = links.get(link);
             match turn {
                 Turn::LoseImage => {
@@ -140,7 +140,8 @@ impl Linker<'_> {
                     }
                 }
             }
-            what.take_turn(place, turn, self.now.attended);
+            what.take_turn(index, turn, self.now.attended);
+            from = index + 1;
         }
     }
 
@@ -223,8 +224,8 @@ impl Readable for IpcPublication {
         self.add_subscriber(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
-        self.due_turn(place, attended)
+    fn due_turn(&mut self, from: usize, attended: MonotonicNanos) -> Option<DueTurn> {
+        self.due_turn(from, attended)
     }
 
     fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {

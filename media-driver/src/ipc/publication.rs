@@ -12,7 +12,9 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 use super::State;
 use super::limits::Limits;
 use super::state::Event;
-use crate::shared::{BlockedWatch, Counter, LinkId, ShownPosition, Subscriber, Subscribers, Turn, UntetheredTimeouts};
+use crate::shared::{
+    BlockedWatch, Counter, DueTurn, LinkId, ShownPosition, Subscriber, Subscribers, Turn, UntetheredTimeouts,
+};
 
 /// The response correlation id of `response-correlation-id=prototype`.
 pub const RESPONSE_PROTOTYPE: i64 = -2;
@@ -286,9 +288,9 @@ impl IpcPublication {
         worked
     }
 
-    /// The next step that is due for a subscriber, given its index. The conductor executes it, then calls
+    /// The step that is due for the first of the subscribers from this index on. The conductor executes it, then calls
     /// [`IpcPublication::take_turn`]. `attended` is the time for which the conductor has watched the subscribers.
-    pub fn due_turn(&mut self, index: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    pub fn due_turn(&mut self, from: usize, attended: MonotonicNanos) -> Option<DueTurn> {
         if self.state != State::Active || self.revoked {
             return None;
         }
@@ -297,7 +299,7 @@ impl IpcPublication {
         let window = self.limits.window();
         let line = consumer - window + window / 4;
         let within_window = |found| self.limits.bound_subscriber(found, producer) > line;
-        self.subscribers.due_turn(index, attended, &self.made_of.untethered, within_window)
+        self.subscribers.due_turn(from, attended, &self.made_of.untethered, within_window)
     }
 
     /// Records that the step was executed.

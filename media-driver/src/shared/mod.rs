@@ -26,7 +26,7 @@ pub use seldom::Seldom;
 pub use shown_position::ShownPosition;
 pub use stall_tracker::StallTracker;
 pub use standstill::StandstillWatch;
-pub use subscribers::{LinkId, Span, Subscriber, Subscribers};
+pub use subscribers::{DueTurn, LinkId, Span, Subscriber, Subscribers};
 pub use tether::{Tether, Turn, UntetheredTimeouts};
 
 use gannet::memory::OwnedWord;

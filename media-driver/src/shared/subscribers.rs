@@ -34,6 +34,19 @@ pub struct Subscriber {
     pub tether: Tether,
 }
 
+/// A step that is due for a subscriber.
+#[derive(Clone, Debug)]
+pub struct DueTurn {
+    /// The subscriber's index.
+    pub index: usize,
+    /// The step.
+    pub turn: Turn,
+    /// The link of its subscription.
+    pub link: LinkId,
+    /// The counter of its position.
+    pub position: Counter,
+}
+
 /// The lowest and the highest position of several subscribers, as found and not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -101,21 +114,22 @@ impl Subscribers {
         self.all.is_empty()
     }
 
-    /// The next step that is due for the subscriber at this index. `within_window` tells whether the position found
+    /// The first subscriber from this index on for which a step is due. `within_window` tells whether the position found
     /// is beyond the line behind which a subscriber is too slow. The conductor executes the step, then calls
     /// [`Self::take_turn`].
     pub fn due_turn(
         &mut self,
-        index: usize,
+        from: usize,
         now: MonotonicNanos,
         timeouts: &UntetheredTimeouts,
-        within_window: impl FnOnce(i64) -> bool,
-    ) -> Option<(Turn, LinkId, Counter)> {
-        let subscriber = self.all.get_mut(index)?;
-        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
-        let position = subscriber.position.value.load_acquire();
-        let turn = subscriber.tether.due(now, within_window(position), timeouts)?;
-        Some((turn, subscriber.link, subscriber.position.clone()))
+        within_window: impl Fn(i64) -> bool,
+    ) -> Option<DueTurn> {
+        self.all.iter_mut().enumerate().skip(from).find_map(|(index, subscriber)| {
+            // ORDERING(pos.subscriber): Acquire, as in `working_span`.
+            let position = subscriber.position.value.load_acquire();
+            let turn = subscriber.tether.due(now, within_window(position), timeouts)?;
+            Some(DueTurn { index, turn, link: subscriber.link, position: subscriber.position.clone() })
+        })
     }
 
     /// Records that the step was executed.
@@ -184,5 +198,33 @@ mod tests {
         assert!(subscribers.remove(&links).is_empty() && !subscribers.contains(RegistrationId::new(1)));
         assert_eq!(subscribers.working_span(), None);
         assert!(subscribers.contains(RegistrationId::new(3)) && !subscribers.any_working());
+    }
+
+    /// One look finds the next subscriber for which a step is due, and passes over the others.
+    #[test]
+    fn steps_are_found_one_after_the_other() {
+        let mut subscribers = Subscribers::default();
+        let begin = MonotonicNanos::new(0);
+        for (link, position, tether) in [
+            (1, 0, Tether::TETHERED),
+            (2, 0, Tether::untethered(begin, true)),
+            (3, 640, Tether::untethered(begin, true)),
+            (4, 0, Tether::untethered(begin, true)),
+        ] {
+            subscribers.add(subscriber(link, position, tether));
+        }
+        let timeouts = UntetheredTimeouts { window_limit_ns: 10, linger_ns: 10, resting_ns: 10 };
+        let due = |subscribers: &mut Subscribers, now: i64| {
+            let (mut found, mut from, now) = (Vec::new(), 0, MonotonicNanos::new(now));
+            while let Some(due) = subscribers.due_turn(from, now, &timeouts, |position| position > 320) {
+                subscribers.take_turn(due.index, due.turn, now);
+                found.push((due.index, due.turn, due.link.0));
+                from = due.index + 1;
+            }
+            found
+        };
+        assert_eq!(due(&mut subscribers, 10), []);
+        assert_eq!(due(&mut subscribers, 11), [(1, Turn::LoseImage, 2), (3, Turn::LoseImage, 4)]);
+        assert_eq!(due(&mut subscribers, 22), [(1, Turn::Rest, 2), (3, Turn::Rest, 4)], "one step each");
     }
 }

@@ -17,7 +17,7 @@ use crate::conductor::streams::Named;
 use crate::conductor::subscription_link::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
-    Cleaning, Condition, Counter, FRAME_STEP, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts,
+    Cleaning, Condition, DueTurn, FRAME_STEP, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts,
 };
 
 /// The properties of a new image.
@@ -251,7 +251,7 @@ impl Readable for Image {
         self.subscribers.add(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    fn due_turn(&mut self, from: usize, attended: MonotonicNanos) -> Option<DueTurn> {
         if self.state != State::Active {
             return None;
         }
@@ -261,7 +261,7 @@ impl Readable for Image {
         // CUBIC window, a subscriber that leaves less than that would hold the stream up for ever.
         let room = (window / 4).max(longest_datagram(&self.made_of.log, window) - 1);
         let line = fastest - window + room;
-        self.subscribers.due_turn(place, attended, &self.made_of.untethered, |found| found.min(fastest) > line)
+        self.subscribers.due_turn(from, attended, &self.made_of.untethered, |found| found.min(fastest) > line)
     }
 
     fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {

@@ -18,8 +18,8 @@ use crate::conductor::streams::Named;
 use crate::conductor::subscription_link::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
-    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, Receivers, ShownPosition, Subscriber,
-    Subscribers, Turn, UntetheredTimeouts, is_clean_for,
+    BlockedWatch, Cleaning, Counter, DueTurn, FRAME_STEP, LinkId, PublicationWords, Receivers, ShownPosition,
+    Subscriber, Subscribers, Turn, UntetheredTimeouts, is_clean_for,
 };
 
 /// The properties of a new publication.
@@ -387,13 +387,13 @@ impl Readable for NetworkPublication {
         self.spies.add(subscriber);
     }
 
-    fn due_turn(&mut self, place: usize, attended: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+    fn due_turn(&mut self, from: usize, attended: MonotonicNanos) -> Option<DueTurn> {
         if self.state != State::Active || self.revoked {
             return None;
         }
         let window = i64::from(self.made_of.window);
         let line = self.made_of.words.sender_position() - window + window / 4;
-        self.spies.due_turn(place, attended, &self.made_of.untethered, |position| position > line)
+        self.spies.due_turn(from, attended, &self.made_of.untethered, |position| position > line)
     }
 
     fn take_turn(&mut self, place: usize, turn: Turn, attended: MonotonicNanos) {
