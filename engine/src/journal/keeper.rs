@@ -492,7 +492,7 @@ fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
         let covered = sidecar.as_ref().map_or(begin, Sidecar::covered);
         let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < end));
         if let Some(entry) = entry.filter(|entry| entry.position >= begin) {
-            end = end.min(covered);
+            end = end.min(covered).max(begin);
             if end < indexed {
                 writer.control.rewind_indexed(end);
             }
