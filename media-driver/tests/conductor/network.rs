@@ -699,6 +699,34 @@ fn a_socket_is_opened_once_its_port_is_free() {
     }
 }
 
+/// The same for a socket that could not be registered.
+#[test]
+fn a_socket_is_opened_once_one_without_a_counter_is_closed() {
+    let names = Driver::with_network().names;
+    // Room for the counter of an endpoint, and none for that of its socket.
+    let mut driver = Driver::with_counters(SystemCounter::ALL.len() + 1, |_| {});
+    driver.names = names;
+    let client = driver.client();
+    driver.hold_requests();
+    let commands = [(); 2].map(|()| driver.add_subscription_command(client, "aeron:udp?endpoint=127.0.0.1:40123"));
+    driver.send(&commands[0]);
+    driver.settle();
+    // The channel is resolved, and the socket is open.
+    (0..2).for_each(|_| driver.release_newest_request());
+    let refusal = |command: &Command<'_>| format!("error 11 for {}: ", command.correlation_id());
+    assert!(driver.events().iter().any(|event| event.starts_with(&refusal(&commands[0]))));
+    assert_eq!((driver.held(), driver.sockets.len()), (1, 0), "it is to be closed");
+    driver.send(&commands[1]);
+    driver.settle();
+    driver.release_newest_request();
+    assert_eq!((driver.held(), driver.sockets.len()), (1, 0), "the other is not opened before");
+    driver.release_newest_request();
+    assert_eq!((driver.held(), driver.sockets.len()), (1, 1));
+    driver.release_requests();
+    assert!(driver.events().iter().any(|event| event.starts_with(&refusal(&commands[1]))));
+    assert!(driver.sockets.is_empty() && driver.counter_lines().is_empty());
+}
+
 /// Commands to the sender, apart from those for publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());

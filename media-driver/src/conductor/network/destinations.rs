@@ -224,7 +224,13 @@ impl Core {
         let id = pending.endpoint;
         let local = self.allocate_local(Side::Receive, status, subscription, bound)?;
         if let Some(found) = self.network.endpoint_mut(endpoint) {
-            found.sockets.push(Socket { id, channel: channel.clone(), bound, port: pending.port.take(), local });
+            found.sockets.push(Socket {
+                id,
+                channel: channel.clone(),
+                bound,
+                port: pending.port.take(),
+                local: Some(local),
+            });
         }
         self.add_transport(endpoint, id, channel);
         self.remember_name(Side::Receive, endpoint, id, channel);
@@ -264,9 +270,9 @@ impl Core {
             let socket = found.sockets.remove(index);
             self.network.names.remove(|place| *place == NamedPlace::Transport(endpoint, socket.id));
             self.network.to_receiver.push_back(ReceiverCommand::RemoveTransport(endpoint, socket.id));
-            self.counters.show_closing(socket.local);
+            socket.local.into_iter().for_each(|local| self.counters.show_closing(local));
             self.close_socket(Side::Receive, socket.id);
-            self.network.closing_sockets.push(socket);
+            self.network.closing_sockets.push((Side::Receive, socket));
         }
         self.succeed(pending.correlation_id);
         Ok(())

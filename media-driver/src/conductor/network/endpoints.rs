@@ -51,8 +51,8 @@ pub(in crate::conductor) struct Socket {
     pub(in crate::conductor) bound: SocketAddr,
     /// The managed port, if it has one.
     pub(in crate::conductor) port: Option<TakenPort>,
-    /// `snd-local-sockaddr` or `rcv-local-sockaddr`.
-    pub(in crate::conductor) local: CounterId,
+    /// `snd-local-sockaddr` or `rcv-local-sockaddr`. `None` if the socket could not be registered.
+    pub(in crate::conductor) local: Option<CounterId>,
 }
 
 impl Socket {
@@ -246,7 +246,7 @@ impl Core {
         Ok(port)
     }
 
-    /// Closes a socket that is not used any more, or could not be registered.
+    /// Closes a socket that is not used any more.
     pub(super) fn close_socket(&mut self, side: Side, id: EndpointId) {
         self.network.requests.push_back(Request::CloseEndpoint(side, id));
     }
@@ -308,7 +308,7 @@ impl Core {
         }
         self.counters.show_closing(endpoint.status);
         for socket in &endpoint.sockets {
-            self.counters.show_closing(socket.local);
+            socket.local.into_iter().for_each(|local| self.counters.show_closing(local));
             self.close_socket(endpoint.side, socket.id);
         }
         if let Some(destinations) = endpoint.destinations {
@@ -329,12 +329,12 @@ impl Core {
             let side = endpoint.side;
             gone.extend(endpoint.sockets.extract_if(.., |socket| socket.id == id).map(|socket| (side, socket)));
         }
-        gone.extend(network.closing_sockets.extract_if(.., |socket| socket.id == id).map(|it| (Side::Receive, it)));
+        gone.extend(network.closing_sockets.extract_if(.., |(_, socket)| socket.id == id));
         for (side, socket) in gone {
             if let Some(port) = socket.port {
                 network.ports_mut(side).give_back(port);
             }
-            self.counters.free(self.now.epoch, socket.local);
+            socket.local.into_iter().for_each(|local| self.counters.free(self.now.epoch, local));
         }
         for endpoint in network.closing.extract_if(.., |endpoint| endpoint.sockets.is_empty()) {
             self.counters.free(self.now.epoch, endpoint.status);

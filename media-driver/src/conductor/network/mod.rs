@@ -61,8 +61,9 @@ pub(super) struct Network {
     endpoints: Vec<Endpoint>,
     /// Endpoints without users whose sockets the transport has not closed yet.
     closing: Vec<Endpoint>,
-    /// Sockets of receive endpoints that are not used any more, but that the transport has not closed yet.
-    closing_sockets: Vec<Socket>,
+    /// Single sockets that are not used, but that the transport has not closed yet: former ones of receive endpoints, and
+    /// those that could not be registered.
+    closing_sockets: Vec<(Side, Socket)>,
     publications: Streams<NetworkPublication>,
     /// Publications that the sender was told to release.
     leaving: BTreeMap<RegistrationId, NetworkPublication>,
@@ -174,7 +175,10 @@ impl Network {
 
     /// The sockets that are not used any more but still open.
     fn closing_sockets(&self) -> impl Iterator<Item = &Socket> {
-        self.closing.iter().flat_map(|endpoint| &endpoint.sockets).chain(&self.closing_sockets)
+        self.closing
+            .iter()
+            .flat_map(|endpoint| &endpoint.sockets)
+            .chain(self.closing_sockets.iter().map(|(_, socket)| socket))
     }
 
     /// Takes the next command for the sender.
@@ -240,7 +244,7 @@ impl Network {
         let endpoints = self.endpoints.iter().chain(&self.closing);
         endpoints
             .flat_map(|endpoint| iter::once(endpoint.id).chain(endpoint.sockets.iter().map(|socket| socket.id)))
-            .chain(self.closing_sockets.iter().map(|socket| socket.id))
+            .chain(self.closing_sockets.iter().map(|(_, socket)| socket.id))
             .chain(self.pending.iter().chain(self.lookups.waiting()).map(|pending| pending.endpoint))
             .any(|named| named == id)
     }

@@ -102,12 +102,11 @@ impl Core {
 
     /// Handles the open socket of the waiting command.
     pub(in crate::conductor) fn on_endpoint_opened(&mut self, id: EndpointId, local: SocketAddr) {
-        let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
+        let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
         if pending.is_wanted {
             self.carry_on(pending, |core, pending| core.use_socket(pending, local));
         } else {
-            self.close_socket(pending.what.side(), id);
-            self.give_port_back(&mut pending);
+            self.give_socket_up(pending, local);
         }
     }
 
@@ -207,8 +206,7 @@ impl Core {
             _ => self.add_endpoint(&mut pending, &channel, Some(local)),
         };
         if let Err(error) = added {
-            self.close_socket(pending.what.side(), pending.endpoint);
-            self.give_port_back(&mut pending);
+            self.give_socket_up(pending, local);
             return Err(error);
         }
         match &pending.what {
@@ -247,7 +245,7 @@ impl Core {
                     channel: channel.clone(),
                     bound: local,
                     port: pending.port.take(),
-                    local: counter,
+                    local: Some(counter),
                 }),
                 Err(error) => {
                     for id in destinations.iter().map(|counter| counter.id).chain([status]) {
@@ -299,6 +297,15 @@ impl Core {
             sockets,
         });
         Ok(())
+    }
+
+    /// Closes an open socket that is not registered. Its port is free only when it is closed.
+    fn give_socket_up(&mut self, pending: PendingNetwork, bound: SocketAddr) {
+        let PendingNetwork { endpoint: id, channel, port, what, .. } = pending;
+        self.close_socket(what.side(), id);
+        if let Some(channel) = channel {
+            self.network.closing_sockets.push((what.side(), Socket { id, channel, bound, port, local: None }));
+        }
     }
 
     fn give_port_back(&mut self, pending: &mut PendingNetwork) {
