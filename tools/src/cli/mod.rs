@@ -16,7 +16,7 @@ pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use input::{LONGEST_MESSAGE, StoppableInput, read_line};
 pub(crate) use moments::{moment, show_moment, utc};
 pub(crate) use output::{
-    Output, counted, hex, in_one_line, json_text, seconds, seconds_since, tell, times, with_separators,
+    Output, can_erase, counted, hex, in_one_line, json_text, seconds, seconds_since, tell, times, with_separators,
 };
 pub(crate) use progress::Progress;
 pub(crate) use stop::Stop;

@@ -148,7 +148,7 @@ fn escape_controls(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> 
 }
 
 /// Whether a terminal can erase what it shows. One in an editor may not, and would show the sequences for that.
-pub(super) fn can_erase() -> bool {
+pub(crate) fn can_erase() -> bool {
     std::env::var_os("TERM").is_some_and(|kind| !kind.is_empty() && kind != "dumb")
 }
 

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use gannet::journal::Journal;
@@ -122,6 +123,22 @@ fn what_waits_for_more_from_a_pipe_ends_without_the_part_that_came() {
         assert_eq!(process.end().success(), b"", "{command:?}");
         drop(writer);
     }
+}
+
+/// Nobody reads the pipe that it is to write into.
+#[test]
+fn what_waits_for_a_reader_of_a_pipe_ends_when_told_to() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("journal");
+    let journal = journal.to_str().expect("a plain path");
+    let append = ["journal", "append", "--segment-length", "64k", "--dir", journal];
+    Process::spawn(&mut gannet(&append), Some(b"one\n")).end().success();
+    let pipe = pipe(dir.path());
+    let export = ["journal", "export", "--format", "csv", "--dir", journal, "--output"];
+    let process = Process::spawn(gannet(&export).arg(&pipe), None);
+    eventually("it waits", || (process.has_mapped("0.control") && process.sleeps()).then_some(()));
+    process.signal(Signal::INT);
+    assert_eq!(process.end().status.signal(), Some(Signal::INT.as_raw()));
 }
 
 /// Nothing was done until then, and nothing is lost.

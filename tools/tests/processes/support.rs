@@ -232,6 +232,13 @@ impl Process {
         caught & (1 << (signal.as_raw() - 1)) != 0
     }
 
+    /// Whether its first thread waits for something.
+    pub(crate) fn sleeps(&self) -> bool {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("it is our child, and not waited for yet");
+        stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('S'))
+    }
+
     /// Whether it has mapped a file of this name that has not been deleted since.
     pub(crate) fn has_mapped(&self, name: &str) -> bool {
         let path = format!("/proc/{}/maps", self.child.id());

@@ -18,7 +18,7 @@ use gannet_benches::rig::histogram::show_ns;
 use gannet_benches::rig::html;
 use gannet_benches::rig::measurement::{Kind, Measurement};
 
-use crate::cli::{Outcome, Output, Stop, with_separators};
+use crate::cli::{Outcome, Output, Stop, can_erase, with_separators};
 
 /// Measure latency and throughput, compared with the machine's own floor in the same run
 #[derive(Debug, clap::Args)]
@@ -141,10 +141,10 @@ fn on_round(stop: &Stop) -> impl FnMut(&str) -> Result<(), RigError> + Send {
     }
 }
 
-/// Shows on a terminal which round is running.
+/// Shows on a terminal that can erase it again which round is running.
 fn progress(round: &str) {
     let mut stderr = io::stderr();
-    if stderr.is_terminal() {
+    if stderr.is_terminal() && can_erase() {
         let _ = write!(stderr, "\r\x1b[K{round}");
         let _ = stderr.flush();
     }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.choice.check(&recording)?;
     let mut tailer = args.checking.by(recording.tailer(start)?);
     let mut printer = Printer::new(&args.choice, &args.meaning.as_json())?;
-    let stop = Stop::listen()?;
+    // Before the command hears the request to stop, which could not end the wait for the reader of a pipe.
     let mut file = match &args.output {
         Some(path) => Some(Output::file(
             path.display().to_string(),
@@ -86,6 +86,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         )),
         None => None,
     };
+    let stop = Stop::listen()?;
     let out = file.as_mut().unwrap_or(out);
     let has_schema = args.meaning.has_schema();
     match format {
