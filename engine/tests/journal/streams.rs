@@ -343,7 +343,9 @@ fn streams_that_begin_or_end_while_the_directory_is_locked_hold_up_no_other() {
     });
     assert_eq!(recorder.messages(), 1_020);
     let stops = recorder.close().into_iter().map(|stream| stream.stopped.unwrap().1).collect::<Vec<_>>();
-    assert_eq!(stops, [StopReason::Asked, StopReason::EndOfStream, StopReason::EndOfStream]);
+    // The image may be gone before the recorder has looked for the end of its stream.
+    let is_over = |reason: &StopReason| matches!(reason, StopReason::EndOfStream | StopReason::ImageGone);
+    assert!(stops.len() == 3 && stops[0] == StopReason::Asked && stops[1..].iter().all(is_over), "{stops:?}");
     for (id, messages) in [(0, 1_000), (1, 10), (2, 10)] {
         assert_eq!(numbers(&open(&storage, Some(RecordingId::new(id)))), (0..messages).collect::<Vec<_>>());
     }
