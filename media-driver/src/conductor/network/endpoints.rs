@@ -149,8 +149,8 @@ impl Core {
         let closing = self.network.closing.iter().map(|endpoint| (endpoint, true));
         let all = open.chain(closing).filter(|(endpoint, _)| endpoint.side == side);
         let has_tag = |endpoint: &Endpoint| channel.tag().is_some() && endpoint.channel.tag() == channel.tag();
-        let (tagged, others): (Vec<_>, Vec<_>) = all.partition(|(endpoint, _)| has_tag(endpoint));
-        for (endpoint, is_closing) in tagged.into_iter().chain(others) {
+        let tagged = all.clone().filter(|(endpoint, _)| has_tag(endpoint));
+        for (endpoint, is_closing) in tagged.chain(all.filter(|(endpoint, _)| !has_tag(endpoint))) {
             let is_shared = channel.shares_endpoint_with(&endpoint.channel);
             if is_closing {
                 if matches!(is_shared, Ok(true)) {
