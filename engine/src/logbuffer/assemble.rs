@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::types::{Position, SessionId};
+use crate::types::{Position, SessionId, TermLength};
 
 use super::fragment::Fragment;
 use super::frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags};
@@ -11,7 +11,7 @@ use super::message::fragmented_length;
 use super::read::ControlledAction;
 
 /// The maximum length of a message in bytes. A longer one comes from a broken publisher.
-const MAX_MESSAGE_LENGTH: usize = 16 << 20;
+const MAX_MESSAGE_LENGTH: usize = TermLength::MAX.max_message_length();
 
 /// The number of sessions for which an assembler keeps buffers. Publishers come and go, and a broken one may invent
 /// sessions. If there are more, the assembler drops the session that was silent for longest.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use gannet::types::TermLength;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use super::Stop;
 const ATTENTION: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The longest message that a stream or a journal can have, in bytes.
-pub(crate) const LONGEST_MESSAGE: u64 = 16 << 20;
+pub(crate) const LONGEST_MESSAGE: u64 = TermLength::MAX.max_message_length() as u64;
 
 /// Reads an input to its end, or until the user stops the command. The input then ends early: ask [`Stop`] before you
 /// believe the end.
